@@ -1,0 +1,31 @@
+"""Recurrent encoder-decoder models in Keras 3, built on state passing.
+
+The public names are loaded when they are first used: `import seq2seq` loads neither TensorFlow
+nor Keras.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "seq2seq.data": ["Batch", "Batches", "Example", "Numbers", "Task", "Vocabulary", "make_batch"],
+    "seq2seq.decoding": ["Greedy", "Hypotheses", "Values", "search"],
+    "seq2seq.evaluation.predictor": ["Hypothesis", "Predictor", "load"],
+    "seq2seq.layers": ["LSTM", "Bridge", "Copy", "Dense", "LSTMState", "Zero"],
+    "seq2seq.models": ["Decoder", "Encoder", "Memory", "Seq2Seq", "StepOutput"],
+    "seq2seq.training.losses": ["cross_entropy", "squared_error"],
+}
+_ROOMS = {name: room for room, names in _PLACES.items() for name in names}
+
+__all__ = [*_ROOMS]
+
+
+def __getattr__(name: str):
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'seq2seq' has no attribute {name!r}")
+    return getattr(importlib.import_module(_ROOMS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

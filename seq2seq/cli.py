@@ -1,0 +1,275 @@
+"""The command line: `seq2seq VERB ...`, and `python train.py`, which is `seq2seq train`.
+
+Answers go to standard output; progress, remarks and errors go to standard error. An error is one
+line and exit status 2; SEQ2SEQ_TRACEBACK=1 shows where it came from.
+"""
+
+import argparse
+import contextlib
+import itertools
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+
+CHUNK = 2048  # lines answered together, so that memory does not grow with the input
+NOISE = re.compile(rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*cuInit)")
+EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The console script."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["train"]:
+        return train(arguments[1:])
+    options, overrides = make_parser().parse_known_args(arguments)
+    if options.verb != "examples" and overrides:
+        make_parser().error(f"unrecognised arguments: {' '.join(overrides)}")
+    if options.verb == "examples":
+        options.overrides = overrides
+    return guarded(lambda: VERBS[options.verb](options))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of every verb but `train`, whose arguments are Hydra's."""
+    parser = argparse.ArgumentParser(
+        prog="seq2seq", description="Recurrent encoder-decoder models, built on state passing."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser(
+        "train", help="train, test and keep a run (= python train.py); train --help says more"
+    )
+
+    examples = verbs.add_parser(
+        "examples",
+        help="show the examples of a task",
+        usage="seq2seq examples task=NAME [task.KEY=VALUE ...] [--split SPLIT] [-n COUNT]",
+        description="Print examples of a task as source<TAB>target lines.",
+    )
+    examples.add_argument("--split", default="train", choices=("train", "validation", "test"))
+    examples.add_argument(
+        "-n", type=natural, metavar="COUNT", help="how many (default: all, or 10 of endless ones)"
+    )
+
+    run_help = "a run directory, for example runs/latest, or a model.npz"
+    predict = verbs.add_parser(
+        "predict",
+        help="answer sources with a trained model",
+        description="One answer a line, in order. Sources come from the arguments, from --input, "
+        "or from standard input, one a line.",
+    )
+    predict.add_argument("run", metavar="RUN", help=run_help)
+    predict.add_argument("sources", nargs="*", metavar="SOURCE")
+    predict.add_argument("--input", metavar="FILE", help="a file of sources (.gz is read too)")
+    predict.add_argument(
+        "--unknown",
+        choices=("error", "token"),
+        help="symbols never seen in training: stop, or read the unknown token (default: as trained)",
+    )
+
+    judge = verbs.add_parser(
+        "evaluate",
+        help="judge a trained model on held-out examples",
+        description="Free-running decoding of the run's test examples, or of the pairs in a file.",
+    )
+    judge.add_argument("run", metavar="RUN", help=run_help)
+    judge.add_argument("--pairs", metavar="FILE", help="source<TAB>target lines, or JSON Lines")
+    judge.add_argument("--json", action="store_true", help="print all metrics as JSON")
+    return parser
+
+
+def natural(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def guarded(command) -> int:
+    """Run `command`; bad input becomes one line on standard error and an exit status."""
+    from seq2seq.config import ERRORS, explain
+
+    try:
+        return command() or 0
+    except BrokenPipeError:  # the reader (head, less) has gone: nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except (*ERRORS, OSError) as error:
+        if os.environ.get("SEQ2SEQ_TRACEBACK"):
+            raise
+        print(f"error: {explain(error)}", file=sys.stderr)
+        return EXIT_ERROR
+
+
+def train(arguments: list[str]) -> int:
+    """`python train.py ARGUMENTS`: Hydra's overrides and flags."""
+    from seq2seq.config import CONFIGS, VERSION_BASE, hydra, resolve
+
+    statuses = []
+
+    @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
+    def run(config) -> None:
+        statuses.append(train_one(resolve(config)))
+
+    def launch() -> int:
+        run()
+        return max(statuses, default=0)
+
+    sys.argv = ["train.py", *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come here, where they become one line
+    return guarded(launch)
+
+
+def train_one(config: dict) -> int:
+    """One training, and its report on standard output."""
+    from rich.console import Console
+
+    from seq2seq import config as configuration
+
+    for note in configuration.build_task(config).notes:
+        print(f"note: {note}", file=sys.stderr)
+    quiet_engine()
+    from seq2seq.evaluation.report import headline, make_table, sample_lines
+
+    outcome, path = configuration.train(config)
+    summary = outcome.summary
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"\n{summary['task']}-{summary['model']}  seed {summary['seed']}  "
+        f"{summary['parameters']:,} parameters  {summary['train']['steps']:,} steps in "
+        f"{summary['train']['seconds']:.1f} s  "
+        f"{summary['train']['target_tokens_per_second']:,.0f} target tokens/s"
+    )
+    console.print(make_table(outcome.evaluation))
+    console.print()
+    for line in sample_lines(outcome.evaluation):
+        console.print(line)
+    console.print(f"\n{headline(summary['test'])}\nkept in {path}")
+    if isinstance(outcome.error, KeyboardInterrupt):
+        print("interrupted: the best weights so far were kept and tested", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    if outcome.error is not None:
+        print(f"error: {outcome.error}; the best weights before it were kept", file=sys.stderr)
+        return 1
+    return 0
+
+
+def show_examples(options: argparse.Namespace) -> None:
+    """`seq2seq examples`: what a person sees before training."""
+    from seq2seq.config import build_task, compose
+    from seq2seq.data.task import Stream
+
+    task = build_task(compose(options.overrides))
+    for note in task.notes:
+        print(f"note: {note}", file=sys.stderr)
+    examples, count = task.examples(options.split), options.n
+    if isinstance(examples, Stream) and count is None:
+        count = 10
+        print("training examples have no end; here are 10 (-n COUNT shows more)", file=sys.stderr)
+    if isinstance(examples, Stream):
+        examples = (examples[number] for number in itertools.count())
+    for example in itertools.islice(examples, count):
+        print(example.source, *example.references, sep="\t")
+
+
+def predict(options: argparse.Namespace) -> None:
+    """`seq2seq predict`: lines in, as many lines out."""
+    sources: Iterable[str]
+    if options.sources and options.input:
+        raise ValueError("give sources as arguments or with --input FILE, not both")
+    if options.input:
+        from seq2seq.data.files import read_lines
+
+        sources = (line for _, line in read_lines(options.input))
+    else:
+        sources = options.sources or (line.rstrip("\r\n") for line in sys.stdin)
+    predictor = load_run(options.run)
+    for number, lines in enumerate(chunks(sources, CHUNK)):
+        try:
+            answers = predictor.predict(lines, unknown=options.unknown)
+        except ValueError as error:
+            raise ValueError(place_in_input(str(error), number * CHUNK)) from error
+        print("\n".join(answers), flush=True)
+
+
+def place_in_input(message: str, before: int) -> str:
+    """`message` with its source number counted from the start of the input."""
+    return re.sub(r"^source (\d+)", lambda found: f"line {int(found[1]) + before}", message)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """`seq2seq evaluate`: the table and the line that matters."""
+    import json
+    from pathlib import Path
+
+    from rich.console import Console
+
+    predictor = load_run(options.run)
+    from seq2seq.data.files import PairReader
+    from seq2seq.data.pairs import group_by_source
+    from seq2seq.evaluation.evaluate import evaluate, read_examples
+    from seq2seq.evaluation.report import headline, make_table, sample_lines
+
+    if options.pairs:
+        examples = group_by_source(row for _, *row in PairReader().read(options.pairs))
+    else:
+        run = Path(options.run)
+        examples = read_examples((run if run.is_dir() else run.parent) / "predictions.tsv")
+    evaluation = evaluate(predictor, examples, predictor.settings["metrics"])
+    if options.json:
+        print(json.dumps(evaluation.metrics(), indent=2))
+        return
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(make_table(evaluation))
+    console.print()
+    for line in sample_lines(evaluation):
+        console.print(line)
+    console.print(f"\n{headline(evaluation.metrics())}")
+
+
+VERBS = {"examples": show_examples, "predict": predict, "evaluate": evaluate}
+
+
+def chunks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
+    """`lines` in lists of at most `size`."""
+    iterator = iter(lines)
+    while chunk := list(itertools.islice(iterator, size)):
+        yield chunk
+
+
+def load_run(path: str):
+    """`seq2seq.load`, after the engine has started quietly."""
+    quiet_engine()
+    from seq2seq.evaluation.predictor import load
+
+    return load(path)
+
+
+def quiet_engine() -> None:
+    """Start TensorFlow without its start-up remarks; anything else it says is passed on."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with held_back_noise():
+        import keras
+
+        keras.ops.zeros(())  # the first tensor looks for devices, and says so
+
+
+@contextlib.contextmanager
+def held_back_noise() -> Iterator[None]:
+    """Hold standard error back, below Python, and pass on what is not known noise."""
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            said = [line for line in held.read().splitlines(True) if not NOISE.match(line)]
+            os.write(2, b"".join(said))

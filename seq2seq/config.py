@@ -1,0 +1,210 @@
+"""The only place that meets Hydra: composing configurations and making objects of them."""
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+VERSION_BASE = "1.3"
+TRUSTED = ("seq2seq", "keras")  # packages whose classes a configuration may name
+PACKAGE = Path(__file__).parent
+# In a wheel the configs lie inside the package, in a checkout beside it.
+CONFIGS = next(
+    (path for path in (PACKAGE / "configs", PACKAGE.parent / "configs") if path.is_dir()),
+    PACKAGE / "configs",
+)
+ERRORS = (ValueError, HydraException, OmegaConfBaseException)  # what bad input raises
+
+
+def compose(overrides: list[str]) -> dict:
+    """The configuration of `python train.py OVERRIDES`, resolved, as plain dictionaries."""
+    GlobalHydra.instance().clear()
+    with hydra.initialize_config_dir(str(CONFIGS), version_base=VERSION_BASE):
+        config = hydra.compose("train", overrides, return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        return resolve(config)
+
+
+def resolve(config: DictConfig) -> dict:
+    """`config` as plain dictionaries, without what concerns Hydra itself."""
+    plain = {key: value for key, value in config.items_ex(resolve=False) if key != "hydra"}
+    own = OmegaConf.create(plain, flags={"allow_objects": False})
+    own._set_parent(None)
+    return OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+
+
+def find_class(target: str) -> type:
+    """The class that a `_target_` names.
+
+    Raises:
+        ValueError: it is no class of seq2seq or Keras; nothing else may be made by a configuration.
+    """
+    if str(target).split(".")[0] in TRUSTED:
+        try:
+            found = hydra.utils.get_object(target)
+        except (ImportError, ValueError, AttributeError) as error:
+            raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
+        if inspect.isclass(found) and found.__module__.split(".")[0] in TRUSTED:
+            return found
+    raise ValueError(
+        f"_target_ {target!r} is refused: a configuration may only name classes of "
+        f"{' and '.join(TRUSTED)}"
+    )
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node["_target_"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            yield from _targets(part)
+
+
+def instantiate(name: str, node: dict) -> Any:
+    """The object that `node` describes.
+
+    Args:
+        name: what the user calls it, for error messages.
+        node: a resolved configuration with a `_target_`.
+
+    Raises:
+        ValueError: what the constructor said of its arguments, or a target that is refused.
+    """
+    for target in _targets(node):
+        find_class(target)
+    try:
+        return hydra.utils.instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError | TypeError):
+            message = str(cause)
+            raise ValueError(message if message.startswith(name) else f"{name}: {message}") from cause
+        raise
+
+
+def build_task(config: dict) -> Any:
+    """The task of a configuration."""
+    return instantiate("task", config["task"])
+
+
+def build_model(config: dict, task: Any) -> Any:
+    """The model of a configuration, with the sizes that the task's vocabularies have."""
+    from seq2seq.data.vocabulary import END, START, Numbers
+
+    def sized(part: dict, side: Any) -> dict:
+        size = "features" if isinstance(side, Numbers) else "vocabulary_size"
+        return {**part, size: side.features if isinstance(side, Numbers) else len(side)}
+
+    node = config["model"]
+    return instantiate(
+        "model",
+        {
+            **node,
+            "encoder": sized(node["encoder"], task.source),
+            "decoder": sized(node["decoder"], task.target),
+            "start_id": START,
+            "end_id": END,
+        },
+    )
+
+
+def build_optimizer(config: dict) -> Callable[[int], Any]:
+    """What makes the optimiser, given the number of updates in all."""
+    rate = config["optimizer"]["learning_rate"]
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+        raise ValueError(f"optimizer.learning_rate must be a positive number, got {rate!r}")
+
+    def make(steps: int) -> Any:
+        schedule = config["schedule"]
+        if schedule["_target_"] is None:
+            return instantiate("optimizer", config["optimizer"])
+        planned = {**schedule, "decay_steps": schedule["decay_steps"] or steps}
+        rates = instantiate("schedule", planned)
+        return instantiate("optimizer", {**config["optimizer"], "learning_rate": rates})
+
+    return make
+
+
+def train(config: dict) -> Any:
+    """Run a whole configuration: train, test, and write the run directory.
+
+    Args:
+        config: resolved, as `compose` returns it.
+
+    Returns:
+        The `seq2seq.training.trainer.Outcome`, and the path of the run directory.
+
+    Raises:
+        ValueError: anything wrong with the configuration or the data.
+    """
+    task = build_task(config)  # first: data can be wrong in many ways, and it needs no Keras
+    task.examples("test")
+
+    import keras
+
+    from seq2seq.training import trainer
+    from seq2seq.training.run_directory import RunDirectory, describe_environment
+
+    keras.utils.set_random_seed(config["seed"])
+    training = instantiate("training", config["training"])
+    model = build_model(config, task)
+    make_optimizer = build_optimizer(config)
+    name = "-".join(config["names"].values())
+    directory = RunDirectory(config["run_dir"], name, config["overwrite"])
+    directory.write("config.yaml", OmegaConf.to_yaml(config))
+    directory.write_json("environment.json", describe_environment(config["seed"]))
+    outcome = trainer.train(
+        task,
+        model,
+        make_optimizer,
+        training,
+        directory,
+        names=config["names"],
+        decoding=config["decoding"],
+        seed=config["seed"],
+    )
+    return outcome, directory.path
+
+
+def explain(error: Exception) -> str:
+    """One line for a person: what is wrong, and the nearest thing that would be right."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        near = difflib.get_close_matches(option, error.options, 1, 0.4)
+        return (
+            f"unknown {group} {option!r}"
+            + (f"; did you mean {near[0]!r}?" if near else ";")
+            + f" There are: {', '.join(error.options)}"
+        )
+    unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
+    if unknown:
+        return f"unknown key {unknown[1]!r}; {_suggest_key(unknown[1])}"
+    return text
+
+
+def _suggest_key(key: str) -> str:
+    known = [*_keys(compose([]))]
+    last = key.rpartition(".")[2]
+    alike = [name for name in known if name.rpartition(".")[2] == last]
+    near = alike[:1] or difflib.get_close_matches(key, known, 1, 0.5)
+    hint = "`python train.py --cfg job` shows all keys of a configuration"
+    return f"did you mean {near[0]!r}?" if near else hint
+
+
+def _keys(node: dict, prefix: str = "") -> Iterator[str]:
+    for key, value in node.items():
+        yield f"{prefix}{key}"
+        if isinstance(value, dict):
+            yield from _keys(value, f"{prefix}{key}.")

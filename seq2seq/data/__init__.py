@@ -1,0 +1,42 @@
+"""Data: vocabularies, tasks, batches. Needs NumPy at most."""
+
+from seq2seq.data.batching import Batch, Batches, make_batch
+from seq2seq.data.dates import Dates
+from seq2seq.data.generated import (
+    Addition,
+    Copy,
+    Duplicate,
+    OddsFirst,
+    Reverse,
+    Sort,
+    Subtraction,
+)
+from seq2seq.data.pairs import Pairs, Pronunciation
+from seq2seq.data.scan import Scan
+from seq2seq.data.series import RunningMean, Sinusoids
+from seq2seq.data.task import Example, Stream, Task
+from seq2seq.data.vocabulary import Numbers, Vocabulary
+
+__all__ = [
+    "Addition",
+    "Batch",
+    "Batches",
+    "Copy",
+    "Dates",
+    "Duplicate",
+    "Example",
+    "Numbers",
+    "OddsFirst",
+    "Pairs",
+    "Pronunciation",
+    "Reverse",
+    "RunningMean",
+    "Scan",
+    "Sinusoids",
+    "Sort",
+    "Stream",
+    "Subtraction",
+    "Task",
+    "Vocabulary",
+    "make_batch",
+]

@@ -1,0 +1,191 @@
+"""From examples to arrays: padding, masks, length buckets, and an order that can be computed.
+
+Everything is padded on the right. Masks are explicit arrays; they alone say what is real.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from seq2seq.data.task import Example, Stream
+from seq2seq.data.vocabulary import END, PAD, START, Numbers, Vocabulary
+
+WINDOW = 16  # batches whose examples are sorted by length together
+
+
+class Batch(NamedTuple):
+    """Arrays of one batch; tokens are int32, real values float32 with a last axis of features.
+
+    Attributes:
+        source: (batch, source time): the tokens and an end, or real values.
+        source_mask: (batch, source time), True where `source` is real.
+        target_in: (batch, target time): a start and the tokens, or zeros and all values but the
+            last: what the decoder reads.
+        target_out: (batch, target time): the tokens and an end, or the values: what it must say.
+        target_mask: (batch, target time), True where `target_out` is real.
+    """
+
+    source: np.ndarray
+    source_mask: np.ndarray
+    target_in: np.ndarray
+    target_out: np.ndarray
+    target_mask: np.ndarray
+
+    @property
+    def inputs(self) -> dict[str, np.ndarray]:
+        """What `Seq2Seq` is called with."""
+        return {"source": self.source, "source_mask": self.source_mask, "target": self.target_in}
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(batch, target time) float32: 1 for real tokens, 0 for padding."""
+        return self.target_mask.astype("float32")
+
+
+def bucket(length: int) -> int:
+    """The padded length: the next of 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, ...
+
+    Beyond 16 at most a fifth is padding; few shapes exist, so that little is compiled.
+
+    >>> [bucket(length) for length in (0, 3, 4, 5, 33, 65)]
+    [4, 4, 4, 8, 40, 80]
+    """
+    step = max(4, 2 ** (max(length, 1) - 1).bit_length() // 8)
+    return max(4, -(-length // step) * step)
+
+
+def pad(
+    rows: Sequence[Sequence[int] | np.ndarray], time: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`rows` padded on the right with zeros, (batch, time, ...), and their mask (batch, time).
+
+    Args:
+        rows: lists of tokens, or arrays of shape (length, features).
+        time: the padded length; None: the bucket of the longest.
+
+    Raises:
+        ValueError: a row is empty (a row without a real step has no state) or too long.
+    """
+    lengths = np.array([len(row) for row in rows])
+    time = bucket(int(lengths.max())) if time is None else time
+    if lengths.min() == 0 or lengths.max() > time:
+        raise ValueError(f"lengths must be 1 to {time}, got {lengths.min()} to {lengths.max()}")
+    if isinstance(rows[0], np.ndarray):
+        real = np.concatenate(rows)
+    else:
+        real = np.fromiter(chain.from_iterable(rows), "int32", lengths.sum())
+    mask = np.arange(time) < lengths[:, None]
+    padded = np.full((*mask.shape, *real.shape[1:]), PAD, real.dtype)
+    padded[mask] = real
+    return padded, mask
+
+
+def delay(target_out: np.ndarray, target_mask: np.ndarray, start: float) -> np.ndarray:
+    """What the decoder reads when it must say `target_out`: a start, then what it said before.
+
+    >>> delay(np.array([[5, 4, 2, 0]]), np.array([[True, True, True, False]]), START).tolist()
+    [[1, 5, 4, 0]]
+    """
+    target_in = np.full_like(target_out, start)
+    target_in[:, 1:] = target_out[:, :-1]
+    target_in[~target_mask] = PAD
+    return target_in
+
+
+def encode_row(
+    text: str, side: Vocabulary | Numbers, unknown: str = "error"
+) -> list[int] | np.ndarray:
+    """What a network reads or says of `text`: tokens and an end, or values, (time, features).
+
+    The end tells the decoder when to stop, and lets a source be empty: it still has one step.
+    """
+    row = side.encode(text, unknown)
+    return row if isinstance(side, Numbers) else [*row, END]
+
+
+def make_batch(
+    examples: Sequence[Example],
+    source: Vocabulary | Numbers,
+    target: Vocabulary | Numbers,
+    unknown: str = "error",
+) -> Batch:
+    """The arrays of `examples`, padded to their buckets.
+
+    >>> letters = Vocabulary("ab")
+    >>> make_batch([Example("ab", "ba")], letters, letters).target_in.tolist()
+    [[1, 5, 4, 0]]
+    """
+    start = 0 if isinstance(target, Numbers) else START
+    padded, source_mask = pad([encode_row(e.source, source, unknown) for e in examples])
+    target_out, target_mask = pad([encode_row(e.target, target, unknown) for e in examples])
+    target_in = delay(target_out, target_mask, start)
+    return Batch(padded, source_mask, target_in, target_out, target_mask)
+
+
+class Batches:
+    """Training batches; number `step` is a pure function of (seed, step), so any run can resume.
+
+    A finite set is shuffled anew each epoch and every example comes once an epoch; a stream goes
+    on for ever. Within windows of 16 batches examples of like length are put together, which saves
+    padding, and the window's batches are shuffled.
+
+    Args:
+        examples: a list, or a `Stream`.
+        source, target: how each side's text becomes numbers.
+        batch_size: examples a batch; the last of an epoch may be smaller.
+        seed: of the order.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example] | Stream,
+        source: Vocabulary | Numbers,
+        target: Vocabulary | Numbers,
+        batch_size: int,
+        seed: int,
+    ):
+        self.examples, self.source, self.target = examples, source, target
+        self.batch_size, self.seed = batch_size, seed
+        self._window: tuple[int, int, list[list[Example]]] = (-1, -1, [])
+        self._order: tuple[int, np.ndarray | None] = (-1, None)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """Batches in one pass over a finite set; None for a stream."""
+        if isinstance(self.examples, Stream):
+            return None
+        return -(-len(self.examples) // self.batch_size)
+
+    def __getitem__(self, step: int) -> Batch:
+        epoch, index = (0, step) if self.steps_per_epoch is None else divmod(
+            step, self.steps_per_epoch
+        )
+        number, place = divmod(index, WINDOW)
+        if self._window[:2] != (epoch, number):
+            self._window = (epoch, number, self._make_window(epoch, number))
+        return make_batch(self._window[2][place], self.source, self.target)
+
+    def iterate(self, start: int = 0) -> Iterator[Batch]:
+        """Batches `start`, `start + 1`, ... without end."""
+        step = start
+        while True:
+            yield self[step]
+            step += 1
+
+    def _make_window(self, epoch: int, number: int) -> list[list[Example]]:
+        size = WINDOW * self.batch_size
+        indices: Sequence[int] = range(number * size, (number + 1) * size)
+        if self.steps_per_epoch is not None:
+            if self._order[0] != epoch:
+                rng = np.random.default_rng((self.seed, epoch))
+                self._order = (epoch, rng.permutation(len(self.examples)))
+            indices = self._order[1][number * size : (number + 1) * size]
+        window = sorted((self.examples[i] for i in indices), key=lambda e: len(e.target))
+        batches = [
+            window[start : start + self.batch_size]
+            for start in range(0, len(window), self.batch_size)
+        ]
+        np.random.default_rng((self.seed, epoch, number)).shuffle(batches)
+        return batches

@@ -1,0 +1,117 @@
+"""Dates as people write them, to ISO 8601."""
+
+import datetime
+import random
+import string
+
+from seq2seq.data.task import GeneratedTask, check_range
+from seq2seq.data.vocabulary import Vocabulary
+
+MONTHS = (
+    "January February March April May June July August September October November December"
+).split()
+DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+
+# Slashes put the month first and dots the day first, so that no format is ambiguous.
+FORMATS = (
+    "{d} {month} {y}",
+    "{d} {mon} {y}",
+    "{month} {d}, {y}",
+    "{mon} {d}, {y}",
+    "{mon} {d} {y}",
+    "{d}{th} {month} {y}",
+    "{d}{th} of {month} {y}",
+    "the {d}{th} of {month}, {y}",
+    "{month} {d}{th}, {y}",
+    "{weekday}, {d} {month} {y}",
+    "{weekday}, {month} {d}, {y}",
+    "{day} {d} {mon} {y}",
+    "{day}, {mon} {d}, {y}",
+    "{d:02}-{mon}-{y}",
+    "{d}-{mon}-{y}",
+    "{m}/{d}/{y}",
+    "{m:02}/{d:02}/{y}",
+    "{d}.{m}.{y}",
+    "{d:02}.{m:02}.{y}",
+    "{y}/{m:02}/{d:02}",
+    "{y}.{m:02}.{d:02}",
+    "{y} {month} {d}",
+    "{y}{m:02}{d:02}",
+    "{month} {y}, {d}",
+)
+
+
+def ordinal(day: int) -> str:
+    """The ending of an ordinal number.
+
+    >>> [ordinal(day) for day in (1, 2, 3, 4, 11, 22)]
+    ['st', 'nd', 'rd', 'th', 'th', 'nd']
+    """
+    if 10 <= day % 100 <= 20:
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")
+
+
+def write_date(date: datetime.date, form: str) -> str:
+    """`date` in one of `FORMATS`.
+
+    >>> write_date(datetime.date(1979, 5, 3), "the {d}{th} of {month}, {y}")
+    'the 3rd of May, 1979'
+    """
+    month, weekday = MONTHS[date.month - 1], DAYS[date.weekday()]
+    return form.format(
+        d=date.day,
+        m=date.month,
+        y=date.year,
+        th=ordinal(date.day),
+        month=month,
+        mon=month[:3],
+        weekday=weekday,
+        day=weekday[:3],
+    )
+
+
+class Dates(GeneratedTask):
+    """A date in one of 24 formats becomes ISO 8601: `the 3rd of May, 1979` -> `1979-05-03`.
+
+    A day of the test occurs in training in no format at all. Length is not a choice here; the
+    years of training and test are.
+
+    Args:
+        first_year, last_year: years of training and validation.
+        test_first_year, test_last_year: years of the test; None: as in training.
+        validation_examples, test_examples, seed: see `GeneratedTask`.
+    """
+
+    def __init__(
+        self,
+        first_year: int = 1900,
+        last_year: int = 2099,
+        test_first_year: int | None = None,
+        test_last_year: int | None = None,
+        validation_examples: int = 500,
+        test_examples: int = 2000,
+        seed: int = 0,
+    ):
+        test_first = first_year if test_first_year is None else test_first_year
+        test_last = last_year if test_last_year is None else test_last_year
+        check_range("first_year", first_year, "last_year", last_year, 1000)
+        check_range("test_first_year", test_first, "test_last_year", test_last, 1000)
+        if max(last_year, test_last) > 9999:
+            raise ValueError(f"years must be at most 9999, got {max(last_year, test_last)}")
+        super().__init__(
+            first_year, last_year, test_first, test_last, validation_examples, test_examples, seed
+        )
+        written = "".join([*MONTHS, *DAYS, *FORMATS, string.digits, "thstndrd"])
+        self.source = Vocabulary(sorted(set(written) - set("{:}")))
+        self.target = Vocabulary(string.digits + "-")
+
+    def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
+        """A day of the years `low` to `high` in a random format."""
+        first, last = datetime.date(low, 1, 1).toordinal(), datetime.date(high, 12, 31).toordinal()
+        date = datetime.date.fromordinal(rng.randint(first, last))
+        return write_date(date, rng.choice(FORMATS)), date.isoformat()
+
+    def key(self, source: str, target: str) -> str:
+        """The day itself, however it is written."""
+        return target

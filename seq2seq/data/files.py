@@ -1,0 +1,132 @@
+"""Lines and pairs from files: UTF-8, with or without byte-order mark, CRLF or LF, gzip or plain.
+
+Every error names the file and the line.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+BAD_ROW = ("error", "skip")
+
+
+class BadRow(ValueError):
+    """A row that does not hold what it must."""
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Each line of a text file with its number, counted from 1, without its line end.
+
+    Raises:
+        ValueError: the file is missing, empty, a directory, damaged gzip, or not UTF-8.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"no such file: {path}")
+    if path.is_dir():
+        raise ValueError(f"{path} is a directory, a file was expected")
+    with path.open("rb") as plain:
+        packed = plain.read(2) == b"\x1f\x8b"
+    number = 0
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                yield number, _decode(path, number, raw)
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise ValueError(f"{path} is a damaged gzip file after line {number}: {error}") from None
+    if number == 0:
+        raise ValueError(f"{path} is empty")
+
+
+def _decode(path: Path, number: int, raw: bytes) -> str:
+    if number == 1:
+        raw = raw.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return raw.rstrip(b"\r\n").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}, line {number}: not UTF-8 (byte {raw[error.start]:#04x} at column "
+            f"{error.start + 1}); convert the file, for example with iconv"
+        ) from None
+
+
+class PairReader:
+    """Reads (source, target) rows: two columns, two parallel files, or JSON Lines.
+
+    Args:
+        columns: which columns of a tab-separated file hold source and target, counted from 1;
+            None: the file has exactly two.
+        on_bad_row: `"error"` stops at the first bad row, `"skip"` counts it in `skipped`.
+    """
+
+    def __init__(self, columns: tuple[int, int] | None = None, on_bad_row: str = "error"):
+        if on_bad_row not in BAD_ROW:
+            raise ValueError(f"on_bad_row must be one of {', '.join(BAD_ROW)}, got {on_bad_row!r}")
+        if columns is not None and (
+            len(columns) != 2 or not all(isinstance(c, int) and c >= 1 for c in columns)
+        ):
+            raise ValueError(f"columns must be two column numbers counted from 1, got {columns!r}")
+        self.columns, self.on_bad_row, self.skipped = columns, on_bad_row, 0
+
+    def read(self, paths: str | list[str]) -> Iterator[tuple[int, str, str]]:
+        """(line number, source, target) of each row of one file, or of two parallel files."""
+        if not isinstance(paths, str | Path):
+            if len(paths) != 2:
+                raise ValueError(f"expected one file or two parallel files, got {list(paths)}")
+            yield from self._read_parallel(*paths)
+            return
+        lowered = str(paths).lower().removesuffix(".gz")
+        parse = self._json_row if lowered.endswith((".jsonl", ".ndjson")) else self._columns_row
+        for number, line in read_lines(paths):
+            try:
+                yield number, *parse(line)
+            except BadRow as error:
+                self.bad_row(paths, number, str(error))
+
+    def bad_row(self, path: str | Path, number: int, reason: str) -> None:
+        """Raise a ValueError for the row, or count it, as `on_bad_row` says."""
+        if self.on_bad_row == "error":
+            raise ValueError(
+                f"{path}, line {number}: {reason}; mend the row, or leave such rows out with "
+                "task.on_bad_row=skip"
+            )
+        self.skipped += 1
+
+    def _columns_row(self, line: str) -> tuple[str, str]:
+        fields = line.split("\t")
+        if self.columns is None:
+            if len(fields) != 2:
+                raise BadRow(
+                    f"expected source<TAB>target, found {len(fields)} column(s)"
+                    + (" (choose two with task.columns=[1,2])" if len(fields) > 2 else "")
+                )
+            return fields[0], fields[1]
+        if max(self.columns) > len(fields):
+            raise BadRow(f"column {max(self.columns)} was asked for, found {len(fields)}")
+        source, target = self.columns
+        return fields[source - 1], fields[target - 1]
+
+    @staticmethod
+    def _json_row(line: str) -> tuple[str, str]:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise BadRow("not JSON") from None
+        if not isinstance(row, dict):
+            raise BadRow('expected {"source": ..., "target": ...}')
+        for key in ("source", "target"):
+            if not isinstance(row.get(key), str):
+                raise BadRow(f"no text under the key {key!r}")
+        return row["source"], row["target"]
+
+    @staticmethod
+    def _read_parallel(sources: str, targets: str) -> Iterator[tuple[int, str, str]]:
+        left, right = read_lines(sources), read_lines(targets)
+        for number, source in left:
+            _, target = next(right, (0, None))
+            if target is None:
+                raise ValueError(f"{targets} ends before line {number} of {sources}")
+            yield number, source, target
+        if extra := next(right, None):
+            raise ValueError(f"{sources} ends before line {extra[0]} of {targets}")

@@ -1,0 +1,233 @@
+"""Tasks read from files: pairs of any text, and a pronouncing dictionary."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from seq2seq.data.files import PairReader, read_lines
+from seq2seq.data.task import Example, Task, check_count, check_split, position
+from seq2seq.data.vocabulary import TOKENISERS, Numbers, Vocabulary
+
+HELD_OUT = {"test": (0.10, 10_000), "validation": (0.05, 2_000)}  # share of sources, and at most
+
+# The public dictionary, pinned: a newer one would silently be another task.
+CMUDICT_URL = (
+    "https://raw.githubusercontent.com/cmusphinx/cmudict/"
+    "74790861f652b15e4ac49015a90074ad62a27690/cmudict.dict"
+)
+CMUDICT_SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
+
+
+def group_by_source(rows: Iterable[tuple[str, str]]) -> list[Example]:
+    """One example a source, with all its different targets as right answers.
+
+    >>> group_by_source([("a", "1"), ("b", "2"), ("a", "3")])[0]
+    Example(source='a', target='1', others=('3',))
+    """
+    answers: dict[str, dict[str, None]] = {}
+    for source, target in rows:
+        answers.setdefault(source, {})[target] = None
+    return [Example(source, *list(found)[:1], tuple(found)[1:]) for source, found in answers.items()]
+
+
+def hold_out(
+    rows: list[tuple[str, str]], splits: Iterable[str], seed: int
+) -> dict[str, list[tuple[str, str]]]:
+    """Divide `rows` into training and the named held-out splits, by seed and grouped by source.
+
+    Raises:
+        ValueError: too few different sources to divide.
+    """
+    sources = sorted({source for source, _ in rows}, key=lambda source: position(source, seed))
+    splits = list(splits)
+    if splits and len(sources) <= len(splits):
+        raise ValueError(
+            f"{len(sources)} different source(s) are too few to hold out {' and '.join(splits)}; "
+            "give more rows, or files of their own (task.validation=, task.test=)"
+        )
+    part, start = {}, 0
+    for split in splits:
+        share, most = HELD_OUT[split]
+        stop = start + max(1, min(most, round(share * len(sources))))
+        part.update(dict.fromkeys(sources[start:stop], split))
+        start = stop
+    divided: dict[str, list[tuple[str, str]]] = {split: [] for split in ("train", *splits)}
+    for row in rows:
+        divided[part.get(row[0], "train")].append(row)
+    return divided
+
+
+class FileTask(Task):
+    """What tasks read from files share: rows divided into splits, without overlap.
+
+    Training sees every row; in the held-out splits a source's targets are all right answers.
+    Training rows whose source stands in a held-out split are left out, and `notes` says so.
+
+    Args:
+        rows: (source, target) rows by split; missing ones of validation and test are held out of
+            training.
+        source, target: how each side's text becomes numbers; a tokeniser's name builds a vocabulary
+            from the training rows, `"numbers"` reads values.
+        seed: divides the rows.
+    """
+
+    def __init__(
+        self, rows: dict[str, list[tuple[str, str]]], source: str, target: str, seed: int
+    ):
+        missing = [split for split in ("test", "validation") if split not in rows]
+        rows = {**rows, **hold_out(rows["train"], missing, check_count("seed", seed))}
+        held_out = {source for split in ("validation", "test") for source, _ in rows[split]}
+        train = [row for row in rows["train"] if row[0] not in held_out]
+        if dropped := len(rows["train"]) - len(train):
+            self.notes += (
+                f"{dropped} training rows were left out: their source is in validation or test",
+            )
+        if not train:
+            raise ValueError("no training rows are left: all their sources are in validation/test")
+        self._examples = {
+            "train": [Example(*row) for row in train],
+            "validation": group_by_source(rows["validation"]),
+            "test": group_by_source(rows["test"]),
+        }
+        self.source = self._side(source, [row[0] for row in train])
+        self.target = self._side(target, [row[1] for row in train])
+
+    @staticmethod
+    def _side(name: str, texts: list[str]) -> Vocabulary | Numbers:
+        return Numbers.build(texts) if name == "numbers" else Vocabulary.build(texts, name)
+
+    def examples(self, split: str) -> list[Example]:
+        """Training rows, or the held-out examples with all their right answers."""
+        check_split(split)
+        return self._examples[split]
+
+
+class Pairs(FileTask):
+    """A file of pairs of your own.
+
+    Args:
+        train: a tab-separated file (source, target), a list of two parallel files, or JSON Lines
+            (`.jsonl`, keys `source` and `target`); `.gz` and plain are both read.
+        validation, test: the same; None: held out of `train` by `seed`, grouped by source (5 % and
+            10 % of the sources, at most 2,000 and 10,000).
+        source_tokens, target_tokens: `"characters"`, `"words"`, `"symbols"` (whatever white space
+            separates), or `"numbers"` (real values, a step each, separated by spaces).
+        columns: which columns hold source and target, counted from 1; None: exactly two columns.
+        on_bad_row: `"error"`, or `"skip"` to count bad rows and go on.
+        seed: divides the rows.
+
+    Raises:
+        ValueError: a file that is missing, empty or not UTF-8, or a bad row: with its line number.
+    """
+
+    def __init__(
+        self,
+        train: str | list[str],
+        validation: str | list[str] | None = None,
+        test: str | list[str] | None = None,
+        source_tokens: str = "characters",
+        target_tokens: str = "characters",
+        columns: tuple[int, int] | None = None,
+        on_bad_row: str = "error",
+        seed: int = 0,
+    ):
+        for side, name in (("source_tokens", source_tokens), ("target_tokens", target_tokens)):
+            if name not in (*TOKENISERS, "numbers"):
+                choices = ", ".join([*TOKENISERS, "numbers"])
+                raise ValueError(f"task.{side}={name!r} is none of {choices}")
+        if train is None:
+            raise ValueError("task=pairs needs a file: task.train=my.tsv")
+        numbers = [place for place, n in enumerate((source_tokens, target_tokens)) if n == "numbers"]
+        reader = PairReader(columns, on_bad_row)
+        files = {"train": train, "validation": validation, "test": test}
+        rows = {
+            split: self._read(reader, path, numbers)
+            for split, path in files.items()
+            if path is not None
+        }
+        if reader.skipped:
+            self.notes = (f"{reader.skipped} bad rows were skipped",)
+        super().__init__(rows, source_tokens, target_tokens, seed)
+        if target_tokens == "numbers":
+            self.metrics, self.monitor = "values", ("mae", "min")
+            self.target_length = self._target_length()
+
+    @staticmethod
+    def _read(reader: PairReader, path: str | list[str], numbers: list[int]) -> list:
+        rows, features = [], {}
+        for number, *row in reader.read(path):
+            try:
+                for place in numbers:
+                    if not (first := row[place].split()[:1]):
+                        raise ValueError("a side that must hold numbers is empty")
+                    side = Numbers(features.setdefault(place, first[0].count(",") + 1))
+                    side.tokens(row[place])
+            except ValueError as error:
+                reader.bad_row(path, number, str(error))
+            else:
+                rows.append(tuple(row))
+        if not rows:
+            raise ValueError(f"{path} holds no usable row")
+        return rows
+
+    def _target_length(self) -> int | None:
+        train = self._examples["train"]
+        lengths = {len(example.target.split()) for example in train}
+        if len(lengths) == 1:
+            return lengths.pop()
+        if all(len(self.source.tokens(e.source)) == len(e.target.split()) for e in train):
+            return None
+        raise ValueError(
+            "targets of real values know no end: they must all have one length, or each its "
+            f"source's length; found lengths {sorted(lengths)[:5]}"
+        )
+
+
+class Pronunciation(FileTask):
+    """Letters to phones from a pronouncing dictionary (CMUdict): `hello` -> `HH AH L OW`.
+
+    A word with several pronunciations has several right answers; its variants `word(2)` are one
+    word. Words are divided into splits by `seed`: the published split is not freely available, so
+    numbers stand next to the published ones and do not reproduce them.
+
+    Args:
+        path: the dictionary; None: fetched from its public repository at a pinned commit, checked
+            by its SHA-256, and kept in Keras's cache.
+        stress: whether vowels keep their stress digit (the published numbers are without).
+        seed: divides the words.
+    """
+
+    metrics = "pronunciation"
+    monitor = ("word_error_rate", "min")
+
+    def __init__(self, path: str | None = None, stress: bool = False, seed: int = 0):
+        rows: dict[tuple[str, str], None] = {}  # a set in order: variants may differ only in stress
+        found = Path(path) if path is not None else fetch_dictionary()
+        for number, line in read_lines(found):
+            text = line.split("#")[0].strip()
+            if not text or line.startswith(";;;"):
+                continue
+            word, *phones = text.split()
+            if not phones:
+                raise ValueError(f"{found}, line {number}: {word!r} has no pronunciation")
+            if not stress:
+                phones = [phone.rstrip("012") for phone in phones]
+            rows[re.sub(r"\(\d+\)$", "", word), " ".join(phones)] = None
+        super().__init__({"train": list(rows)}, "characters", "symbols", seed)
+
+
+def fetch_dictionary() -> Path:
+    """CMUdict at the pinned commit, from Keras's cache or its public repository.
+
+    Raises:
+        ValueError: it can't be fetched, or is not the file that was pinned.
+    """
+    from keras.utils import get_file  # only here: the data room needs NumPy at most
+
+    try:
+        return Path(get_file("cmudict.dict", CMUDICT_URL, file_hash=CMUDICT_SHA256))
+    except Exception as error:
+        raise ValueError(
+            f"the dictionary could not be fetched ({error}); download cmudict.dict yourself and "
+            "give its place: task.path=cmudict.dict"
+        ) from error

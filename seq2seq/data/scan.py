@@ -1,0 +1,143 @@
+"""SCAN (Lake and Baroni 2018, arXiv 1711.00350): commands to actions, all 20,910 from the grammar.
+
+`jump twice after turn left` -> `I_TURN_LEFT I_JUMP I_JUMP`. The splits are the published ones
+wherever a rule defines them; `simple` is published as a random draw, here it is drawn by the seed.
+"""
+
+from seq2seq.data.task import Example, Task, check_count, check_split, position
+from seq2seq.data.vocabulary import Vocabulary
+
+VERBS = {verb: (f"I_{verb.upper()}",) for verb in ("walk", "look", "run", "jump")}
+TURNS = {side: (f"I_TURN_{side.upper()}",) for side in ("left", "right")}
+SIMPLE_TRAINING = 16_728  # of the 20,910 commands, 80 %
+LONGEST_TRAINING = 22  # actions in training of the length split
+JUMP_COPIES, TURN_LEFT_COPIES = 1_467, 2_189  # make the primitive 10 % of the training lines
+SPLITS = (
+    "simple length jump turn_left jump_around_right around_right opposite_right right "
+    "filler_num0 filler_num1 filler_num2 filler_num3"
+).split()
+
+
+def verb_phrases() -> dict[str, tuple[str, ...]]:
+    """The 34 phrases of one verb, as command -> actions."""
+    phrases = dict(VERBS)
+    for side, turn in TURNS.items():
+        for verb, action in {"turn": (), **VERBS}.items():
+            phrases[f"{verb} {side}"] = turn + action
+            phrases[f"{verb} opposite {side}"] = turn + turn + action
+            phrases[f"{verb} around {side}"] = (turn + action) * 4
+    return phrases
+
+
+def commands() -> dict[str, tuple[str, ...]]:
+    """All 20,910 commands with their actions."""
+    sentences = {}
+    for phrase, actions in verb_phrases().items():
+        sentences[phrase] = actions
+        sentences[f"{phrase} twice"] = actions * 2
+        sentences[f"{phrase} thrice"] = actions * 3
+    everything = dict(sentences)
+    for first, before in sentences.items():
+        for second, after in sentences.items():
+            everything[f"{first} and {second}"] = before + after
+            everything[f"{first} after {second}"] = after + before
+    return everything
+
+
+def contains(command: str, phrase: str) -> bool:
+    """Whether the words of `phrase` stand side by side in `command`.
+
+    >>> contains("turn left twice", "turn left"), contains("turn opposite left", "turn left")
+    (True, False)
+    """
+    return f" {phrase} " in f" {command} "
+
+
+def is_test(split: str, command: str, actions: tuple[str, ...]) -> bool | None:
+    """Whether a rule puts `command` into the test (True), training (False) or neither (None)."""
+
+    def any_of(verbs: str, phrase: str) -> bool:
+        return any(contains(command, f"{verb} {phrase}") for verb in verbs.split())
+
+    if split == "length":
+        return len(actions) > LONGEST_TRAINING
+    if split == "jump":
+        return contains(command, "jump") and command != "jump"
+    if split == "turn_left":
+        return contains(command, "turn left") and command != "turn left"
+    if split == "jump_around_right" or split.startswith("filler_num"):
+        if contains(command, "turn around right"):
+            return None
+        if contains(command, "jump around right"):
+            return True
+        if split == "jump_around_right":
+            return False
+        not_yet_shown = ("look", "walk", "run")[int(split[-1]) :]
+        return None if any_of(" ".join(not_yet_shown), "around right") else False
+    held_out = split.replace("_", " ")  # around right, opposite right, right
+    if contains(command, f"turn {held_out}"):
+        return None
+    return any_of("walk look run jump", held_out)
+
+
+class Scan(Task):
+    """SCAN with one of its splits.
+
+    Args:
+        split: `simple` (80/20 drawn by `seed`), `length` (test: 24 to 48 actions), `jump` and
+            `turn_left` (a primitive shown alone, 10 % of training), the templates
+            `jump_around_right`, `around_right`, `opposite_right`, `right`, and `filler_num0` to
+            `filler_num3` (Loula et al. 2018).
+        validation_examples: distinct commands taken out of the published training set to choose the
+            best weights by; 0 leaves the training set as published. A repeated primitive is
+            never taken.
+        seed: draws the validation set, and the `simple` split.
+    """
+
+    def __init__(self, split: str = "simple", validation_examples: int = 500, seed: int = 0):
+        if split not in SPLITS:
+            raise ValueError(f"unknown SCAN split {split!r}; choose one of {', '.join(SPLITS)}")
+        self.split = split
+        self.seed = check_count("seed", seed)
+        check_count("validation_examples", validation_examples)
+        train, test = self._published()
+        copies = {"jump": ("jump", JUMP_COPIES), "turn_left": ("turn left", TURN_LEFT_COPIES)}
+        primitive, times = copies.get(split, (None, 1))
+        candidates = sorted(
+            (example for example in train if example.source != primitive),
+            key=lambda example: position(example.source, seed),
+        )
+        if validation_examples >= len(candidates):
+            raise ValueError(
+                f"validation_examples must be less than the {len(candidates)} training commands, "
+                f"got {validation_examples}"
+            )
+        repeated = [example for example in train if example.source == primitive] * times
+        self._examples = {
+            "train": candidates[validation_examples:] + repeated,
+            "validation": candidates[:validation_examples],
+            "test": test,
+        }
+        words = "walk look run jump turn left right opposite around twice thrice and after".split()
+        actions = sorted(action for (action,) in [*VERBS.values(), *TURNS.values()])
+        self.source = Vocabulary(words, "symbols")
+        self.target = Vocabulary(actions, "symbols")
+
+    def _published(self) -> tuple[list[Example], list[Example]]:
+        everything = commands()
+        if self.split == "simple":
+            order = sorted(everything, key=lambda command: position(f"simple {command}", self.seed))
+            train, test = order[:SIMPLE_TRAINING], order[SIMPLE_TRAINING:]
+        else:
+            place = {c: is_test(self.split, c, actions) for c, actions in everything.items()}
+            train = [command for command, test in place.items() if test is False]
+            test = [command for command, test in place.items() if test]
+        return tuple(
+            [Example(command, " ".join(everything[command])) for command in part]
+            for part in (train, test)
+        )
+
+    def examples(self, split: str) -> list[Example]:
+        """Examples of `train` (with its repetitions), `validation` or `test`."""
+        check_split(split)
+        return self._examples[split]

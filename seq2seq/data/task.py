@@ -1,0 +1,204 @@
+"""Task, Example and the endless Stream: what a run learns from and is judged on.
+
+A task owns its examples, how their text becomes numbers, and its metrics. Examples are text;
+a test example never occurs in training. Tasks need NumPy at most.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from seq2seq.data.vocabulary import Numbers, Vocabulary
+
+SPLITS = ("train", "validation", "test")
+HELD_OUT = {"test": 0.10, "validation": 0.05}  # shares of the space of a generated task
+PATIENCE = 5_000  # draws in a row without a new example before a space counts as exhausted
+
+
+class Example(NamedTuple):
+    """One source text with its right answer, and further right answers if there are any."""
+
+    source: str
+    target: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """Every right answer."""
+        return (self.target, *self.others)
+
+
+class Stream:
+    """Examples without end: number `index` is a pure function of (seed, index).
+
+    They are drawn a block at a time and only the newest block is kept, so memory does not grow.
+
+    Args:
+        draw: makes one example from a `random.Random`.
+        seed: names the stream; another seed gives other examples.
+        block: examples drawn together.
+    """
+
+    def __init__(self, draw: Callable[[random.Random], Example], seed: str, block: int = 1024):
+        self._draw, self._seed, self._block = draw, seed, block
+        self._number, self._examples = -1, []
+
+    def __getitem__(self, index: int) -> Example:
+        number, place = divmod(index, self._block)
+        if number != self._number:
+            rng = random.Random(f"{self._seed}/{number}")
+            self._examples = [self._draw(rng) for _ in range(self._block)]
+            self._number = number
+        return self._examples[place]
+
+
+class Task:
+    """What every task has; a subclass fills it in.
+
+    Attributes:
+        source, target: how each side's text becomes numbers (`Vocabulary` or `Numbers`).
+        metrics: the family of metrics, `"tokens"`, `"pronunciation"` or `"values"`
+            (see `seq2seq.evaluation.metrics`).
+        monitor: the metric that picks the best weights, and whether `"max"` or `"min"` is best.
+        target_length: of real-valued targets, how many values they have; None: as many as their
+            source. Tokens end by themselves.
+        notes: remarks about the data that a person should read before training.
+    """
+
+    source: Vocabulary | Numbers
+    target: Vocabulary | Numbers
+    metrics = "tokens"
+    monitor = ("exact_match", "max")
+    target_length: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def examples(self, split: str) -> Sequence[Example] | Stream:
+        """The examples of `"train"` (a list, or a `Stream`), `"validation"` or `"test"` (lists)."""
+        raise NotImplementedError
+
+
+def check_split(split: str) -> None:
+    """Raise a ValueError if `split` is none of train, validation, test."""
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
+
+
+def check_count(name: str, value: int, least: int = 0) -> int:
+    """`value` if it is a whole number of at least `least`, else a ValueError that names it."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return value
+
+
+def check_range(shortest: str, low: int, longest: str, high: int, least: int = 0) -> None:
+    """Raise a ValueError unless `least <= low <= high`; the names say which argument is wrong."""
+    check_count(shortest, low, least)
+    check_count(longest, high, least)
+    if high < low:
+        raise ValueError(f"{longest}={high} is less than {shortest}={low}")
+
+
+def position(key: str, seed: int) -> float:
+    """A fixed pseudo-random place of `key` in [0, 1): what divides a space into splits."""
+    digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
+def part_of(key: str, seed: int, held_out: dict[str, float] = HELD_OUT) -> str:
+    """The split that `key` belongs to; all examples with the same key are in the same split."""
+    place = position(key, seed)
+    for split, share in held_out.items():
+        if place < share:
+            return split
+        place -= share
+    return "train"
+
+
+class GeneratedTask(Task):
+    """A task whose examples are drawn: an endless training stream and finite held-out splits.
+
+    The space of sources is divided by a hash of (seed, source), so no test example can occur in
+    training whatever the lengths, and nothing need be remembered. Validation has the lengths of
+    training, so that nothing is chosen by looking at the test lengths.
+
+    Args:
+        min_length, max_length: lengths of training and validation; what a length counts is said by
+            the task (symbols, digits, values).
+        test_min_length, test_max_length: lengths of the test; None: as in training.
+        validation_examples, test_examples: distinct examples in each.
+        seed: the examples are a pure function of it.
+
+    Raises:
+        ValueError: for impossible lengths or counts, or (when examples are drawn) a space that
+            holds too few distinct examples.
+    """
+
+    def __init__(
+        self,
+        min_length: int = 1,
+        max_length: int = 10,
+        test_min_length: int | None = None,
+        test_max_length: int | None = None,
+        validation_examples: int = 500,
+        test_examples: int = 2000,
+        seed: int = 0,
+    ):
+        test_min = min_length if test_min_length is None else test_min_length
+        test_max = max_length if test_max_length is None else test_max_length
+        check_range("min_length", min_length, "max_length", max_length)
+        check_range("test_min_length", test_min, "test_max_length", test_max)
+        self.lengths = {"train": (min_length, max_length), "test": (test_min, test_max)}
+        self.counts = {
+            "validation": check_count("validation_examples", validation_examples),
+            "test": check_count("test_examples", test_examples, 1),
+        }
+        self.seed = check_count("seed", seed)
+
+    def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
+        """One (source, target) whose length is drawn evenly from `low` to `high`."""
+        raise NotImplementedError
+
+    def key(self, source: str, target: str) -> str:
+        """What examples share that must not be divided between training and test."""
+        return source
+
+    def examples(self, split: str) -> list[Example] | Stream:
+        """The endless stream of `train`, or the distinct examples of a held-out split."""
+        check_split(split)
+        if split == "train":
+            return Stream(self._draw_training, f"{self.seed}/train")
+        return self._draw_distinct(split)
+
+    def _draw_part(self, rng: random.Random, split: str) -> Example | None:
+        low, high = self.lengths["test" if split == "test" else "train"]
+        source, target = self.draw(rng, low, high)
+        return Example(source, target) if part_of(self.key(source, target), self.seed) == split else None
+
+    def _draw_training(self, rng: random.Random) -> Example:
+        for _ in range(PATIENCE):
+            if example := self._draw_part(rng, "train"):
+                return example
+        raise ValueError(f"{self._space('train')}: none is left for training")
+
+    def _draw_distinct(self, split: str) -> list[Example]:
+        rng = random.Random(f"{self.seed}/{split}")
+        found: dict[str, Example] = {}
+        misses = 0
+        while len(found) < self.counts[split]:
+            example = self._draw_part(rng, split)
+            if example and example.source not in found:
+                found[example.source] = example
+                misses = 0
+            elif (misses := misses + 1) > PATIENCE:
+                raise ValueError(
+                    f"{self._space(split)}: only {len(found)} distinct {split} examples are held "
+                    f"out of training, {self.counts[split]} were asked for; set "
+                    f"task.{split}_examples={len(found)} or widen the lengths"
+                )
+        return list(found.values())
+
+    def _space(self, split: str) -> str:
+        low, high = self.lengths["test" if split == "test" else "train"]
+        name = type(self).__name__.lower()
+        return f"the space of task {name} is too small at lengths {low} to {high}"

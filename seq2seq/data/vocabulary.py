@@ -1,0 +1,223 @@
+"""How text becomes numbers and numbers become text again.
+
+A `Vocabulary` turns text into token ids through a tokeniser; `Numbers` turns text such as
+`"0.5 0.25"` into real values. Both have the same four verbs (`tokens`, `encode`, `decode`,
+`to_config`), so that tasks, batching and prediction need not know which of the two they hold.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+PAD, START, END, UNKNOWN = range(4)
+SPECIALS = ("<pad>", "<start>", "<end>", "<unknown>")
+
+
+class Tokeniser(NamedTuple):
+    """A way to split text into symbols and to join symbols into text."""
+
+    split: Callable[[str], list[str]]
+    join: Callable[[Iterable[str]], str]
+
+
+TOKENISERS = {
+    "characters": Tokeniser(list, "".join),
+    "words": Tokeniser(re.compile(r"\w+|[^\w\s]").findall, " ".join),
+    "symbols": Tokeniser(str.split, " ".join),
+}
+
+
+class Vocabulary:
+    """The symbols of one side of a task, each with its id; ids 0 to 3 are pad, start, end, unknown.
+
+    Args:
+        symbols: the symbols in the order of their ids, from id 4 on.
+        tokeniser: `"characters"` (each code point), `"words"` (runs of word characters, and each
+            punctuation mark) or `"symbols"` (whatever white space separates).
+
+    Raises:
+        ValueError: for an unknown tokeniser, or a symbol that stands twice.
+
+    >>> vocabulary = Vocabulary("abc")
+    >>> vocabulary.encode("cab")
+    [6, 4, 5]
+    >>> vocabulary.decode([6, 4, 5, 2, 4])
+    'cab'
+    """
+
+    def __init__(self, symbols: Iterable[str], tokeniser: str = "characters"):
+        if tokeniser not in TOKENISERS:
+            raise ValueError(f"unknown tokeniser {tokeniser!r}; choose one of {[*TOKENISERS]}")
+        self.tokeniser = tokeniser
+        self.symbols = (*SPECIALS, *symbols)
+        own = self.symbols[len(SPECIALS) :]  # text that spells "<end>" is not the end
+        self._ids = {symbol: number for number, symbol in enumerate(own, len(SPECIALS))}
+        if len(self._ids) < len(own):
+            twice = [symbol for symbol, count in Counter(own).items() if count > 1]
+            raise ValueError(f"symbols stand twice in the vocabulary: {twice[:5]}")
+
+    @classmethod
+    def build(cls, texts: Iterable[str], tokeniser: str) -> "Vocabulary":
+        """The vocabulary of all symbols in `texts`, in sorted order.
+
+        >>> Vocabulary.build(["K AE T", "K IH T"], "symbols").symbols[4:]
+        ('AE', 'IH', 'K', 'T')
+        """
+        if tokeniser not in TOKENISERS:
+            raise ValueError(f"unknown tokeniser {tokeniser!r}; choose one of {[*TOKENISERS]}")
+        split = TOKENISERS[tokeniser].split
+        symbols: set[str] = set()
+        for text in texts:
+            symbols.update(split(text))
+        return cls(sorted(symbols), tokeniser)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def tokens(self, text: str) -> list[str]:
+        """The symbols of `text`."""
+        return TOKENISERS[self.tokeniser].split(text)
+
+    def encode(self, text: str, unknown: str = "error") -> list[int]:
+        """Token ids of `text`, without start and end.
+
+        Args:
+            text: the text.
+            unknown: what to do with a symbol outside the vocabulary: `"error"` or `"token"`
+                (the unknown token's id stands for it).
+
+        Raises:
+            ValueError: names the unknown symbol and its place (counted from 1).
+        """
+        tokens = self.tokens(text)
+        ids = self._ids
+        numbers = [ids.get(token, UNKNOWN) for token in tokens]
+        if unknown == "error" and UNKNOWN in numbers:
+            place = numbers.index(UNKNOWN)
+            raise ValueError(
+                f"symbol {tokens[place]!r} at position {place + 1} was never seen in training; "
+                "remove it, or let the unknown token stand for it (unknown=token)"
+            )
+        return numbers
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of `ids` up to the first end; pad and start are left out."""
+        return TOKENISERS[self.tokeniser].join(self.decode_tokens(ids))
+
+    def decode_tokens(self, ids: Sequence[int]) -> list[str]:
+        """Symbols of `ids` up to the first end; pad and start are left out."""
+        tokens = []
+        for number in ids:
+            if number == END:
+                break
+            if number not in (PAD, START):
+                tokens.append(self.symbols[number])
+        return tokens
+
+    def to_config(self) -> dict:
+        """A dictionary for JSON; `from_config` reads it."""
+        return {
+            "kind": "tokens",
+            "tokeniser": self.tokeniser,
+            "symbols": self.symbols[len(SPECIALS) :],
+        }
+
+
+class Numbers:
+    """One side of a real-valued task: text holds numbers, a time step each, separated by spaces.
+
+    A step of several features joins them with commas: `"0.1,0.2 0.3,0.4"`. The network sees
+    `(value - mean) / scale`; text is always in the values' own units.
+
+    Args:
+        features: values per time step.
+        mean, scale: what standardises the values; 0 and 1 leave them as they are.
+
+    >>> Numbers().encode("0.5 -1").tolist()
+    [[0.5], [-1.0]]
+    >>> Numbers(features=2).decode([[0.5, 1], [2, 3]])
+    '0.5,1 2,3'
+    """
+
+    def __init__(self, features: int = 1, mean: float = 0.0, scale: float = 1.0):
+        if features < 1:
+            raise ValueError(f"features must be at least 1, got {features}")
+        if not scale > 0:
+            raise ValueError(f"scale must be positive, got {scale}")
+        self.features, self.mean, self.scale = features, float(mean), float(scale)
+
+    @classmethod
+    def build(cls, texts: Sequence[str]) -> "Numbers":
+        """Features, mean and scale as they are in `texts`."""
+        first = next((text.split()[0] for text in texts if text.strip()), "0")
+        plain = cls(features=first.count(",") + 1)
+        values = np.concatenate([plain.encode(text) for text in texts])
+        return cls(plain.features, values.mean(), values.std() or 1.0)
+
+    def tokens(self, text: str) -> list[tuple[float, ...]]:
+        """The values of `text` in their own units, one tuple of features a step.
+
+        Raises:
+            ValueError: names the step that is not a number or has another count of features.
+        """
+        return [tuple(step) for step in self._parse(text).tolist()]
+
+    def encode(self, text: str, unknown: str = "error") -> np.ndarray:
+        """Standardised values of `text`, float32 of shape (time, features)."""
+        del unknown  # numbers know no unknown symbols
+        return ((self._parse(text) - self.mean) / self.scale).astype("float32")
+
+    def _parse(self, text: str) -> np.ndarray:
+        steps = text.split()
+        try:
+            rows = [[float(value) for value in step.split(",")] for step in steps]
+            values = np.array(rows, "float64").reshape(len(steps), self.features)
+        except ValueError:
+            values = None
+        if values is None or not np.isfinite(values).all():
+            raise ValueError(self._describe_wrong_step(steps))
+        return values
+
+    def _describe_wrong_step(self, steps: list[str]) -> str:
+        for place, step in enumerate(steps, 1):
+            try:
+                right = np.isfinite([float(value) for value in step.split(",")])
+            except ValueError:
+                return f"{step!r} at position {place} is not a number"
+            if not right.all() or len(right) != self.features:
+                break
+        return (
+            f"{step!r} at position {place} must hold {self.features} finite value(s), "
+            "separated by commas"
+        )
+
+    def decode(self, values: np.ndarray) -> str:
+        """Text of standardised `values` (time, features), six significant digits each."""
+        return " ".join(",".join(f"{v:.6g}" for v in step) for step in self.decode_tokens(values))
+
+    def decode_tokens(self, values: np.ndarray) -> list[tuple[float, ...]]:
+        """Values (time, features) in their own units, one tuple a step."""
+        restored = np.asarray(values, "float64") * self.scale + self.mean
+        return [tuple(step) for step in restored.reshape(-1, self.features).tolist()]
+
+    def to_config(self) -> dict:
+        """A dictionary for JSON; `from_config` reads it."""
+        return {
+            "kind": "numbers",
+            "features": self.features,
+            "mean": self.mean,
+            "scale": self.scale,
+        }
+
+
+def from_config(config: dict) -> Vocabulary | Numbers:
+    """What `to_config` wrote."""
+    arguments = {key: value for key, value in config.items() if key != "kind"}
+    if config.get("kind") == "tokens":
+        return Vocabulary(**arguments)
+    if config.get("kind") == "numbers":
+        return Numbers(**arguments)
+    raise ValueError(f"expected kind 'tokens' or 'numbers', got {config.get('kind')!r}")

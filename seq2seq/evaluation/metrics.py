@@ -1,0 +1,210 @@
+"""Metrics over free-running predictions: lists of tokens in, numbers out. Plain Python.
+
+Where a source has several right answers, the prediction is compared with the nearest one.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+Tokens = Sequence  # of symbols, or of tuples of real values
+
+
+class Judgement(NamedTuple):
+    """One prediction against its nearest reference.
+
+    Attributes:
+        length: tokens in the first reference, by which results are grouped.
+        error: `""` if right, else `"content"` (right length, a wrong symbol), `"too_short"` or
+            `"too_long"` (it stopped at the wrong place).
+        edits: Levenshtein distance to the nearest reference.
+        reference_length: tokens in that reference.
+        matches: places where prediction and that reference agree.
+        places: the longer one's length.
+    """
+
+    length: int
+    error: str
+    edits: int
+    reference_length: int
+    matches: int
+    places: int
+
+
+def edit_distance(prediction: Tokens, reference: Tokens) -> int:
+    """Fewest insertions, deletions and substitutions between the two (Levenshtein 1966).
+
+    >>> edit_distance("kitten", "sitting")
+    3
+    """
+    if list(prediction) == list(reference):
+        return 0
+    row = list(range(len(reference) + 1))
+    for i, said in enumerate(prediction, 1):
+        diagonal, row[0] = row[0], i
+        for j, right in enumerate(reference, 1):
+            change = diagonal + (said != right)
+            diagonal = row[j]
+            row[j] = min(change, row[j] + 1, row[j - 1] + 1)
+    return row[-1]
+
+
+def judge(prediction: Tokens, references: Sequence[Tokens]) -> Judgement:
+    """`prediction` against the nearest of `references`.
+
+    >>> judge("olleh", ["olleh"]).error, judge("ollfh", ["olleh"]).error, judge("ol", ["olleh"]).error
+    ('', 'content', 'too_short')
+    """
+    edits, nearest = min(
+        ((edit_distance(prediction, reference), reference) for reference in references),
+        key=lambda pair: pair[0],
+    )
+    if edits == 0:
+        error = ""
+    elif len(prediction) == len(nearest):
+        error = "content"
+    else:
+        error = "too_short" if len(prediction) < len(nearest) else "too_long"
+    return Judgement(
+        length=len(references[0]),
+        error=error,
+        edits=edits,
+        reference_length=len(nearest),
+        matches=sum(a == b for a, b in zip(prediction, nearest, strict=False)),
+        places=max(len(prediction), len(nearest)),
+    )
+
+
+def summarise_tokens(judgements: Sequence[Judgement]) -> dict[str, float]:
+    """Shares and means over `judgements`; all are 0 to 1 but `edit_distance` and the counts.
+
+    `exact_match` is the share of predictions that equal a reference; `token_accuracy` the share of
+    places that agree, counted over the longer of prediction and reference; `edit_distance` the mean
+    number of edits; `content`, `too_short`, `too_long` count the wrong ones by kind.
+    """
+    count = len(judgements)
+    errors = {
+        kind: sum(j.error == kind for j in judgements)
+        for kind in ("content", "too_short", "too_long")
+    }
+    places = sum(j.places for j in judgements)
+    return {
+        "exact_match": 1 - sum(errors.values()) / count,
+        "token_accuracy": sum(j.matches for j in judgements) / places if places else 1.0,
+        "edit_distance": sum(j.edits for j in judgements) / count,
+        "count": count,
+        **errors,
+    }
+
+
+def summarise_pronunciation(judgements: Sequence[Judgement]) -> dict[str, float]:
+    """`summarise_tokens`, with the word and phone error rates of the field.
+
+    A word is wrong unless it equals any of its references; phone errors are the edits to the
+    nearest reference over that reference's phones.
+    """
+    summary = summarise_tokens(judgements)
+    phones = sum(j.reference_length for j in judgements)
+    return {
+        "word_error_rate": 1 - summary["exact_match"],
+        "phone_error_rate": sum(j.edits for j in judgements) / max(phones, 1),
+        **summary,
+    }
+
+
+class Deviation(NamedTuple):
+    """One real-valued prediction against its reference: sums over its values."""
+
+    length: int
+    absolute: float
+    squared: float
+    values: int
+
+
+def deviate(prediction: Tokens, references: Sequence[Tokens]) -> Deviation:
+    """Errors of `prediction` against the first of `references`, which has the same length.
+
+    Raises:
+        ValueError: the lengths differ.
+    """
+    reference = references[0]
+    errors = [
+        said - right
+        for step, right_step in zip(prediction, reference, strict=True)
+        for said, right in zip(step, right_step, strict=True)
+    ]
+    squared = math.fsum(error * error for error in errors)
+    return Deviation(len(reference), math.fsum(map(abs, errors)), squared, len(errors))
+
+
+def summarise_values(deviations: Sequence[Deviation]) -> dict[str, float]:
+    """Mean absolute error and root mean squared error over all values."""
+    values = max(sum(d.values for d in deviations), 1)
+    return {
+        "mae": math.fsum(d.absolute for d in deviations) / values,
+        "rmse": math.sqrt(math.fsum(d.squared for d in deviations) / values),
+        "count": len(deviations),
+    }
+
+
+class Metrics(NamedTuple):
+    """A family of metrics: how one prediction is judged, and how judgements are summed up."""
+
+    judge: Callable
+    summarise: Callable
+
+
+FAMILIES = {
+    "tokens": Metrics(judge, summarise_tokens),
+    "pronunciation": Metrics(judge, summarise_pronunciation),
+    "values": Metrics(deviate, summarise_values),
+}
+
+
+def judge_all(
+    family: str, predictions: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
+) -> list:
+    """Each prediction against all right answers of its source, judged as the family does."""
+    judge_one = FAMILIES[family].judge
+    return [judge_one(p, r) for p, r in zip(predictions, references, strict=True)]
+
+
+def group_by_length(judged: Sequence, most: int | None = None) -> list[tuple[str, list]]:
+    """`judged` by reference length, as (label, group); with `most`, neighbours are put together.
+
+    >>> judged = judge_all("tokens", ["ab", "c", "abc"], [["ab"], ["d"], ["abc"]])
+    >>> [(label, len(group)) for label, group in group_by_length(judged, most=2)]
+    [('1-2', 2), ('3', 1)]
+    """
+    groups: dict[int, list] = {}
+    for one in judged:
+        groups.setdefault(one.length, []).append(one)
+    lengths = sorted(groups)
+    size = -(-len(lengths) // (most or len(lengths)))
+    chunks = [lengths[start : start + size] for start in range(0, len(lengths), size)]
+    return [
+        (
+            str(chunk[0]) if len(chunk) == 1 else f"{chunk[0]}-{chunk[-1]}",
+            [one for length in chunk for one in groups[length]],
+        )
+        for chunk in chunks
+    ]
+
+
+def summarise(family: str, judged: Sequence) -> dict:
+    """All metrics of a family over `judged`, and under `by_length` those of each length.
+
+    Lengths are text, since JSON knows no other keys.
+
+    Raises:
+        ValueError: nothing was judged.
+
+    >>> result = summarise("tokens", judge_all("tokens", ["ab", "c"], [["ab"], ["d"]]))
+    >>> result["exact_match"], result["by_length"]["1"]["content"]
+    (0.5, 1)
+    """
+    if not judged:
+        raise ValueError("there is nothing to evaluate: no predictions")
+    over = FAMILIES[family].summarise
+    by_length = {label: over(group) for label, group in group_by_length(judged)}
+    return {**over(judged), "by_length": by_length}

@@ -1,0 +1,87 @@
+"""The LSTM: its state, its step, and a drop-in for `keras.layers.LSTM`.
+
+Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+Tensor = Any  # a tensor of whichever engine runs Keras
+
+
+class LSTMState(NamedTuple):
+    """What an LSTM remembers between two steps.
+
+    Attributes:
+        hidden: (batch, units), what it says; `state_h` in Keras.
+        cell: (batch, units), what it keeps to itself; `state_c` in Keras.
+    """
+
+    hidden: Tensor
+    cell: Tensor
+
+
+def lstm_step(
+    inputs: Tensor, state: LSTMState, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
+) -> LSTMState:
+    """One step of the LSTM: from state t-1 and input t to state t. Its output is `state.hidden`.
+
+        i, f, g, o = split(x W + h U + b)         input gate, forget gate, candidate, output gate
+        c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h' = sigmoid(o) * tanh(c')
+
+    Args:
+        inputs: (batch, features).
+        state: hidden and cell, each (batch, units).
+        kernel: (features, 4 * units); the gates lie side by side in Keras's order i, f, g, o.
+        recurrent_kernel: (units, 4 * units).
+        bias: (4 * units,).
+    """
+    gates = ops.matmul(inputs, kernel) + ops.matmul(state.hidden, recurrent_kernel) + bias
+    i, f, g, o = ops.split(gates, 4, axis=-1)  # each (batch, units)
+    cell = ops.sigmoid(f) * state.cell + ops.sigmoid(i) * ops.tanh(g)
+    hidden = ops.sigmoid(o) * ops.tanh(cell)
+    return LSTMState(hidden, cell)
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class LSTM(keras.layers.LSTM):
+    """`keras.layers.LSTM` with a step of its own: same arguments, weights and numbers.
+
+    A whole sequence runs through Keras's loop (cuDNN on a GPU where it applies); `step` advances
+    by one time step, as decoding needs. A test proves that both give the same states.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = LSTM(8, return_sequences=True, return_state=True)
+        >>> sequence, hidden, cell = layer(np.ones((2, 5, 3)))
+        >>> sequence.shape, hidden.shape, cell.shape
+        ((2, 5, 8), (2, 8), (2, 8))
+    """
+
+    def step(self, inputs: Tensor, state: LSTMState) -> LSTMState:
+        """One step with this layer's weights, as at inference (no dropout).
+
+        Args:
+            inputs: (batch, features).
+            state: hidden and cell, each (batch, units).
+
+        Raises:
+            ValueError: the layer has no bias or other activations than tanh and sigmoid; such a
+                layer runs whole sequences only.
+        """
+        cell = self.cell
+        if not (
+            cell.use_bias
+            and cell.activation is keras.activations.tanh
+            and cell.recurrent_activation is keras.activations.sigmoid
+        ):
+            raise ValueError(
+                "step() knows the standard LSTM only (bias, tanh and sigmoid); this layer has "
+                f"use_bias={cell.use_bias}, activation={cell.activation.__name__}, "
+                f"recurrent_activation={cell.recurrent_activation.__name__}"
+            )
+        kernels = (cell.kernel, cell.recurrent_kernel, cell.bias)
+        return lstm_step(inputs, state, *(ops.cast(k, self.compute_dtype) for k in kernels))

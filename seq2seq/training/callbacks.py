@@ -1,0 +1,191 @@
+"""What happens around Keras's training steps: evaluation, history, the bar, and the guards."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from seq2seq.data.task import Task
+from seq2seq.evaluation.evaluate import evaluate
+from seq2seq.evaluation.predictor import Predictor
+from seq2seq.training.run_directory import MODEL, RunDirectory
+
+
+class LossIsNaN(Exception):
+    """The loss stopped being a finite number; training can't go on.
+
+    Attributes:
+        step: the update at which it happened, counted from 1.
+    """
+
+    def __init__(self, step: int):
+        super().__init__(
+            f"the loss is not a finite number at step {step}; lower optimizer.learning_rate "
+            "(or clip harder: optimizer.global_clipnorm)"
+        )
+        self.step = step
+
+
+class Guard(keras.callbacks.Callback):
+    """Counts the updates, ends after the last, and stops when the loss is no finite number."""
+
+    def __init__(self, steps: int):
+        super().__init__()
+        self.step, self.steps = 0, steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Look at the loss of every update."""
+        self.step += 1
+        if not math.isfinite(logs["loss"]):
+            raise LossIsNaN(self.step)
+        if self.step == self.steps:
+            self.model.stop_training = True  # also in the middle of an epoch
+
+
+class Evaluate(keras.callbacks.Callback):
+    """After each epoch: free-running predictions on validation, the best weights, the history.
+
+    Writes `model.npz` whenever the monitored metric is the best so far, so that the run directory
+    always holds the best model; without validation examples, after each epoch. A row of
+    `history.csv` is an epoch.
+
+    Args:
+        predictor: decodes with the model that is being trained.
+        task: its validation examples (there may be none), its metrics, and which of them says what
+            is best.
+        guard: counts the updates.
+        directory: where files go.
+        target_tokens: how many target tokens were in updates `start` up to `stop`.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        task: Task,
+        guard: Guard,
+        directory: RunDirectory,
+        target_tokens: Callable[[int, int], int],
+    ):
+        super().__init__()
+        self.predictor, self.task = predictor, task
+        self.validation = task.examples("validation")
+        self.guard, self.directory, self.target_tokens = guard, directory, target_tokens
+        self.rows: list[dict] = []
+        self.best: float | None = None
+        self.train_seconds = 0.0
+        self._begun = 0.0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Start the clock of training proper."""
+        self._begun = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Evaluate; what is added to `logs` reaches the callbacks that come after this one."""
+        seconds = time.perf_counter() - self._begun
+        self.train_seconds += seconds
+        done = self.rows[-1]["step"] if self.rows else 0
+        tokens = self.target_tokens(done, self.guard.step)
+        row = {
+            "epoch": epoch + 1,
+            "step": self.guard.step,
+            "loss": logs["loss"],
+            "learning_rate": float(self.model.optimizer.learning_rate),
+        }
+        row |= self._validate()
+        logs |= {key: value for key, value in row.items() if key.startswith("val_")}
+        row |= {"seconds": self.train_seconds, "target_tokens_per_second": tokens / seconds}
+        self.rows.append(row)
+        self._keep_best(row)
+        self.directory.write_rows("history.csv", self.rows)
+
+    def _validate(self) -> dict:
+        if not self.validation:
+            return {}
+        metrics = evaluate(self.predictor, self.validation, self.task.metrics).metrics()
+        return {f"val_{key}": value for key, value in metrics.items() if isinstance(value, float)}
+
+    def _keep_best(self, row: dict) -> None:
+        name, direction = self.task.monitor
+        value = row.get(f"val_{name}")
+        if value is None:
+            self.predictor.save(self.directory.path / MODEL)
+            return
+        signed = value if direction == "max" else -value
+        if self.best is None or signed > self.best:
+            self.best = signed
+            self.predictor.save(self.directory.path / MODEL)
+
+
+class Patience(keras.callbacks.Callback):
+    """Stops when the best epoch is more than `patience` epochs ago."""
+
+    def __init__(self, patience: int, evaluate: Evaluate):
+        super().__init__()
+        self.patience, self.evaluate = patience, evaluate
+        self._best, self._waited = None, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Compare with the best so far."""
+        if self.evaluate.best is None or self.evaluate.best != self._best:
+            self._best, self._waited = self.evaluate.best, 0
+            return
+        self._waited += 1
+        if self._waited >= self.patience:
+            self.model.stop_training = True
+
+
+class Bar(keras.callbacks.Callback):
+    """Progress on standard error: a bar with speed and time left, and a line each epoch.
+
+    Where standard error is no terminal there are lines only.
+    """
+
+    def __init__(self, steps: int, evaluate: Evaluate):
+        super().__init__()
+        self.steps, self.evaluate = steps, evaluate
+        console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.progress = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.bar = self.progress.add_task("training", total=steps, speed="")
+
+    def on_train_begin(self, logs=None):
+        """Show the bar."""
+        self.progress.start()
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Move the bar."""
+        self.progress.advance(self.bar)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """One line: where training stands."""
+        row = self.evaluate.rows[-1]
+        speed = f"{row['target_tokens_per_second']:,.0f} tokens/s"
+        self.progress.update(self.bar, speed=speed)
+        left = (self.steps - row["step"]) * row["seconds"] / row["step"]
+        parts = [
+            f"epoch {row['epoch']}",
+            f"step {row['step']:,}/{self.steps:,}",
+            f"loss {row['loss']:.4f}",
+        ]
+        for key in ("exact_match", "word_error_rate", "mae", "rmse"):
+            if (value := row.get(f"val_{key}")) is not None:
+                parts.append(f"{key.replace('_', ' ')} {value:.4f}")
+        parts += [speed, f"{row['seconds']:.0f} s", f"{left:.0f} s left"]
+        self.progress.console.print("  ".join(parts))
+
+    def close(self) -> None:
+        """Take the bar away, also after an error."""
+        self.progress.stop()

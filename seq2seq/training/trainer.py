@@ -1,0 +1,224 @@
+"""The trainer: from a task, a model and an optimiser to a run directory with a judged model."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import keras
+
+from seq2seq.data.batching import Batch, Batches, encode_row
+from seq2seq.data.task import Stream, Task, check_count
+from seq2seq.data.vocabulary import Numbers
+from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
+from seq2seq.evaluation.predictor import Predictor, load
+from seq2seq.layers.kernels import feed
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.training.callbacks import Bar, Evaluate, Guard, LossIsNaN, Patience
+from seq2seq.training.losses import cross_entropy, squared_error
+from seq2seq.training.run_directory import MODEL, RunDirectory
+
+STREAM_EPOCH = 100  # updates that count as an epoch where examples have no end
+SAMPLED = 1024  # examples of a stream that are looked at to learn its longest lengths
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long and how training goes on.
+
+    Args:
+        epochs: passes over the training examples; of an endless stream, `steps_per_epoch` updates
+            each. Validation, and a row of `history.csv`, come after each.
+        steps: updates in all; None: as many as `epochs` make. When given it overrides `epochs`.
+        steps_per_epoch: updates that count as an epoch; None: one pass, or 100 of a stream.
+        batch_size: examples an update.
+        patience: epochs without a better validation metric after which training stops; None:
+            never. Without validation examples there is nothing to wait for.
+        tensorboard: whether to write events for TensorBoard (in `tensorboard/`).
+
+    Raises:
+        ValueError: a number below 1.
+    """
+
+    epochs: int = 10
+    steps: int | None = None
+    steps_per_epoch: int | None = None
+    batch_size: int = 128
+    patience: int | None = None
+    tensorboard: bool = False
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            check_count(f"training.{name}", getattr(self, name), 1)
+        for name in ("steps", "steps_per_epoch", "patience"):
+            if getattr(self, name) is not None:
+                check_count(f"training.{name}", getattr(self, name), 1)
+
+    def plan(self, one_pass: int | None) -> tuple[int, int]:
+        """Updates in all, and updates per epoch; `one_pass` is None for a stream."""
+        per_epoch = self.steps_per_epoch or one_pass or STREAM_EPOCH
+        total = self.steps or self.epochs * per_epoch
+        return total, min(per_epoch, total)
+
+
+class Outcome(NamedTuple):
+    """What a run came to.
+
+    Attributes:
+        summary: what `summary.json` holds.
+        evaluation: the test, example by example.
+        error: the exception that stopped training early; None if it ended by itself.
+    """
+
+    summary: dict
+    evaluation: Evaluation
+    error: BaseException | None
+
+
+def longest_lengths(task: Task) -> tuple[int, int]:
+    """Steps of the longest source and longest target in training (of a stream: in a sample)."""
+    examples = task.examples("train")
+    if isinstance(examples, Stream):
+        examples = [examples[number] for number in range(SAMPLED)]
+    source = max(examples, key=lambda example: len(task.source.tokens(example.source)))
+    target = max(examples, key=lambda example: len(task.target.tokens(example.target)))
+    return len(encode_row(source.source, task.source)), len(encode_row(target.target, task.target))
+
+
+def train(
+    task: Task,
+    model: Seq2Seq,
+    make_optimizer: Callable[[int], keras.optimizers.Optimizer],
+    training: Training,
+    directory: RunDirectory,
+    *,
+    names: dict[str, str],
+    decoding: dict,
+    seed: int,
+) -> Outcome:
+    """Train, keep the best weights, test them, and write everything to the run directory.
+
+    Ctrl-C and a loss that is not finite end training, not the run: the best weights so far are
+    tested and the summary is written all the same.
+
+    Args:
+        task: the examples and metrics.
+        model: the model with fresh weights.
+        make_optimizer: makes an optimiser, given the number of updates in all.
+        training: how long and how.
+        directory: where everything is written.
+        names: the names of `task` and `model`, for the summary.
+        decoding: `max_length` and `unknown`, see `Predictor`.
+        seed: of the order of examples.
+
+    Raises:
+        LossIsNaN: the loss stopped being finite before there were any weights to keep.
+    """
+    test = task.examples("test")
+    longest_source, longest_target = longest_lengths(task)
+    settings = {
+        **names,
+        **decoding,
+        "metrics": task.metrics,
+        "longest_source": longest_source,
+        "longest_target": longest_target,
+        "target_length": task.target_length,
+    }
+    predictor = Predictor(model, task.source, task.target, settings)
+    batches = Batches(task.examples("train"), task.source, task.target, training.batch_size, seed)
+    fitted = fit(predictor, task, batches, make_optimizer, training, directory)
+    best = load(directory.path)
+    evaluation = evaluate(best, test, task.metrics)
+    directory.write("predictions.tsv", format_predictions(evaluation))
+    summary = {
+        **names,
+        "seed": seed,
+        "parameters": model.count_params(),
+        "test": evaluation.metrics(),
+        "train": fitted.figures,
+    }
+    directory.write_json("summary.json", summary)
+    return Outcome(summary, evaluation, fitted.error)
+
+
+class Fitted(NamedTuple):
+    """Figures of a finished training, and what stopped it early, if anything did."""
+
+    figures: dict
+    error: BaseException | None
+
+
+class Counts:
+    """Examples and real target tokens in the batches that have gone by."""
+
+    def __init__(self):
+        self._examples, self._tokens = [0], [0]  # sums over the first n batches
+
+    def watch(self, batches: Iterable[Batch]) -> Iterator[tuple]:
+        """The batches, as Keras takes them, counted."""
+        for batch in batches:
+            self._examples.append(self._examples[-1] + len(batch.source))
+            self._tokens.append(self._tokens[-1] + int(batch.target_mask.sum()))
+            yield batch.inputs, batch.target_out, batch.weights
+
+    def examples(self, steps: int) -> int:
+        """Examples in the first `steps` batches."""
+        return self._examples[steps]
+
+    def tokens(self, start: int, stop: int) -> int:
+        """Real target tokens (ends included) in batches `start` up to `stop`."""
+        return self._tokens[stop] - self._tokens[start]
+
+
+def fit(
+    predictor: Predictor,
+    task: Task,
+    batches: Batches,
+    make_optimizer: Callable[[int], keras.optimizers.Optimizer],
+    training: Training,
+    directory: RunDirectory,
+) -> Fitted:
+    """Keras's own `fit`, with the callbacks of this package; leaves the best `model.npz` behind."""
+    total, per_epoch = training.plan(batches.steps_per_epoch)
+    model, counts, guard = predictor.model, Counts(), Guard(total)
+    loss = squared_error() if isinstance(task.target, Numbers) else cross_entropy()
+    model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
+    evaluation = Evaluate(predictor, task, guard, directory, counts.tokens)
+    bar = Bar(total, evaluation)
+    callbacks = [guard, evaluation, bar]
+    if training.patience is not None:
+        callbacks.append(Patience(training.patience, evaluation))
+    if training.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(str(directory.path / "tensorboard")))
+    begun, stopped, error = time.perf_counter(), "finished", None
+    try:
+        model.fit(
+            feed(counts.watch(batches.iterate())),
+            steps_per_epoch=per_epoch,
+            epochs=-(-total // per_epoch),
+            callbacks=callbacks,
+            verbose=0,
+            shuffle=False,
+        )
+    except KeyboardInterrupt as caught:
+        stopped, error = "interrupted", caught
+        if not evaluation.rows:
+            predictor.save(directory.path / MODEL)
+    except LossIsNaN as caught:
+        stopped, error = "nan", caught
+        if not evaluation.rows:
+            raise
+    finally:
+        bar.close()
+    seconds = time.perf_counter() - begun
+    done = evaluation.rows[-1]["step"] if evaluation.rows else guard.step
+    figures = {
+        "seconds": round(seconds, 2),
+        "steps": guard.step,
+        "examples": counts.examples(guard.step),
+        "target_tokens_per_second": round(
+            counts.tokens(0, done) / (evaluation.train_seconds or seconds), 1
+        ),
+        "stopped": "early" if guard.step < total and error is None else stopped,
+    }
+    return Fitted(figures, error)

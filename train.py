@@ -1,0 +1,8 @@
+"""Train, decode, evaluate: `python train.py [overrides]`; `python train.py --help` says more."""
+
+import sys
+
+from seq2seq.cli import train
+
+if __name__ == "__main__":
+    sys.exit(train(sys.argv[1:]))
