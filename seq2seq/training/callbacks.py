@@ -115,7 +115,7 @@ class Evaluate(keras.callbacks.Callback):
             self.predictor.save(self.directory.path / MODEL)
             return
         signed = value if direction == "max" else -value
-        if self.best is None or signed > self.best:
+        if self.best is None or signed >= self.best:  # of equals the later one, further annealed
             self.best = signed
             self.predictor.save(self.directory.path / MODEL)
 
@@ -129,8 +129,10 @@ class Patience(keras.callbacks.Callback):
         self._best, self._waited = None, 0
 
     def on_epoch_end(self, epoch, logs=None):
-        """Compare with the best so far."""
-        if self.evaluate.best is None or self.evaluate.best != self._best:
+        """Compare with the best so far; without validation there is none, and no waiting."""
+        if self.evaluate.best is None:
+            return
+        if self.evaluate.best != self._best:
             self._best, self._waited = self.evaluate.best, 0
             return
         self._waited += 1

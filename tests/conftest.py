@@ -1,0 +1,50 @@
+"""What all tests share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+ROOT = Path(__file__).parents[1]
+
+
+def run_python(*arguments, cwd, stdin=None, timeout=300, **environment):
+    """Run `python ARGUMENTS` in a fresh process; the finished process with its text."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+@pytest.fixture
+def python(tmp_path):
+    """`run_python` in an empty directory."""
+    return lambda *arguments, **options: run_python(*arguments, cwd=tmp_path, **options)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A run directory of a tiny model, trained once by the command line."""
+    place = tmp_path_factory.mktemp("trained")
+    done = run_python(
+        ROOT / "train.py",
+        "task=copy",
+        "task.symbols=3",
+        "task.max_length=4",
+        "task.validation_examples=3",
+        "task.test_examples=5",
+        "model.encoder.units=16",
+        "training.steps=40",
+        "run_dir=run",
+        cwd=place,
+    )
+    assert done.returncode == 0, done.stderr
+    return place / "run"

@@ -1,0 +1,131 @@
+"""Files: every encoding that is promised, and errors with line numbers."""
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.data.files import PairReader, read_lines
+
+
+def rows(path, **arguments):
+    return [tuple(row) for _, *row in PairReader(**arguments).read(str(path))]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "a\tä\nb\tβ\n".encode(),
+        "a\tä\nb\tβ".encode(),
+        "a\tä\r\nb\tβ\r\n".encode(),
+        "\ufeffa\tä\nb\tβ\n".encode(),
+    ],
+    ids=["plain", "no-last-line-end", "crlf", "byte-order-mark"],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_reads_what_is_promised(tmp_path, content, packed):
+    path = tmp_path / ("pairs.tsv.gz" if packed else "pairs.tsv")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    assert rows(path) == [("a", "ä"), ("b", "β")]
+
+
+def test_odd_separators_inside_a_line_do_not_split_it(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a\u2028b\tc\x0bd\u0085\n", "utf-8")
+    assert rows(path) == [("a\u2028b", "c\x0bd\u0085")]
+
+
+def test_parallel_files(tmp_path):
+    (tmp_path / "s").write_text("a\nb\n")
+    (tmp_path / "t").write_text("1\n2\n")
+    paths = [str(tmp_path / "s"), str(tmp_path / "t")]
+    assert [tuple(r) for _, *r in PairReader().read(paths)] == [("a", "1"), ("b", "2")]
+    (tmp_path / "t").write_text("1\n")
+    with pytest.raises(ValueError, match="t ends before line 2 of"):
+        list(PairReader().read(paths))
+    (tmp_path / "t").write_text("1\n2\n3\n")
+    with pytest.raises(ValueError, match="s ends before line 3 of"):
+        list(PairReader().read(paths))
+    with pytest.raises(ValueError, match="one file or two parallel files"):
+        list(PairReader().read([paths[0]]))
+
+
+def test_json_lines(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"source": "a\\tb", "target": "1"}\n')
+    assert rows(path) == [("a\tb", "1")]
+
+
+@pytest.mark.parametrize(
+    "line, reason",
+    [
+        ("{", "not JSON"),
+        ("[1]", "expected {"),
+        ('{"source": "a"}', "no text under the key 'target'"),
+        ('{"source": 1, "target": "a"}', "no text under the key 'source'"),
+    ],
+)
+def test_bad_json_rows(tmp_path, line, reason):
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"source": "a", "target": "1"}\n' + line + "\n")
+    with pytest.raises(ValueError, match=f"line 2: {reason}"):
+        rows(path)
+
+
+def test_rows_without_two_columns(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a\t1\nb\n\nc\t3\t9\nd\t4\n")
+    with pytest.raises(ValueError, match="line 2: expected source<TAB>target, found 1.*skip"):
+        rows(path)
+    reader = PairReader(on_bad_row="skip")
+    assert [row for _, *row in reader.read(str(path))] == [["a", "1"], ["d", "4"]]
+    assert reader.skipped == 3
+
+
+def test_columns_are_chosen(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("1\ta\tx\n2\tb\tx\n")
+    assert rows(path, columns=(2, 1)) == [("a", "1"), ("b", "2")]
+    with pytest.raises(ValueError, match="line 1: .*3 column.*task.columns"):
+        rows(path)
+    with pytest.raises(ValueError, match="column 4 was asked for, found 3"):
+        rows(path, columns=(1, 4))
+
+
+@pytest.mark.parametrize("columns", [(0, 1), (1,), ("a", "b")])
+def test_impossible_columns(columns):
+    with pytest.raises(ValueError, match="two column numbers counted from 1"):
+        PairReader(columns=columns)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"", "is empty"),
+        (b"a\tb\n\xff\xfe\tc\n", "line 2: not UTF-8 .byte 0xff at column 1"),
+        (gzip.compress(b"a\tb\n" * 1000)[:-9], "damaged gzip"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, content, message):
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        list(read_lines(path))
+
+
+def test_missing_files_and_directories(tmp_path):
+    with pytest.raises(ValueError, match="no such file"):
+        list(read_lines(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="is a directory"):
+        list(read_lines(tmp_path))
+
+
+@given(st.binary())
+def test_any_bytes_are_read_or_refused_with_a_reason(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("any") / "pairs.tsv"
+    path.write_bytes(content)
+    try:
+        rows(path)
+    except ValueError as error:
+        assert str(path) in str(error)

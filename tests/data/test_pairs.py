@@ -1,0 +1,143 @@
+"""Tasks from files: splits by seed, grouped by source, without overlap."""
+
+import pytest
+
+from seq2seq.data import Pairs, Pronunciation
+from seq2seq.data.pairs import CMUDICT_SHA256, fetch_dictionary
+
+DICTIONARY = """;;; a comment
+hello HH AH0 L OW1
+hello(2) HH EH0 L OW1
+read R EH1 D # past
+read(2) R IY1 D
+record R AH0 K AO1 R D
+record(2) R AH1 K AO0 R D
+""" + "".join(f"word{n} W ER1 D N{n % 10}\n" for n in range(100))
+
+
+def write(path, rows):
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in rows))
+    return str(path)
+
+
+def numbered(count, prefix="s"):
+    return [(f"{prefix}{n}", f"t{n}") for n in range(count)]
+
+
+def sources(task, split):
+    return {example.source for example in task.examples(split)}
+
+
+def test_held_out_splits_are_grouped_by_source_and_drawn_by_seed(tmp_path):
+    rows = numbered(200) + [(source, "another") for source, _ in numbered(200)]
+    path = write(tmp_path / "a.tsv", rows)
+    task, same, other = Pairs(path), Pairs(path), Pairs(path, seed=1)
+    assert [len(sources(task, s)) for s in ("train", "validation", "test")] == [170, 10, 20]
+    assert not sources(task, "train") & (sources(task, "test") | sources(task, "validation"))
+    assert not sources(task, "test") & sources(task, "validation")
+    assert task.examples("test") == same.examples("test") != other.examples("test")
+    assert len(task.examples("train")) == 340  # every row
+    assert all(len(e.references) == 2 for e in task.examples("test"))
+
+
+def test_given_splits_are_used_and_overlap_leaves_training(tmp_path):
+    train = write(tmp_path / "train.tsv", numbered(50))
+    test = write(tmp_path / "test.tsv", numbered(5))
+    validation = write(tmp_path / "validation.tsv", numbered(5, "v"))
+    task = Pairs(train, validation, test)
+    assert sources(task, "test") == {f"s{n}" for n in range(5)}
+    assert sources(task, "validation") == {f"v{n}" for n in range(5)}
+    assert len(task.examples("train")) == 45
+    assert "5 training rows were left out" in task.notes[0]
+
+
+def test_vocabularies_come_from_training_alone(tmp_path):
+    train = write(tmp_path / "train.tsv", [("ab", "A B"), ("ba", "B A"), ("aa", "A A")] * 2)
+    test = write(tmp_path / "test.tsv", [("xyz", "X Y Z")])
+    validation = write(tmp_path / "validation.tsv", [("bb", "B B")])
+    task = Pairs(train, validation, test, target_tokens="symbols")
+    assert task.source.symbols[4:] == ("a", "b")
+    assert task.target.symbols[4:] == ("A", "B")
+
+
+def test_skipped_rows_are_counted(tmp_path):
+    (tmp_path / "a.tsv").write_text("".join(f"s{n}\tt\n" for n in range(30)) + "bad\nworse\n")
+    with pytest.raises(ValueError, match="line 31: .*on_bad_row=skip"):
+        Pairs(str(tmp_path / "a.tsv"))
+    task = Pairs(str(tmp_path / "a.tsv"), on_bad_row="skip")
+    assert task.notes == ("2 bad rows were skipped",)
+
+
+def test_real_values(tmp_path):
+    rows = [(f"{n} {n + 1}", f"{n}.5,1 {n}.25,2") for n in range(40)]
+    task = Pairs(write(tmp_path / "a.tsv", rows), source_tokens="numbers", target_tokens="numbers")
+    assert (task.source.features, task.target.features, task.target_length) == (1, 2, 2)
+    assert task.metrics == "values"
+    rows[7] = ("1 2", "oops 3")
+    with pytest.raises(ValueError, match="line 8: 'oops' at position 1 is not a number"):
+        path = write(tmp_path / "b.tsv", rows)
+        Pairs(path, source_tokens="numbers", target_tokens="numbers")
+
+
+def test_real_values_without_a_common_length_are_refused(tmp_path):
+    rows = [("a", "1 " * (1 + n % 3)) for n in range(40)]
+    rows = [(f"{source}{n}", target.strip()) for n, (source, target) in enumerate(rows)]
+    with pytest.raises(ValueError, match=r"one length.*found lengths \[1, 2, 3\]"):
+        Pairs(write(tmp_path / "a.tsv", rows), target_tokens="numbers")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"train": None}, "task.train=my.tsv"),
+        ({"source_tokens": "letters"}, "task.source_tokens='letters' is none of characters"),
+        ({"on_bad_row": "ignore"}, "on_bad_row must be one of"),
+    ],
+)
+def test_impossible_arguments_are_refused(tmp_path, arguments, message):
+    path = write(tmp_path / "a.tsv", numbered(30))
+    with pytest.raises(ValueError, match=message):
+        Pairs(**{"train": path, **arguments})
+
+
+def test_too_few_rows_to_hold_out(tmp_path):
+    with pytest.raises(ValueError, match="2 different source.*too few"):
+        Pairs(write(tmp_path / "a.tsv", numbered(2)))
+
+
+def test_a_pronouncing_dictionary(tmp_path):
+    (tmp_path / "d").write_text(DICTIONARY)
+    task = Pronunciation(str(tmp_path / "d"))
+    everything = {e for s in ("validation", "test") for e in task.examples(s)}
+    rows = {(e.source, e.target) for e in task.examples("train")}
+    answers = {e.source: set(e.references) for e in everything}
+    for source, target in rows:
+        answers.setdefault(source, set()).add(target)
+    assert answers["hello"] == {"HH AH L OW", "HH EH L OW"}
+    assert answers["read"] == {"R EH D", "R IY D"}
+    assert answers["record"] == {"R AH K AO R D"}  # the variants differ in stress alone
+    assert len(answers) == 103
+
+
+def test_stress_can_be_kept(tmp_path):
+    (tmp_path / "d").write_text(DICTIONARY)
+    assert "ER1" in Pronunciation(str(tmp_path / "d"), stress=True).target.symbols
+
+
+def test_a_word_without_phones_is_named(tmp_path):
+    (tmp_path / "d").write_text("a AH0\nb\n")
+    with pytest.raises(ValueError, match="line 2: 'b' has no pronunciation"):
+        Pronunciation(str(tmp_path / "d"))
+
+
+def test_without_a_network_the_option_is_named(monkeypatch):
+    import keras
+
+    def refuse(name, address, file_hash):
+        assert "74790861f652b15e4ac49015a90074ad62a27690" in address
+        assert file_hash == CMUDICT_SHA256
+        raise OSError("no network")
+
+    monkeypatch.setattr(keras.utils, "get_file", refuse)
+    with pytest.raises(ValueError, match="could not be fetched.*no network.*task.path="):
+        fetch_dictionary()

@@ -1,0 +1,114 @@
+"""Generated examples: a pure function of the seed, and no test example in training."""
+
+import itertools
+
+import pytest
+
+from seq2seq.data import (
+    Addition,
+    Copy,
+    Dates,
+    Duplicate,
+    OddsFirst,
+    Reverse,
+    RunningMean,
+    Sinusoids,
+    Sort,
+    Subtraction,
+)
+from seq2seq.data.task import Stream
+
+TASKS = [
+    Copy,
+    Reverse,
+    Sort,
+    Duplicate,
+    OddsFirst,
+    Addition,
+    Subtraction,
+    Dates,
+    Sinusoids,
+    RunningMean,
+]
+
+
+def first(task, count=3000):
+    stream = task.examples("train")
+    return [stream[number] for number in range(count)]
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_no_held_out_example_occurs_in_training(kind):
+    task = kind(validation_examples=100, test_examples=300)
+    train = {task.key(*example[:2]) for example in first(task)}
+    test = {task.key(*example[:2]) for example in task.examples("test")}
+    validation = {task.key(*example[:2]) for example in task.examples("validation")}
+    assert not train & test and not train & validation and not validation & test
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_examples_are_a_pure_function_of_the_seed(kind):
+    small = {"validation_examples": 20, "test_examples": 20}
+    one, same, other = kind(**small), kind(**small), kind(**small, seed=1)
+    assert first(one, 50) == first(same, 50) != first(other, 50)
+    assert one.examples("test") == same.examples("test") != other.examples("test")
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_held_out_examples_are_distinct_and_as_many_as_asked_for(kind):
+    examples = kind(test_examples=300).examples("test")
+    assert len({example.source for example in examples}) == 300
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_every_example_can_be_encoded(kind):
+    task = kind(test_examples=200)
+    for source, target, _ in itertools.chain(first(task, 500), task.examples("test")):
+        for side, text in ((task.source, source), (task.target, target)):
+            assert side.tokens(side.decode(side.encode(text))) == side.tokens(text)
+
+
+def test_lengths_of_training_and_test_are_chosen_separately():
+    task = Reverse(min_length=3, max_length=5, test_min_length=8, test_max_length=9)
+    assert {len(e.source) for e in first(task)} == {3, 4, 5}
+    assert {len(e.source) for e in task.examples("validation")} == {3, 4, 5}
+    assert {len(e.source) for e in task.examples("test")} == {8, 9}
+
+
+def test_a_stream_keeps_one_block_and_can_be_read_anywhere():
+    stream = Copy().examples("train")
+    assert isinstance(stream, Stream)
+    far = stream[100_000]
+    assert stream[0] == Copy().examples("train")[0]
+    assert stream[100_000] == far
+    assert len(stream._examples) == stream._block
+
+
+def test_a_space_that_is_too_small_says_so_and_what_to_do():
+    with pytest.raises(ValueError, match="reverse is too small.*task.test_examples=") as caught:
+        Reverse(symbols=2, max_length=3).examples("test")
+    number = int(str(caught.value).split("task.test_examples=")[1].split()[0])
+    assert len(Reverse(symbols=2, max_length=3, test_examples=number).examples("test")) == number
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"min_length": -1}, "min_length must be a whole number of at least 0, got -1"),
+        ({"min_length": 5, "max_length": 4}, "max_length=4 is less than min_length=5"),
+        ({"max_length": "ten"}, "max_length must be a whole number"),
+        ({"test_min_length": 11}, "test_max_length=10 is less than test_min_length=11"),
+        ({"test_examples": 0}, "test_examples must be a whole number of at least 1"),
+        ({"symbols": 0}, "symbols must be"),
+        ({"symbols": 63}, "symbols must be at most 62, got 63"),
+        ({"seed": -1}, "seed must be"),
+    ],
+)
+def test_impossible_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Reverse(**arguments)
+
+
+def test_unknown_splits_are_refused():
+    with pytest.raises(ValueError, match="unknown split 'dev'"):
+        Reverse().examples("dev")

@@ -1,0 +1,101 @@
+"""Search is tested without a model: toy steps whose answers are known."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from seq2seq.decoding import Greedy, Values, search
+from seq2seq.models import StepOutput
+
+START, END = 1, 2
+
+
+def speller(words, symbols=12):
+    """A step that spells each row's word, whatever it reads; the state is (rows, places)."""
+    table = np.full((len(words), max(map(len, words)) + 3), END)
+    for row, word in enumerate(words):
+        table[row, : len(word)] = word
+    logits = 10.0 * np.eye(symbols, dtype="float32")[table]  # (rows, places, symbols)
+
+    def step(tokens, state, memory):
+        rows, places = state
+        flat = ops.reshape(ops.convert_to_tensor(logits), (-1, symbols))
+        index = rows * logits.shape[1] + ops.minimum(places, logits.shape[1] - 1)
+        return StepOutput(ops.take(flat, index, axis=0), (rows, places + 1))
+
+    start = (np.arange(len(words), dtype="int32"), np.zeros(len(words), "int32"))
+    return step, tuple(map(ops.convert_to_tensor, start))
+
+
+def run(words, max_length=10):
+    step, state = speller(words)
+    found = search(
+        step, state, None, Greedy(), start_id=START, end_id=END, max_length=max_length
+    )
+    return [np.array(field) for field in found]
+
+
+def test_spells_each_word_and_stops():
+    tokens, lengths, scores, ended = run([[5, 6, 7], [4], []])
+    assert tokens.shape == (3, 1, 10)
+    assert lengths[:, 0].tolist() == [3, 1, 0]
+    assert tokens[0, 0].tolist() == [5, 6, 7] + [0] * 7
+    assert tokens[2, 0].tolist() == [0] * 10
+    assert ended.all()
+    # Every token and the end has the same probability in this toy.
+    one = 10 - np.log(np.exp(10) + 11)
+    np.testing.assert_allclose(scores[:, 0], [4 * one, 2 * one, one], atol=1e-4)
+
+
+def test_a_batch_is_its_rows_one_by_one():
+    words = [[5, 6, 7], [4], [9, 9, 9, 9, 8]]
+    together = run(words)
+    for row, word in enumerate(words):
+        for field, alone in zip(together, run([word]), strict=True):
+            np.testing.assert_allclose(field[row], alone[0], atol=1e-6)
+
+
+def test_is_cut_off_at_the_limit_and_says_so():
+    tokens, lengths, _, ended = run([[5] * 8, [6]], max_length=4)
+    assert tokens[:, 0].tolist() == [[5, 5, 5, 5], [6, 0, 0, 0]]
+    assert lengths[:, 0].tolist() == [4, 1]
+    assert ended[:, 0].tolist() == [False, True]
+
+
+def test_stops_when_all_have_ended():
+    """The loop leaves early: the step is not called for the rest of the limit."""
+    step, state = speller([[5], [6, 7]])
+    calls = []
+
+    def counted(tokens, state, memory):
+        calls.append(1)
+        return step(tokens, state, memory)
+
+    search(counted, state, None, Greedy(), start_id=START, end_id=END, max_length=1000)
+    assert len(calls) == 3  # run eagerly, so that a call is a step
+
+
+def test_reads_the_start_and_then_what_it_said():
+    """A step that says its input plus one: the first input must be the start."""
+
+    def step(tokens, state, memory):
+        return StepOutput(ops.one_hot(tokens + memory, 12, dtype="float32") * 10, state)
+
+    state = (ops.zeros((1, 1)),)
+    found = search(step, state, 2, Greedy(), start_id=START, end_id=9, max_length=6)
+    assert np.array(found.tokens)[0, 0].tolist() == [3, 5, 7, 0, 0, 0]
+
+
+@pytest.mark.parametrize("features", [1, 3])
+def test_values_are_fed_back(features):
+    def step(values, state, memory):
+        return StepOutput(values + 1.0, state)
+
+    state = (ops.zeros((2, 1)),)
+    found = search(
+        step, state, None, Values(features), start_id=START, end_id=END, max_length=4
+    )
+    expected = np.arange(1.0, 5.0)[:, None] * np.ones(features)
+    np.testing.assert_allclose(np.array(found.tokens)[0, 0], expected)
+    assert np.array(found.lengths).tolist() == [[4], [4]]
+    assert np.array(found.ended).all()
