@@ -14,7 +14,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 
 CHUNK = 2048  # lines answered together, so that memory does not grow with the input
-NOISE = re.compile(rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))")
+NOISE = re.compile(
+    rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
+)
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 
 
@@ -112,7 +114,10 @@ def train(arguments: list[str]) -> int:
 
     @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
     def run(config) -> None:
-        statuses.append(train_one(resolve(config)))
+        # Errors end here: beyond, Hydra would say more than a line, and end a multirun.
+        statuses.append(guarded(lambda: train_one(resolve(config))))
+        if statuses[-1] == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
 
     def launch() -> int:
         run()
@@ -169,8 +174,6 @@ def show_examples(options: argparse.Namespace) -> None:
     if isinstance(examples, Stream) and count is None:
         count = 10
         print("training examples have no end; here are 10 (-n COUNT shows more)", file=sys.stderr)
-    if isinstance(examples, Stream):
-        examples = (examples[number] for number in itertools.count())
     for example in itertools.islice(examples, count):
         print(example.source, *example.references, sep="\t")
 
@@ -187,17 +190,22 @@ def predict(options: argparse.Namespace) -> None:
     else:
         sources = options.sources or (line.rstrip("\r\n") for line in sys.stdin)
     predictor = load_run(options.run)
+    from seq2seq.evaluation.predictor import BadSource
+
     for number, lines in enumerate(chunks(sources, CHUNK)):
         try:
-            answers = predictor.predict(lines, unknown=options.unknown)
-        except ValueError as error:
-            raise ValueError(place_in_input(str(error), number * CHUNK)) from error
-        print("\n".join(answers), flush=True)
+            say(predictor.predict(lines, unknown=options.unknown))
+        except BadSource as error:
+            good = lines[: error.number - 1]
+            say(predictor.predict(good, unknown=options.unknown))
+            place = number * CHUNK + error.number
+            raise ValueError(f"line {place}: {error.reason}") from error
 
 
-def place_in_input(message: str, before: int) -> str:
-    """`message` with its source number counted from the start of the input."""
-    return re.sub(r"^source (\d+)", lambda found: f"line {int(found[1]) + before}", message)
+def say(answers: list[str]) -> None:
+    """Print `answers`, one a line."""
+    sys.stdout.writelines(f"{answer}\n" for answer in answers)
+    sys.stdout.flush()
 
 
 def evaluate(options: argparse.Namespace) -> None:

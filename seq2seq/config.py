@@ -22,7 +22,8 @@ CONFIGS = next(
     (path for path in (PACKAGE / "configs", PACKAGE.parent / "configs") if path.is_dir()),
     PACKAGE / "configs",
 )
-ERRORS = (ValueError, HydraException, OmegaConfBaseException)  # what bad input raises
+# What bad input raises; a loss that is no number is a FloatingPointError.
+ERRORS = (ValueError, FloatingPointError, HydraException, OmegaConfBaseException)
 
 
 def compose(overrides: list[str]) -> dict:
@@ -89,7 +90,9 @@ def instantiate(name: str, node: dict) -> Any:
         cause = error.__cause__
         if isinstance(cause, ValueError | TypeError):
             message = str(cause)
-            raise ValueError(message if message.startswith(name) else f"{name}: {message}") from cause
+            raise ValueError(
+                message if message.startswith(name) else f"{name}: {message}"
+            ) from cause
         raise
 
 
@@ -149,7 +152,8 @@ def train(config: dict) -> Any:
         ValueError: anything wrong with the configuration or the data.
     """
     task = build_task(config)  # first: data can be wrong in many ways, and it needs no Keras
-    task.examples("test")
+    for split in ("validation", "test"):
+        task.examples(split)
 
     import keras
 
@@ -158,6 +162,7 @@ def train(config: dict) -> Any:
 
     keras.utils.set_random_seed(config["seed"])
     training = instantiate("training", config["training"])
+    decoding = instantiate("decoding", config["decoding"])
     model = build_model(config, task)
     make_optimizer = build_optimizer(config)
     name = "-".join(config["names"].values())
@@ -171,7 +176,7 @@ def train(config: dict) -> Any:
         training,
         directory,
         names=config["names"],
-        decoding=config["decoding"],
+        decoding=decoding,
         seed=config["seed"],
     )
     return outcome, directory.path

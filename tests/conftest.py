@@ -38,7 +38,7 @@ def trained(tmp_path_factory):
         ROOT / "train.py",
         "task=copy",
         "task.symbols=3",
-        "task.max_length=4",
+        "task.max_length=6",
         "task.validation_examples=3",
         "task.test_examples=5",
         "model.encoder.units=16",

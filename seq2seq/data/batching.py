@@ -159,8 +159,8 @@ class Batches:
         return -(-len(self.examples) // self.batch_size)
 
     def __getitem__(self, step: int) -> Batch:
-        epoch, index = (0, step) if self.steps_per_epoch is None else divmod(
-            step, self.steps_per_epoch
+        epoch, index = (
+            (0, step) if self.steps_per_epoch is None else divmod(step, self.steps_per_epoch)
         )
         number, place = divmod(index, WINDOW)
         if self._window[:2] != (epoch, number):

@@ -27,7 +27,9 @@ def group_by_source(rows: Iterable[tuple[str, str]]) -> list[Example]:
     answers: dict[str, dict[str, None]] = {}
     for source, target in rows:
         answers.setdefault(source, {})[target] = None
-    return [Example(source, *list(found)[:1], tuple(found)[1:]) for source, found in answers.items()]
+    return [
+        Example(source, *list(found)[:1], tuple(found)[1:]) for source, found in answers.items()
+    ]
 
 
 def hold_out(
@@ -71,9 +73,7 @@ class FileTask(Task):
         seed: divides the rows.
     """
 
-    def __init__(
-        self, rows: dict[str, list[tuple[str, str]]], source: str, target: str, seed: int
-    ):
+    def __init__(self, rows: dict[str, list[tuple[str, str]]], source: str, target: str, seed: int):
         missing = [split for split in ("test", "validation") if split not in rows]
         rows = {**rows, **hold_out(rows["train"], missing, check_count("seed", seed))}
         held_out = {source for split in ("validation", "test") for source, _ in rows[split]}
@@ -137,7 +137,9 @@ class Pairs(FileTask):
                 raise ValueError(f"task.{side}={name!r} is none of {choices}")
         if train is None:
             raise ValueError("task=pairs needs a file: task.train=my.tsv")
-        numbers = [place for place, n in enumerate((source_tokens, target_tokens)) if n == "numbers"]
+        numbers = [
+            place for place, n in enumerate((source_tokens, target_tokens)) if n == "numbers"
+        ]
         reader = PairReader(columns, on_bad_row)
         files = {"train": train, "validation": validation, "test": test}
         rows = {

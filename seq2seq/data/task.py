@@ -154,6 +154,7 @@ class GeneratedTask(Task):
             "test": check_count("test_examples", test_examples, 1),
         }
         self.seed = check_count("seed", seed)
+        self._held_out: dict[str, list[Example]] = {}  # drawn when first asked for
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
         """One (source, target) whose length is drawn evenly from `low` to `high`."""
@@ -168,12 +169,18 @@ class GeneratedTask(Task):
         check_split(split)
         if split == "train":
             return Stream(self._draw_training, f"{self.seed}/train")
-        return self._draw_distinct(split)
+        if split not in self._held_out:
+            self._held_out[split] = self._draw_distinct(split)
+        return self._held_out[split]
 
     def _draw_part(self, rng: random.Random, split: str) -> Example | None:
         low, high = self.lengths["test" if split == "test" else "train"]
         source, target = self.draw(rng, low, high)
-        return Example(source, target) if part_of(self.key(source, target), self.seed) == split else None
+        return (
+            Example(source, target)
+            if part_of(self.key(source, target), self.seed) == split
+            else None
+        )
 
     def _draw_training(self, rng: random.Random) -> Example:
         for _ in range(PATIENCE):

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, prediction, and judging on held-out examples."""

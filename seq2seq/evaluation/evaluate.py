@@ -82,7 +82,7 @@ def read_examples(path: Path) -> list[Example]:
     if not path.is_file():
         raise ValueError(f"{path} is missing: give pairs to evaluate on (--pairs FILE)")
     with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = csv.reader(file, "excel-tab")
+        header, *rows = [*csv.reader(file, "excel-tab")] or [[]]
     if tuple(header) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
         raise ValueError(f"{path} is damaged: it does not hold the columns {', '.join(COLUMNS)}")
     return [

@@ -52,8 +52,8 @@ def edit_distance(prediction: Tokens, reference: Tokens) -> int:
 def judge(prediction: Tokens, references: Sequence[Tokens]) -> Judgement:
     """`prediction` against the nearest of `references`.
 
-    >>> judge("olleh", ["olleh"]).error, judge("ollfh", ["olleh"]).error, judge("ol", ["olleh"]).error
-    ('', 'content', 'too_short')
+    >>> [judge(said, ["olleh"]).error for said in ("olleh", "ollfh", "ol", "olleha")]
+    ['', 'content', 'too_short', 'too_long']
     """
     edits, nearest = min(
         ((edit_distance(prediction, reference), reference) for reference in references),

@@ -3,18 +3,58 @@
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from seq2seq.data.batching import bucket, encode_row, pad
+from seq2seq.data.task import check_count
 from seq2seq.data.vocabulary import Numbers, Vocabulary
 from seq2seq.decoding.search import Greedy, Values
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import load_model, save_model
 
 UNKNOWN_POLICIES = ("error", "token")
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How answers are made.
+
+    Args:
+        max_length: steps after which an answer is cut off; None: ample, see `Predictor.limit`.
+        unknown: what to do with symbols never seen in training: `"error"` names the symbol and its
+            place, `"token"` reads the unknown token instead.
+
+    Raises:
+        ValueError: a length below 1, or an unknown policy.
+    """
+
+    max_length: int | None = None
+    unknown: str = "error"
+
+    def __post_init__(self):
+        if self.max_length is not None:
+            check_count("decoding.max_length", self.max_length, 1)
+        if self.unknown not in UNKNOWN_POLICIES:
+            raise ValueError(
+                f"decoding.unknown={self.unknown!r} is none of {', '.join(UNKNOWN_POLICIES)}"
+            )
+
+
+class BadSource(ValueError):
+    """A source that can't be encoded.
+
+    Attributes:
+        number: which source, counted from 1.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, number: int, reason: str):
+        super().__init__(f"source {number}: {reason}")
+        self.number, self.reason = number, reason
 
 
 class Hypothesis(NamedTuple):
@@ -37,10 +77,9 @@ class Predictor:
     Args:
         model: a trained model.
         source, target: how each side's text becomes numbers.
-        settings: `longest_source` and `longest_target` (tokens, as trained), `max_length` (steps
-            after which an answer is cut off; None: ample, see `limit`), `target_length` (values a
-            real-valued answer has; None: as many as its source), `unknown` (`"error"` or
-            `"token"`), and what else the run wants to be kept.
+        decoding: how answers are made.
+        settings: `longest_source` and `longest_target` (steps, as trained), `target_length` (values
+            a real-valued answer has; None: as many as its source), and what else is to be kept.
         batch_size: sources decoded together.
     """
 
@@ -49,15 +88,12 @@ class Predictor:
         model: Seq2Seq,
         source: Vocabulary | Numbers,
         target: Vocabulary | Numbers,
+        decoding: Decoding,
         settings: dict,
         batch_size: int = 256,
     ):
-        if settings["unknown"] not in UNKNOWN_POLICIES:
-            raise ValueError(
-                f"unknown={settings['unknown']!r} is none of {', '.join(UNKNOWN_POLICIES)}"
-            )
         self.model, self.source, self.target = model, source, target
-        self.settings, self.batch_size = settings, batch_size
+        self.decoding, self.settings, self.batch_size = decoding, settings, batch_size
         self._warned = False
 
     def predict(
@@ -73,11 +109,10 @@ class Predictor:
             sources: texts; an empty one is answered too.
             strategy: how targets are searched for; None: the likeliest token each step.
             n_best: None: one text a source; a number: a list of so many `Hypothesis` a source.
-            unknown: what to do with symbols never seen in training, `"error"` or `"token"`; None:
-                as the settings say.
+            unknown: see `Decoding`; None: as the run's decoding says.
 
         Raises:
-            ValueError: a source that can't be encoded; the error counts sources from 1.
+            BadSource: a source can't be encoded (a ValueError that says which and why).
         """
         if isinstance(sources, str):
             raise ValueError(f"sources must be a list of texts, got the text {sources!r}")
@@ -116,17 +151,18 @@ class Predictor:
         """
         if isinstance(self.target, Numbers):
             return self.settings["target_length"] or length
-        return self.settings["max_length"] or 2 * (self.settings["longest_target"] + length)
+        return self.decoding.max_length or 2 * (self.settings["longest_target"] + length)
 
     def save(self, path: Path) -> None:
         """Write the one file that `load` reads."""
-        save_model(path, self.model, self.source, self.target, self.settings)
+        kept = {**self.settings, "decoding": asdict(self.decoding)}
+        save_model(path, self.model, self.source, self.target, kept)
 
     def _encode(self, number: int, text: str, unknown: str | None):
         try:
-            return encode_row(text, self.source, unknown or self.settings["unknown"])
+            return encode_row(text, self.source, unknown or self.decoding.unknown)
         except ValueError as error:
-            raise ValueError(f"source {number}: {error}") from None
+            raise BadSource(number, str(error)) from None
 
     def _warn_of_length(self, rows: list) -> None:
         longest = max(map(len, rows), default=0)
@@ -183,4 +219,6 @@ def load(path: str | Path) -> Predictor:
         path = path / "model.npz"
     elif not path.exists():
         raise ValueError(f"no such run: {path}")
-    return Predictor(*load_model(path))
+    model, source, target, settings = load_model(path)
+    decoding = Decoding(**settings.pop("decoding"))
+    return Predictor(model, source, target, decoding, settings)

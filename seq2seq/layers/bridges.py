@@ -38,6 +38,10 @@ class Bridge(keras.layers.Layer):
         """The decoder's first state from the encoder's final state."""
         raise NotImplementedError
 
+    def get_build_config(self) -> None:
+        """Nothing: `connect`, not `build`, creates the weights."""
+        return None
+
     def compute_output_spec(self, state: State) -> State:
         """Shapes of what `call` returns."""
         batch = tree.flatten(state)[0].shape[0]
@@ -117,4 +121,3 @@ class Zero(Bridge):
         return tree.map_structure(
             lambda size: ops.zeros((batch, size), self.compute_dtype), self.decoder_sizes
         )
-

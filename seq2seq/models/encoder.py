@@ -129,9 +129,7 @@ class Encoder(keras.layers.Layer):
             self.reader.build()
             self.stack.build()
 
-    def call(
-        self, source: Tensor, mask: Tensor | None = None, training: bool = False
-    ) -> Memory:
+    def call(self, source: Tensor, mask: Tensor | None = None, training: bool = False) -> Memory:
         """Read a batch of sources.
 
         Args:

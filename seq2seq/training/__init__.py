@@ -1,0 +1,1 @@
+"""Training: losses, the run directory, the artefact, and the trainer."""

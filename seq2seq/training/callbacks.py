@@ -15,7 +15,7 @@ from seq2seq.evaluation.predictor import Predictor
 from seq2seq.training.run_directory import MODEL, RunDirectory
 
 
-class LossIsNaN(Exception):
+class LossIsNaN(FloatingPointError):
     """The loss stopped being a finite number; training can't go on.
 
     Attributes:

@@ -104,7 +104,9 @@ def read_arrays(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
         raise ValueError(f"{path} has format {header.get('format')}, this version reads {FORMAT}")
     found = {name: [str(a.dtype), *a.shape] for name, a in arrays.items()}
     if found != header["arrays"]:
-        wrong = sorted(k for k in found.keys() | header["arrays"] if found.get(k) != header["arrays"].get(k))
+        wrong = sorted(
+            k for k in found.keys() | header["arrays"] if found.get(k) != header["arrays"].get(k)
+        )
         raise ValueError(f"{path} is damaged: arrays differ from its header: {wrong[:3]}")
     return header, arrays
 

@@ -16,6 +16,4 @@ def cross_entropy() -> keras.losses.Loss:
 
 def squared_error() -> keras.losses.Loss:
     """Mean squared error over real steps."""
-    return keras.losses.MeanSquaredError(
-        reduction="mean_with_sample_weight", name="squared_error"
-    )
+    return keras.losses.MeanSquaredError(reduction="mean_with_sample_weight", name="squared_error")

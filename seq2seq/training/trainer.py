@@ -11,7 +11,7 @@ from seq2seq.data.batching import Batch, Batches, encode_row
 from seq2seq.data.task import Stream, Task, check_count
 from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
-from seq2seq.evaluation.predictor import Predictor, load
+from seq2seq.evaluation.predictor import Decoding, Predictor, load
 from seq2seq.layers.kernels import feed
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Evaluate, Guard, LossIsNaN, Patience
@@ -93,7 +93,7 @@ def train(
     directory: RunDirectory,
     *,
     names: dict[str, str],
-    decoding: dict,
+    decoding: Decoding,
     seed: int,
 ) -> Outcome:
     """Train, keep the best weights, test them, and write everything to the run directory.
@@ -108,7 +108,7 @@ def train(
         training: how long and how.
         directory: where everything is written.
         names: the names of `task` and `model`, for the summary.
-        decoding: `max_length` and `unknown`, see `Predictor`.
+        decoding: how answers are made.
         seed: of the order of examples.
 
     Raises:
@@ -118,13 +118,12 @@ def train(
     longest_source, longest_target = longest_lengths(task)
     settings = {
         **names,
-        **decoding,
         "metrics": task.metrics,
         "longest_source": longest_source,
         "longest_target": longest_target,
         "target_length": task.target_length,
     }
-    predictor = Predictor(model, task.source, task.target, settings)
+    predictor = Predictor(model, task.source, task.target, decoding, settings)
     batches = Batches(task.examples("train"), task.source, task.target, training.batch_size, seed)
     fitted = fit(predictor, task, batches, make_optimizer, training, directory)
     best = load(directory.path)

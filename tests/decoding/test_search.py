@@ -29,9 +29,7 @@ def speller(words, symbols=12):
 
 def run(words, max_length=10):
     step, state = speller(words)
-    found = search(
-        step, state, None, Greedy(), start_id=START, end_id=END, max_length=max_length
-    )
+    found = search(step, state, None, Greedy(), start_id=START, end_id=END, max_length=max_length)
     return [np.array(field) for field in found]
 
 
@@ -92,9 +90,7 @@ def test_values_are_fed_back(features):
         return StepOutput(values + 1.0, state)
 
     state = (ops.zeros((2, 1)),)
-    found = search(
-        step, state, None, Values(features), start_id=START, end_id=END, max_length=4
-    )
+    found = search(step, state, None, Values(features), start_id=START, end_id=END, max_length=4)
     expected = np.arange(1.0, 5.0)[:, None] * np.ones(features)
     np.testing.assert_allclose(np.array(found.tokens)[0, 0], expected)
     assert np.array(found.lengths).tolist() == [[4], [4]]

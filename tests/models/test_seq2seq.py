@@ -97,6 +97,7 @@ def test_the_decoder_knows_its_source_by_the_state_alone():
 @pytest.mark.parametrize("bridge", [Copy, Dense, Zero])
 def test_saves_and_loads(tmp_path, bridge):
     model = make_model(2, bridge())
+    model(inputs_of(SOURCE, TARGET_IN))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     expected = model(inputs_of(SOURCE, TARGET_IN))

@@ -1,0 +1,96 @@
+"""Metrics against brute force and by hand."""
+
+import math
+from functools import cache
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seq2seq.evaluation.metrics import edit_distance, group_by_length, judge, judge_all, summarise
+
+WORDS = st.text("ab", max_size=6)
+
+
+def distance_by_definition(one, other):
+    @cache
+    def go(i, j):
+        if i == 0 or j == 0:
+            return i + j
+        change = go(i - 1, j - 1) + (one[i - 1] != other[j - 1])
+        return min(change, go(i - 1, j) + 1, go(i, j - 1) + 1)
+
+    return go(len(one), len(other))
+
+
+@given(WORDS, WORDS)
+def test_edit_distance_is_its_definition(one, other):
+    assert edit_distance(one, other) == distance_by_definition(one, other)
+
+
+@given(WORDS, WORDS, WORDS)
+def test_edit_distance_is_a_metric(a, b, c):
+    assert edit_distance(a, b) == edit_distance(b, a)
+    assert (edit_distance(a, b) == 0) == (a == b)
+    assert edit_distance(a, c) <= edit_distance(a, b) + edit_distance(b, c)
+
+
+@pytest.mark.parametrize(
+    "said, error",
+    [("abc", ""), ("abd", "content"), ("ab", "too_short"), ("abcd", "too_long"), ("", "too_short")],
+)
+def test_wrong_answers_are_told_apart(said, error):
+    assert judge(said, ["abc"]).error == error
+
+
+def test_any_reference_is_right_and_the_nearest_counts():
+    assert judge("xy", ["abcd", "xy"]).error == ""
+    one = judge("abx", ["zzzzz", "abc"])
+    assert (one.length, one.edits, one.reference_length, one.error) == (5, 1, 3, "content")
+
+
+def test_token_metrics_by_hand():
+    judged = judge_all("tokens", ["ab", "b", "abc", ""], [["ab"], ["bb"], ["ab"], [""]])
+    result = summarise("tokens", judged)
+    assert result["exact_match"] == 0.5
+    assert result["token_accuracy"] == (2 + 1 + 2 + 0) / (2 + 2 + 3 + 0)
+    assert result["edit_distance"] == 2 / 4
+    assert (result["content"], result["too_short"], result["too_long"]) == (0, 1, 1)
+    assert result["count"] == 4
+    assert list(result["by_length"]) == ["0", "2"]
+    assert result["by_length"]["2"]["exact_match"] == pytest.approx(1 / 3)
+
+
+def test_word_and_phone_error_rates_by_hand():
+    said = [["K", "AE", "T"], ["D", "AO"]]
+    right = [[["K", "AE", "T"]], [["D", "AO", "G", "Z"], ["D", "AA", "G"]]]
+    result = summarise("pronunciation", judge_all("pronunciation", said, right))
+    assert result["word_error_rate"] == 0.5
+    assert result["phone_error_rate"] == 2 / 7  # the first of two references at distance 2
+
+
+def test_errors_of_real_values_by_hand():
+    judged = judge_all("values", [[(1.0,), (2.0,)], [(0.0,)]], [[[(1.5,), (2.0,)]], [[(-2.0,)]]])
+    result = summarise("values", judged)
+    assert result["mae"] == pytest.approx(2.5 / 3)
+    assert result["rmse"] == pytest.approx(math.sqrt(4.25 / 3))
+    assert result["by_length"]["1"]["mae"] == 2
+    assert "exact_match" not in result
+
+
+def test_real_values_of_another_length_are_an_error():
+    with pytest.raises(ValueError):
+        judge_all("values", [[(1.0,)]], [[[(1.0,), (2.0,)]]])
+
+
+def test_nothing_to_evaluate_is_an_error():
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        summarise("tokens", [])
+
+
+@given(st.lists(WORDS, min_size=1), st.integers(1, 5))
+def test_groups_hold_everything_once(words, most):
+    judged = judge_all("tokens", words, [[word] for word in words])
+    groups = group_by_length(judged, most)
+    assert len(groups) <= most
+    assert sorted(one.length for _, group in groups for one in group) == sorted(map(len, words))

@@ -1,0 +1,140 @@
+"""Prediction: lines in = lines out, in order, whatever they hold."""
+
+import numpy as np
+import pytest
+
+import seq2seq
+from seq2seq import Decoder, Encoder, Greedy, Numbers, Predictor, Seq2Seq, Vocabulary
+from seq2seq.evaluation.evaluate import evaluate, format_predictions, read_examples
+from seq2seq.evaluation.predictor import Decoding
+
+SETTINGS = {
+    "task": "copy",
+    "model": "lstm",
+    "metrics": "tokens",
+    "longest_source": 4,
+    "longest_target": 5,
+    "target_length": None,
+}
+LETTERS = Vocabulary("abc")
+
+
+def make(**decoding):
+    size = {"vocabulary_size": len(LETTERS)}
+    model = Seq2Seq(Encoder(8, 2, **size), Decoder(8, 2, **size))
+    model.decoder.readout.bias.assign(np.linspace(0, 1, len(LETTERS)))
+    return Predictor(model, LETTERS, LETTERS, Decoding(**decoding), SETTINGS, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return make()
+
+
+def test_answers_come_in_order_and_do_not_depend_on_their_company(predictor):
+    sources = ["a", "abc", "", "ccccccc", "b", "ab", "bca"] * 3
+    together = predictor.predict(sources)
+    assert len(together) == len(sources)
+    assert together == [predictor.predict([source])[0] for source in sources]
+
+
+def test_hypotheses_have_text_tokens_and_score(predictor):
+    (best,) = predictor.predict(["ab"], n_best=1)
+    assert len(best) == 1
+    assert best[0].text == "".join(best[0].tokens) and best[0].score < 0
+    with pytest.raises(ValueError, match="n_best=2 is more than this strategy gives: 1"):
+        predictor.predict(["ab"], Greedy(), n_best=2)
+
+
+def test_unknown_symbols_follow_the_policy(predictor):
+    with pytest.raises(ValueError, match="source 2: symbol 'x' at position 3 was never seen"):
+        predictor.predict(["ab", "abx"])
+    assert len(predictor.predict(["ab", "abx"], unknown="token")) == 2
+    assert len(make(unknown="token").predict(["xyz"])) == 1
+
+
+def test_one_text_instead_of_a_list_is_an_error(predictor):
+    with pytest.raises(ValueError, match="list of texts, got the text 'ab'"):
+        predictor.predict("ab")
+
+
+def test_no_sources_no_answers(predictor):
+    assert predictor.predict([]) == []
+
+
+def test_a_source_longer_than_any_trained_on_works_with_a_warning(capsys):
+    predictor = make()
+    assert len(predictor.predict(["abc" * 10, "a"])) == 2
+    assert "a source has 31 steps, the longest in training had 4" in capsys.readouterr().err
+
+
+def test_answers_are_cut_off_at_the_limit():
+    predictor = make(max_length=3)
+    predictor.model.decoder.readout.bias.assign(np.eye(len(LETTERS))[5] * 100)
+    assert predictor.predict(["a"]) == ["bbb"]
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [({"unknown": "ignore"}, "unknown='ignore'"), ({"max_length": 0}, "max_length.*got 0")],
+)
+def test_impossible_decoding_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Decoding(**settings)
+
+
+@pytest.mark.parametrize("target_length, counts", [(2, [2, 2, 2]), (None, [1, 3, 0])])
+def test_real_values_have_the_length_the_task_says(target_length, counts):
+    model = Seq2Seq(Encoder(8, features=1), Decoder(8, features=2))
+    settings = {**SETTINGS, "target_length": target_length}
+    predictor = Predictor(model, Numbers(), Numbers(2), Decoding(), settings)
+    answers = predictor.predict(["0.5", "1 2 3", ""])
+    assert [len(answer.split()) for answer in answers[:2]] == counts[:2]
+    assert answers[2] == ""  # nothing was read, nothing can be said
+
+
+def test_saved_and_loaded_is_the_same(tmp_path, predictor):
+    predictor.save(tmp_path / "model.npz")
+    loaded = seq2seq.load(tmp_path / "model.npz")
+    assert (loaded.settings, loaded.decoding) == (predictor.settings, predictor.decoding)
+    sources = ["abc", "a", "cab"]
+    assert loaded.predict(sources) == predictor.predict(sources)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "model.npz").rename(tmp_path / "run" / "model.npz")
+    assert seq2seq.load(tmp_path / "run").predict(sources) == predictor.predict(sources)
+
+
+def test_what_is_no_run_says_what_is_missing(tmp_path):
+    with pytest.raises(ValueError, match="no such run"):
+        seq2seq.load(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="model.npz is missing.*give a run directory"):
+        seq2seq.load(tmp_path)
+    (tmp_path / "config.yaml").write_text("")
+    with pytest.raises(ValueError, match="model.npz is missing.*first evaluation"):
+        seq2seq.load(tmp_path)
+
+
+def test_evaluation_judges_free_running_answers(tmp_path, predictor):
+    answers = predictor.predict(["a", "bb", "cc"])
+    examples = [
+        seq2seq.Example("a", answers[0]),
+        seq2seq.Example("bb", answers[1] + "a"),
+        seq2seq.Example("cc", "abc", (answers[2],)),
+        seq2seq.Example('a\t"x\n', "zz"),  # unknown symbols are read as such, never right
+    ]
+    found = evaluate(predictor, examples, "tokens")
+    assert found.predictions[:3] == answers
+    assert found.verdicts()[:3] == ["right", "too_short", "right"]
+    assert found.verdicts()[3] != "right"
+    assert found.metrics()["exact_match"] == 0.5
+    (tmp_path / "predictions.tsv").write_text(format_predictions(found), "utf-8")
+    assert read_examples(tmp_path / "predictions.tsv") == examples
+
+
+def test_damaged_predictions_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="is missing.*--pairs"):
+        read_examples(tmp_path / "predictions.tsv")
+    for content in ("", "a\tb\n", "source\ttarget\tprediction\tverdict\tother_targets\na\tb\n"):
+        (tmp_path / "predictions.tsv").write_text(content)
+        with pytest.raises(ValueError, match="is damaged"):
+            read_examples(tmp_path / "predictions.tsv")

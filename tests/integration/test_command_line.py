@@ -1,0 +1,149 @@
+"""What a user does, in fresh processes: train, predict, evaluate, interrupt, and err."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import ROOT
+
+TRAIN = ROOT / "train.py"
+SMALL = [
+    "task=reverse",
+    "task.symbols=4",
+    "task.max_length=5",
+    "task.validation_examples=20",
+    "task.test_examples=40",
+    "model.encoder.units=16",
+]
+
+
+def test_train_predict_evaluate(python, tmp_path):
+    done = python(TRAIN, *SMALL, "training.epochs=2", "training.steps_per_epoch=10")
+    assert done.returncode == 0, done.stderr
+    assert "exact match" in done.stdout and done.stdout.count(" -> ") == 10
+    assert len([line for line in done.stderr.splitlines() if line.startswith("epoch")]) == 2
+    assert "Traceback" not in done.stderr and "oneDNN" not in done.stderr
+    (run,) = (tmp_path / "runs/reverse-lstm").iterdir()
+    assert {path.name for path in run.iterdir()} == {
+        "config.yaml",
+        "environment.json",
+        "history.csv",
+        "model.npz",
+        "predictions.tsv",
+        "summary.json",
+    }
+    done = python("-m", "seq2seq", "predict", "runs/latest", stdin="abc\n\nd\n")
+    assert done.returncode == 0 and done.stdout.count("\n") == 3
+    assert done.stderr == ""
+    code = (
+        "import seq2seq; print(*seq2seq.load('runs/latest').predict(['abc', '', 'd']), sep='\\n')"
+    )
+    assert python("-c", code).stdout == done.stdout
+    done = python("-m", "seq2seq", "evaluate", "runs/latest", "--json")
+    summary = json.loads((run / "summary.json").read_text())
+    assert json.loads(done.stdout) == summary["test"]
+
+
+def test_a_run_is_not_overwritten(python, trained):
+    done = python(TRAIN, *SMALL, f"run_dir={trained}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and "already holds a run" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["task=revers"], "unknown task 'revers'; did you mean 'reverse'?"),
+        (["trainin.epochs=1"], "unknown key 'trainin.epochs'; did you mean 'training.epochs'?"),
+        (["model.encoder.units=0"], "units must be a whole number of at least 1, got 0"),
+        (["model.encoder.dropout=1.5"], "dropout must be at least 0 and less than 1, got 1.5"),
+        (["training.epochs=0"], "training.epochs must be a whole number of at least 1, got 0"),
+        (["task.max_length=-1"], "got -1"),
+        (["model.decoder.units=7"], "use the bridge Dense (bridge=dense)"),
+        (["decoding.unknown=ignore"], "decoding.unknown='ignore' is none of error, token"),
+        (["task.max_length=[1"], "error: "),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(python, tmp_path, overrides, message):
+    done = python(TRAIN, *overrides)
+    assert done.returncode == 2
+    assert message in done.stderr and "Traceback" not in done.stderr
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_pairs(python, tmp_path):
+    rows = [f"{'ab' * (1 + n % 3)}{n % 10}{n // 10}\tX Y{n % 2}\r\n" for n in range(100)]
+    (tmp_path / "my.tsv").write_text("".join(rows), newline="")
+    done = python(
+        TRAIN,
+        "task=pairs",
+        "task.train=my.tsv",
+        "task.target_tokens=symbols",
+        "model.encoder.units=8",
+        "training.epochs=1",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "exact match" in done.stdout
+
+
+def test_a_bad_row_names_its_line_and_can_be_skipped(python, tmp_path):
+    (tmp_path / "my.tsv").write_text("".join(f"s{n}\tt\n" for n in range(30)) + "bad\n")
+    arguments = ["task=pairs", "task.train=my.tsv", "training.steps=1", "model.encoder.units=4"]
+    done = python(TRAIN, *arguments)
+    assert done.returncode == 2 and "my.tsv, line 31: " in done.stderr
+    done = python(TRAIN, *arguments, "task.on_bad_row=skip")
+    assert done.returncode == 0 and "note: 1 bad rows were skipped" in done.stderr
+
+
+def test_a_loss_that_is_no_number_says_at_which_step(python):
+    done = python(TRAIN, *SMALL, "optimizer.learning_rate=1e38", "optimizer.global_clipnorm=null")
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert "the loss is not a finite number at step" in done.stderr
+
+
+def test_ctrl_c_keeps_the_best_weights_and_the_summary(tmp_path):
+    arguments = [*SMALL, "training.steps=1000000", "training.steps_per_epoch=5", "run_dir=run"]
+    process = subprocess.Popen(
+        [sys.executable, TRAIN, *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not (tmp_path / "run/history.csv").exists():
+        time.sleep(0.2)
+        assert process.poll() is None, process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "interrupted" in err and "Traceback" not in err and "exact match" in out
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    assert summary["train"]["stopped"] == "interrupted" and summary["test"]["count"] == 40
+
+
+def test_several_runs_from_one_command(python, tmp_path):
+    done = python(TRAIN, "-m", *SMALL, "training.steps=3", "bridge=copy,dense")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("exact match") == 2
+    assert len(list((tmp_path / "runs/reverse-lstm").iterdir())) == 2
+
+
+def test_a_closed_pipe_is_no_error(python, tmp_path):
+    command = f"{sys.executable} -m seq2seq examples task=copy -n 100000 | head -n 2"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.count("\n") == 2 and done.stderr == ""

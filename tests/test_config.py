@@ -1,0 +1,147 @@
+"""Every YAML composes and makes its objects; wrong ones are refused in one helpful line."""
+
+from pathlib import Path
+
+import keras
+import pytest
+from hydra.errors import HydraException
+
+from seq2seq.config import (
+    CONFIGS,
+    build_model,
+    build_optimizer,
+    build_task,
+    compose,
+    explain,
+    instantiate,
+)
+
+GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONFIGS / group).glob("*"))]
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Overrides for the tasks that need a file."""
+    (tmp_path / "pairs.tsv").write_text("".join(f"s{n}\tt{n}\n" for n in range(40)))
+    (tmp_path / "dictionary").write_text("".join(f"w{n} W N{n}\n" for n in range(40)))
+    return {
+        "pairs": [f"task.train={tmp_path}/pairs.tsv"],
+        "pronunciation": [f"task.path={tmp_path}/dictionary"],
+    }
+
+
+@pytest.mark.parametrize("group, option", OPTIONS)
+def test_every_choice_makes_its_objects(group, option, files):
+    config = compose([f"{group}={option}", *(files.get(option, []) if group == "task" else [])])
+    task = build_task(config)
+    assert len(task.examples("test")) > 0
+    model = build_model(config, task)
+    optimizer = build_optimizer(config)(100)
+    assert model.count_params() > 0 and optimizer.learning_rate is not None
+    for part in ("training", "decoding"):
+        instantiate(part, config[part])
+
+
+@pytest.mark.parametrize("group, option", OPTIONS)
+def test_every_file_says_what_it_is(group, option):
+    lines = (CONFIGS / group / f"{option}.yaml").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("# @package")][0].startswith("# ")
+    assert len(lines) <= 24
+
+
+def test_the_command_line_wins_over_what_a_task_sets():
+    assert compose(["task=addition"])["training"]["epochs"] == 100
+    assert compose(["task=addition", "training.epochs=3"])["training"]["epochs"] == 3
+
+
+def test_an_experiment_holds_differences():
+    config = compose(["experiment=length_generalisation", "task.test_max_length=12"])
+    assert config["names"]["task"] == "reverse" and config["task"]["test_max_length"] == 12
+
+
+def test_names_are_the_choices():
+    assert compose(["task=sort"])["names"] == {"task": "sort", "model": "lstm"}
+
+
+def test_sizes_follow_the_task_and_the_encoder():
+    config = compose(["task=addition", "model.encoder.units=20", "model.encoder.layers=2"])
+    task = build_task(config)
+    model = build_model(config, task)
+    assert model.decoder.state_sizes == model.encoder.state_sizes
+    assert model.encoder.vocabulary_size == len(task.source) == 15
+    assert model.decoder.vocabulary_size == len(task.target) == 15
+
+
+def test_the_schedule_spans_the_training():
+    rate = build_optimizer(compose(["schedule.alpha=0.5"]))(40)._learning_rate
+    assert float(rate(0)) == pytest.approx(0.01) and float(rate(40)) == pytest.approx(0.005)
+    constant = build_optimizer(compose(["schedule=constant"]))(40)
+    assert float(constant.learning_rate) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "builtins.eval",
+        "seq2seq.cli.os.system",
+        "seq2seq.config.compose",
+        "keras.utils.get_file",
+        "seq2seq.data.Nothing",
+        "subprocess.Popen",
+        None,
+    ],
+)
+def test_only_classes_of_ours_and_keras_are_made(target):
+    with pytest.raises(ValueError, match="refused|can't be found"):
+        instantiate("task", {"_target_": target})
+    with pytest.raises(ValueError, match="refused|can't be found"):
+        nested = {"_target_": "seq2seq.models.Seq2Seq", "encoder": [{"_target_": target}]}
+        instantiate("model", nested)
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["task=adition"], "unknown task 'adition'; did you mean 'addition'? There are: addition"),
+        (["bridge=dens"], "unknown bridge 'dens'; did you mean 'dense'?"),
+        (["taks=copy"], "unknown key 'taks'; did you mean 'task'?"),
+        (["task.max_lenght=5"], "unknown key 'task.max_lenght'; did you mean 'task.max_length'?"),
+        (["model.units=5"], "unknown key 'model.units'; did you mean 'model.encoder.units'?"),
+        (["task=copy", "task.digits=5"], "unknown key 'task.digits'"),
+    ],
+)
+def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
+    with pytest.raises((HydraException, ValueError)) as caught:
+        compose(overrides)
+    explained = explain(caught.value)
+    assert explained.startswith(message)
+    assert "\n" not in explained
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["model.encoder.units=0"], "units must be a whole number of at least 1, got 0"),
+        (["model.encoder.units=many"], "got 'many'"),
+        (["model.encoder.dropout=1.5"], "dropout must be at least 0 and less than 1, got 1.5"),
+        (["model.decoder.units=64"], "bridge=dense"),
+        (["model.decoder.layers=2"], "bridge=dense"),
+        (["optimizer.learning_rate=-1"], "learning_rate must be a positive number, got -1"),
+        (["optimizer.learning_rate=fast"], "got 'fast'"),
+        (["task.min_length=-2"], "got -2"),
+        (["task.min_length=5", "task.max_length=4"], "max_length=4 is less than min_length=5"),
+    ],
+)
+def test_impossible_values_are_refused(overrides, message):
+    config = compose(overrides)
+    with pytest.raises(ValueError, match=message):
+        task = build_task(config)
+        build_model(config, task)
+        build_optimizer(config)
+
+
+def test_configs_lie_where_the_package_finds_them():
+    assert (CONFIGS / "train.yaml").is_file()
+    assert Path(keras.__file__).is_file()

@@ -1,0 +1,118 @@
+"""The house: imports go one way, the package is light to import, and nothing asserts."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import seq2seq
+
+PACKAGE = Path(seq2seq.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+# Each module may import from its own line and those above.
+ORDER = [
+    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.metrics|evaluation$",
+    r"models\b.*",
+    r"training\.(losses|checkpoints|run_directory)|training$",
+    r"evaluation\b.*",
+    r"training\b.*",
+    r"config",
+    r"cli",
+    r"__main__",
+]
+ROOMS = {  # what the rooms of the first line may import beside themselves
+    "data": {"data"},
+    "layers": {"layers"},
+    "decoding": {"decoding"},
+    "evaluation": {"evaluation"},
+}
+
+
+def module_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def rank(module):
+    return next(n for n, pattern in enumerate(ORDER) if re.fullmatch(pattern, module))
+
+
+def imports(path, top_level=False):
+    tree = ast.parse(path.read_text())
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            if node.module == "seq2seq":
+                yield from (f"seq2seq.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_imports_go_one_way(path):
+    module = module_of(path)
+    if not module:
+        return
+    for name in imports(path):
+        if name.startswith("seq2seq."):
+            other = name.removeprefix("seq2seq.")
+            assert rank(other) <= rank(module), f"{module} imports {other}"
+            if rank(module) == 0:
+                assert other.split(".")[0] in ROOMS[module.split(".")[0]]
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_no_assert_and_nothing_swallowed(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        assert not isinstance(node, ast.Assert), node.lineno
+        if isinstance(node, ast.ExceptHandler):
+            assert not all(isinstance(part, ast.Pass) for part in node.body), node.lineno
+
+
+@pytest.mark.parametrize("room", ["layers", "models", "decoding"])
+def test_the_heart_names_no_engine(room):
+    for path in (PACKAGE / room).glob("*.py"):
+        found = {name.split(".")[0] for name in imports(path)}
+        assert path.name == "kernels.py" or not found & {"tensorflow", "jax", "torch"}
+
+
+def loaded(python, statement):
+    done = python("-c", f"{statement}\nimport sys; print(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import seq2seq",
+        "import seq2seq.data",
+        "import seq2seq.evaluation.metrics",
+        "import seq2seq.cli",
+        "from seq2seq.data import Scan; Scan()",
+    ],
+)
+def test_light_imports_load_no_engine(python, statement):
+    assert not loaded(python, statement) & {"tensorflow", "keras", "jax", "torch"}
+
+
+def test_importing_the_package_loads_next_to_nothing(python):
+    assert "numpy" not in loaded(python, "import seq2seq")
+
+
+def test_help_loads_no_engine(python):
+    for command in (["-m", "seq2seq", "--help"], ["-m", "seq2seq", "train", "--help"]):
+        done = python("-X", "importtime", *command)
+        assert done.returncode == 0 and "seq2seq" in done.stdout
+        assert not re.search(r"\| +(tensorflow|keras)$", done.stderr, re.M)
+
+
+@pytest.mark.parametrize("name", seq2seq.__all__)
+def test_public_names_exist(name):
+    assert getattr(seq2seq, name).__doc__
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        seq2seq.Nothing  # noqa: B018

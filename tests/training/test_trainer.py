@@ -1,0 +1,216 @@
+"""The trainer: plans, stops, and what it leaves behind."""
+
+import csv
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import seq2seq
+from seq2seq.config import build_model, build_optimizer, build_task, compose
+from seq2seq.evaluation.predictor import Decoding
+from seq2seq.training.callbacks import Guard, LossIsNaN
+from seq2seq.training.run_directory import RunDirectory
+from seq2seq.training.trainer import Training, longest_lengths, train
+
+TINY = [
+    "task=copy",
+    "task.symbols=4",
+    "task.max_length=5",
+    "task.validation_examples=3",
+    "task.test_examples=5",
+    "model.encoder.units=8",
+    "model.encoder.embedding_size=4",
+]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*overrides, training=None):
+    config = compose([*TINY, *overrides])
+    keras.utils.set_random_seed(config["seed"])
+    task = build_task(config)
+    return train(
+        task,
+        build_model(config, task),
+        build_optimizer(config),
+        training or Training(steps=6, steps_per_epoch=2, batch_size=8),
+        RunDirectory("run", "copy-lstm"),
+        names=config["names"],
+        decoding=Decoding(),
+        seed=config["seed"],
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, one_pass, plan",
+    [
+        ({"epochs": 3}, 50, (150, 50)),
+        ({"epochs": 3}, None, (300, 100)),
+        ({"epochs": 3, "steps_per_epoch": 20}, 50, (60, 20)),
+        ({"epochs": 3, "steps": 1000}, None, (1000, 100)),
+        ({"steps": 7}, 50, (7, 7)),
+    ],
+)
+def test_plans(arguments, one_pass, plan):
+    assert Training(**arguments).plan(one_pass) == plan
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"epochs": 0}, {"batch_size": -1}, {"steps": 1.5}, {"patience": "soon"}]
+)
+def test_impossible_plans_are_refused(arguments):
+    with pytest.raises(ValueError, match=f"training.{[*arguments][0]} must be a whole number"):
+        Training(**arguments)
+
+
+def test_a_run_leaves_everything_behind():
+    outcome = run(training=Training(steps=7, steps_per_epoch=3, batch_size=8))
+    assert outcome.error is None
+    with open("run/history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [3, 6, 7]  # also the part of an epoch
+    assert all(0 <= float(row["val_exact_match"]) <= 1 for row in rows)
+    summary = json.load(open("run/summary.json"))
+    assert summary == outcome.summary
+    assert (summary["task"], summary["model"], summary["seed"]) == ("copy", "lstm", 0)
+    assert summary["train"]["steps"] == 7 and summary["train"]["examples"] == 56
+    assert summary["train"]["stopped"] == "finished"
+    assert summary["test"]["count"] == 5
+    assert {"exact_match", "token_accuracy", "edit_distance", "by_length"} <= set(summary["test"])
+    assert summary["parameters"] == seq2seq.load("run").model.count_params()
+
+
+def test_the_summary_is_what_the_kept_model_says_freely():
+    outcome = run()
+    predictor = seq2seq.load("run")
+    said = predictor.predict([example.source for example in outcome.evaluation.examples])
+    assert said == outcome.evaluation.predictions
+    right = [s == e.target for s, e in zip(said, outcome.evaluation.examples, strict=True)]
+    assert outcome.summary["test"]["exact_match"] == pytest.approx(np.mean(right))
+
+
+def test_the_best_weights_are_kept_not_the_last(monkeypatch):
+    scores = iter([0.1, 0.9, 0.9, 0.5])
+    saved = []
+
+    class Fake:
+        def metrics(self):
+            return {"exact_match": next(scores)}
+
+    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", lambda *a: Fake())
+    save = seq2seq.Predictor.save
+    monkeypatch.setattr(
+        "seq2seq.evaluation.predictor.Predictor.save",
+        lambda self, path: (saved.append(int(self.model.optimizer.iterations)), save(self, path)),
+    )
+    run(training=Training(epochs=4, steps_per_epoch=2, batch_size=8))
+    assert saved == [2, 4, 6]
+
+
+def test_patience_waits_and_stops(monkeypatch):
+    scores = iter([0.5, 0.6, 0.4, 0.3, 0.2, 0.1])
+
+    class Fake:
+        def metrics(self):
+            return {"exact_match": next(scores)}
+
+    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", lambda *a: Fake())
+    outcome = run(training=Training(epochs=6, steps_per_epoch=1, batch_size=8, patience=2))
+    assert outcome.summary["train"]["steps"] == 4
+    assert outcome.summary["train"]["stopped"] == "early"
+
+
+def test_without_validation_the_last_weights_are_kept():
+    outcome = run("task.validation_examples=0")
+    assert outcome.summary["train"]["steps"] == 6
+
+
+def test_a_loss_that_is_no_number_stops_with_its_step():
+    guard = Guard(10)
+    guard.set_model(keras.Model())
+    guard.on_train_batch_end(0, {"loss": 1.0})
+    with pytest.raises(LossIsNaN, match="at step 2; lower optimizer.learning_rate"):
+        guard.on_train_batch_end(1, {"loss": float("nan")})
+
+
+def test_after_a_bad_loss_the_last_good_weights_are_kept(monkeypatch):
+    real = Guard.on_train_batch_end
+
+    def broken(self, batch, logs=None):
+        real(self, batch, {"loss": float("inf")} if self.step == 4 else logs)
+
+    monkeypatch.setattr(Guard, "on_train_batch_end", broken)
+    outcome = run()
+    assert isinstance(outcome.error, LossIsNaN) and outcome.error.step == 5
+    assert outcome.summary["train"]["stopped"] == "nan"
+    assert np.isfinite(seq2seq.load("run").predict(["ab"], n_best=1)[0][0].score)
+
+
+def test_a_bad_loss_before_any_evaluation_leaves_nothing_to_test():
+    with pytest.raises(LossIsNaN):
+        run("optimizer.learning_rate=1e38", "optimizer.global_clipnorm=null")
+
+
+def test_an_interruption_keeps_the_best_weights(monkeypatch):
+    real = Guard.on_train_batch_end
+
+    def interrupted(self, batch, logs=None):
+        real(self, batch, logs)
+        if self.step == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Guard, "on_train_batch_end", interrupted)
+    outcome = run()
+    assert isinstance(outcome.error, KeyboardInterrupt)
+    assert outcome.summary["train"] | {"seconds": 0, "target_tokens_per_second": 0} == {
+        "seconds": 0,
+        "steps": 5,
+        "examples": 40,
+        "target_tokens_per_second": 0,
+        "stopped": "interrupted",
+    }
+
+
+def test_an_interruption_before_the_first_evaluation_keeps_what_there_is(monkeypatch):
+    def interrupted(self, batch, logs=None):
+        self.step += 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Guard, "on_train_batch_end", interrupted)
+    assert run().summary["test"]["count"] == 5
+
+
+def test_longest_lengths_count_the_end():
+    config = compose(["task=addition", "task.digits=2"])
+    assert longest_lengths(build_task(config)) == (6, 4)
+
+
+def test_real_values_are_trained_and_judged_by_their_error():
+    config = compose(["task=running_mean", "model.encoder.units=8", "task.test_examples=20"])
+    task = build_task(config)
+    outcome = train(
+        task,
+        build_model(config, task),
+        build_optimizer(config),
+        Training(steps=4, steps_per_epoch=2, batch_size=8),
+        RunDirectory("run", "running_mean-lstm"),
+        names=config["names"],
+        decoding=Decoding(),
+        seed=0,
+    )
+    assert 0 < outcome.summary["test"]["mae"] <= outcome.summary["test"]["rmse"]
+    assert "exact_match" not in outcome.summary["test"]
+
+
+def test_same_seed_same_run():
+    one = run()
+    shutil.rmtree("run")
+    two = run()
+    assert one.evaluation.predictions == two.evaluation.predictions
+    assert one.summary["test"] == two.summary["test"]
