@@ -67,7 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     predict.add_argument(
         "--unknown",
         choices=("error", "token"),
-        help="symbols never seen in training: stop, or read the unknown token (default: as trained)",
+        help="a symbol never seen in training: stop, or read the unknown token instead",
     )
 
     judge = verbs.add_parser(

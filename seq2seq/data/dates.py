@@ -4,7 +4,8 @@ import datetime
 import random
 import string
 
-from seq2seq.data.task import GeneratedTask, check_range
+from seq2seq.arguments import check_range
+from seq2seq.data.task import GeneratedTask
 from seq2seq.data.vocabulary import Vocabulary
 
 MONTHS = (

@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from seq2seq.arguments import check_choice
+
 BAD_ROW = ("error", "skip")
 
 
@@ -61,8 +63,7 @@ class PairReader:
     """
 
     def __init__(self, columns: tuple[int, int] | None = None, on_bad_row: str = "error"):
-        if on_bad_row not in BAD_ROW:
-            raise ValueError(f"on_bad_row must be one of {', '.join(BAD_ROW)}, got {on_bad_row!r}")
+        check_choice("task.on_bad_row", on_bad_row, BAD_ROW)
         if columns is not None and (
             len(columns) != 2 or not all(isinstance(c, int) and c >= 1 for c in columns)
         ):

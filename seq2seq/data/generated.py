@@ -8,7 +8,8 @@ one vocabulary. Published relatives: Grefenstette et al. 2015 (copy, reverse), D
 import random
 import string
 
-from seq2seq.data.task import GeneratedTask, check_count, check_range
+from seq2seq.arguments import check_count, check_range
+from seq2seq.data.task import GeneratedTask
 from seq2seq.data.vocabulary import Vocabulary
 
 ALPHABET = string.ascii_lowercase + string.ascii_uppercase + string.digits
@@ -43,7 +44,7 @@ class Rewrite(GeneratedTask):
             test_examples,
             seed,
         )
-        if check_count("symbols", symbols, 1) > len(ALPHABET):
+        if check_count("symbols", symbols) > len(ALPHABET):
             raise ValueError(f"symbols must be at most {len(ALPHABET)}, got {symbols}")
         self.alphabet = ALPHABET[:symbols]
         self.source = self.target = Vocabulary(self.alphabet)

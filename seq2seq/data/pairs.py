@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from seq2seq.arguments import check_choice, check_count
 from seq2seq.data.files import PairReader, read_lines
-from seq2seq.data.task import Example, Task, check_count, check_split, position
+from seq2seq.data.task import SPLITS, Example, Task, position
 from seq2seq.data.vocabulary import TOKENISERS, Numbers, Vocabulary
 
 HELD_OUT = {"test": (0.10, 10_000), "validation": (0.05, 2_000)}  # share of sources, and at most
@@ -75,7 +76,7 @@ class FileTask(Task):
 
     def __init__(self, rows: dict[str, list[tuple[str, str]]], source: str, target: str, seed: int):
         missing = [split for split in ("test", "validation") if split not in rows]
-        rows = {**rows, **hold_out(rows["train"], missing, check_count("seed", seed))}
+        rows = {**rows, **hold_out(rows["train"], missing, check_count("seed", seed, 0))}
         held_out = {source for split in ("validation", "test") for source, _ in rows[split]}
         train = [row for row in rows["train"] if row[0] not in held_out]
         if dropped := len(rows["train"]) - len(train):
@@ -98,7 +99,7 @@ class FileTask(Task):
 
     def examples(self, split: str) -> list[Example]:
         """Training rows, or the held-out examples with all their right answers."""
-        check_split(split)
+        check_choice("split", split, SPLITS)
         return self._examples[split]
 
 
@@ -132,9 +133,7 @@ class Pairs(FileTask):
         seed: int = 0,
     ):
         for side, name in (("source_tokens", source_tokens), ("target_tokens", target_tokens)):
-            if name not in (*TOKENISERS, "numbers"):
-                choices = ", ".join([*TOKENISERS, "numbers"])
-                raise ValueError(f"task.{side}={name!r} is none of {choices}")
+            check_choice(f"task.{side}", name, (*TOKENISERS, "numbers"))
         if train is None:
             raise ValueError("task=pairs needs a file: task.train=my.tsv")
         numbers = [

@@ -4,7 +4,8 @@
 wherever a rule defines them; `simple` is published as a random draw, here it is drawn by the seed.
 """
 
-from seq2seq.data.task import Example, Task, check_count, check_split, position
+from seq2seq.arguments import check_choice, check_count
+from seq2seq.data.task import SPLITS, Example, Task, position
 from seq2seq.data.vocabulary import Vocabulary
 
 VERBS = {verb: (f"I_{verb.upper()}",) for verb in ("walk", "look", "run", "jump")}
@@ -12,7 +13,7 @@ TURNS = {side: (f"I_TURN_{side.upper()}",) for side in ("left", "right")}
 SIMPLE_TRAINING = 16_728  # of the 20,910 commands, 80 %
 LONGEST_TRAINING = 22  # actions in training of the length split
 JUMP_COPIES, TURN_LEFT_COPIES = 1_467, 2_189  # make the primitive 10 % of the training lines
-SPLITS = (
+SCAN_SPLITS = (
     "simple length jump turn_left jump_around_right around_right opposite_right right "
     "filler_num0 filler_num1 filler_num2 filler_num3"
 ).split()
@@ -95,11 +96,9 @@ class Scan(Task):
     """
 
     def __init__(self, split: str = "simple", validation_examples: int = 500, seed: int = 0):
-        if split not in SPLITS:
-            raise ValueError(f"unknown SCAN split {split!r}; choose one of {', '.join(SPLITS)}")
-        self.split = split
-        self.seed = check_count("seed", seed)
-        check_count("validation_examples", validation_examples)
+        self.split = check_choice("SCAN split", split, SCAN_SPLITS)
+        self.seed = check_count("seed", seed, 0)
+        check_count("validation_examples", validation_examples, 0)
         train, test = self._published()
         copies = {"jump": ("jump", JUMP_COPIES), "turn_left": ("turn left", TURN_LEFT_COPIES)}
         primitive, times = copies.get(split, (None, 1))
@@ -139,5 +138,5 @@ class Scan(Task):
 
     def examples(self, split: str) -> list[Example]:
         """Examples of `train` (with its repetitions), `validation` or `test`."""
-        check_split(split)
+        check_choice("split", split, SPLITS)
         return self._examples[split]

@@ -7,7 +7,8 @@ back and is judged by mean absolute and root mean squared error.
 import math
 import random
 
-from seq2seq.data.task import GeneratedTask, check_count, check_range
+from seq2seq.arguments import check_count, check_range
+from seq2seq.data.task import GeneratedTask
 from seq2seq.data.vocabulary import Numbers
 
 
@@ -42,7 +43,7 @@ class Series(GeneratedTask):
             test_examples,
             seed,
         )
-        check_count("test_min_length", self.lengths["test"][0], 1)
+        check_count("test_min_length", self.lengths["test"][0])
         self.source = self.target = Numbers()
 
 
@@ -80,8 +81,8 @@ class Sinusoids(Series):
             test_examples,
             seed,
         )
-        self.waves = check_count("waves", waves, 1)
-        self.target_length = check_count("horizon", horizon, 1)
+        self.waves = check_count("waves", waves)
+        self.target_length = check_count("horizon", horizon)
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
         """The first values of a random sum, and the values that follow."""

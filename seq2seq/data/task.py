@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from seq2seq.arguments import check_choice, check_count, check_range
 from seq2seq.data.vocabulary import Numbers, Vocabulary
 
 SPLITS = ("train", "validation", "test")
@@ -78,27 +79,6 @@ class Task:
         raise NotImplementedError
 
 
-def check_split(split: str) -> None:
-    """Raise a ValueError if `split` is none of train, validation, test."""
-    if split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}; choose one of {', '.join(SPLITS)}")
-
-
-def check_count(name: str, value: int, least: int = 0) -> int:
-    """`value` if it is a whole number of at least `least`, else a ValueError that names it."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return value
-
-
-def check_range(shortest: str, low: int, longest: str, high: int, least: int = 0) -> None:
-    """Raise a ValueError unless `least <= low <= high`; the names say which argument is wrong."""
-    check_count(shortest, low, least)
-    check_count(longest, high, least)
-    if high < low:
-        raise ValueError(f"{longest}={high} is less than {shortest}={low}")
-
-
 def position(key: str, seed: int) -> float:
     """A fixed pseudo-random place of `key` in [0, 1): what divides a space into splits."""
     digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
@@ -150,10 +130,10 @@ class GeneratedTask(Task):
         check_range("test_min_length", test_min, "test_max_length", test_max)
         self.lengths = {"train": (min_length, max_length), "test": (test_min, test_max)}
         self.counts = {
-            "validation": check_count("validation_examples", validation_examples),
-            "test": check_count("test_examples", test_examples, 1),
+            "validation": check_count("validation_examples", validation_examples, 0),
+            "test": check_count("test_examples", test_examples),
         }
-        self.seed = check_count("seed", seed)
+        self.seed = check_count("seed", seed, 0)
         self._held_out: dict[str, list[Example]] = {}  # drawn when first asked for
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
@@ -166,7 +146,7 @@ class GeneratedTask(Task):
 
     def examples(self, split: str) -> list[Example] | Stream:
         """The endless stream of `train`, or the distinct examples of a held-out split."""
-        check_split(split)
+        check_choice("split", split, SPLITS)
         if split == "train":
             return Stream(self._draw_training, f"{self.seed}/train")
         if split not in self._held_out:

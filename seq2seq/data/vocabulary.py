@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seq2seq.arguments import check_choice, check_count
+
 PAD, START, END, UNKNOWN = range(4)
 SPECIALS = ("<pad>", "<start>", "<end>", "<unknown>")
 
@@ -49,9 +51,7 @@ class Vocabulary:
     """
 
     def __init__(self, symbols: Iterable[str], tokeniser: str = "characters"):
-        if tokeniser not in TOKENISERS:
-            raise ValueError(f"unknown tokeniser {tokeniser!r}; choose one of {[*TOKENISERS]}")
-        self.tokeniser = tokeniser
+        self.tokeniser = check_choice("tokeniser", tokeniser, TOKENISERS)
         self.symbols = (*SPECIALS, *symbols)
         own = self.symbols[len(SPECIALS) :]  # text that spells "<end>" is not the end
         self._ids = {symbol: number for number, symbol in enumerate(own, len(SPECIALS))}
@@ -66,9 +66,7 @@ class Vocabulary:
         >>> Vocabulary.build(["K AE T", "K IH T"], "symbols").symbols[4:]
         ('AE', 'IH', 'K', 'T')
         """
-        if tokeniser not in TOKENISERS:
-            raise ValueError(f"unknown tokeniser {tokeniser!r}; choose one of {[*TOKENISERS]}")
-        split = TOKENISERS[tokeniser].split
+        split = TOKENISERS[check_choice("tokeniser", tokeniser, TOKENISERS)].split
         symbols: set[str] = set()
         for text in texts:
             symbols.update(split(text))
@@ -143,8 +141,7 @@ class Numbers:
     """
 
     def __init__(self, features: int = 1, mean: float = 0.0, scale: float = 1.0):
-        if features < 1:
-            raise ValueError(f"features must be at least 1, got {features}")
+        check_count("features", features)
         if not scale > 0:
             raise ValueError(f"scale must be positive, got {scale}")
         self.features, self.mean, self.scale = features, float(mean), float(scale)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seq2seq.arguments import check_choice, check_count
 from seq2seq.data.batching import bucket, encode_row, pad
-from seq2seq.data.task import check_count
 from seq2seq.data.vocabulary import Numbers, Vocabulary
 from seq2seq.decoding.search import Greedy, Values
 from seq2seq.models.seq2seq import Seq2Seq
@@ -37,11 +37,8 @@ class Decoding:
 
     def __post_init__(self):
         if self.max_length is not None:
-            check_count("decoding.max_length", self.max_length, 1)
-        if self.unknown not in UNKNOWN_POLICIES:
-            raise ValueError(
-                f"decoding.unknown={self.unknown!r} is none of {', '.join(UNKNOWN_POLICIES)}"
-            )
+            check_count("decoding.max_length", self.max_length)
+        check_choice("decoding.unknown", self.unknown, UNKNOWN_POLICIES)
 
 
 class BadSource(ValueError):

@@ -2,21 +2,8 @@
 
 import keras
 
+from seq2seq.arguments import check_count, check_rate
 from seq2seq.layers.lstm import LSTM, LSTMState, Tensor
-
-
-def check_size(name: str, value: int) -> int:
-    """`value` if it is a whole number of at least 1, else a ValueError that names it."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return value
-
-
-def check_rate(name: str, value: float) -> float:
-    """`value` if it is a share from 0 up to (not including) 1, else a ValueError that names it."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"{name} must be at least 0 and less than 1, got {value!r}")
-    return value
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -44,12 +31,12 @@ class Stack(keras.layers.Layer):
     ):
         super().__init__(name=name, dtype=dtype)
         self.supports_masking = True  # masks are arguments here, never attached to tensors
-        self.input_size = check_size("input_size", input_size)
-        self.units = check_size("units", units)
+        self.input_size = check_count("input_size", input_size)
+        self.units = check_count("units", units)
         self.dropout = check_rate("dropout", dropout)
         self.recurrent = [
             LSTM(units, return_sequences=True, return_state=True, name=f"layer_{n}", dtype=dtype)
-            for n in range(check_size("layers", layers))
+            for n in range(check_count("layers", layers))
         ]
         self.dropouts = [
             keras.layers.Dropout(dropout, name=f"dropout_{n}", dtype=dtype)

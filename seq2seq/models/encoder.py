@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import keras
 
+from seq2seq.arguments import check_count
 from seq2seq.layers.lstm import LSTMState, Tensor
-from seq2seq.layers.recurrent import Stack, check_size
+from seq2seq.layers.recurrent import Stack
 
 
 class Memory(NamedTuple):
@@ -52,15 +53,15 @@ class Reader(keras.layers.Layer):
         super().__init__(name=name, dtype=dtype)
         self.supports_masking = True  # masks are arguments here, never attached to tensors
         if features is None:
-            self.output_size = check_size("embedding_size", embedding_size)
+            self.output_size = check_count("embedding_size", embedding_size)
             self.embedding = keras.layers.Embedding(
-                check_size("vocabulary_size", vocabulary_size),
+                check_count("vocabulary_size", vocabulary_size),
                 embedding_size,
                 name="embedding",
                 dtype=dtype,
             )
         else:
-            self.output_size, self.embedding = check_size("features", features), None
+            self.output_size, self.embedding = check_count("features", features), None
 
     def build(self, input_shape=None):
         """Create the weights; the sizes are known from the constructor."""

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import keras
 
+from seq2seq.arguments import check_count
 from seq2seq.data.batching import Batch, Batches, encode_row
-from seq2seq.data.task import Stream, Task, check_count
+from seq2seq.data.task import Stream, Task
 from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.evaluation.predictor import Decoding, Predictor, load
@@ -49,10 +50,10 @@ class Training:
 
     def __post_init__(self):
         for name in ("epochs", "batch_size"):
-            check_count(f"training.{name}", getattr(self, name), 1)
+            check_count(f"training.{name}", getattr(self, name))
         for name in ("steps", "steps_per_epoch", "patience"):
             if getattr(self, name) is not None:
-                check_count(f"training.{name}", getattr(self, name), 1)
+                check_count(f"training.{name}", getattr(self, name))
 
     def plan(self, one_pass: int | None) -> tuple[int, int]:
         """Updates in all, and updates per epoch; `one_pass` is None for a stream."""

@@ -90,8 +90,11 @@ def test_real_values_without_a_common_length_are_refused(tmp_path):
     "arguments, message",
     [
         ({"train": None}, "task.train=my.tsv"),
-        ({"source_tokens": "letters"}, "task.source_tokens='letters' is none of characters"),
-        ({"on_bad_row": "ignore"}, "on_bad_row must be one of"),
+        (
+            {"source_tokens": "letters"},
+            "unknown task.source_tokens 'letters'; did you mean 'characters'",
+        ),
+        ({"on_bad_row": "ignore"}, "unknown task.on_bad_row 'ignore'"),
     ],
 )
 def test_impossible_arguments_are_refused(tmp_path, arguments, message):

@@ -76,7 +76,10 @@ def test_answers_are_cut_off_at_the_limit():
 
 @pytest.mark.parametrize(
     "settings, message",
-    [({"unknown": "ignore"}, "unknown='ignore'"), ({"max_length": 0}, "max_length.*got 0")],
+    [
+        ({"unknown": "ignore"}, "decoding.unknown 'ignore'"),
+        ({"max_length": 0}, "max_length.*got 0"),
+    ],
 )
 def test_impossible_decoding_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):

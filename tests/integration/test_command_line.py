@@ -66,7 +66,7 @@ def test_a_run_is_not_overwritten(python, trained):
         (["training.epochs=0"], "training.epochs must be a whole number of at least 1, got 0"),
         (["task.max_length=-1"], "got -1"),
         (["model.decoder.units=7"], "use the bridge Dense (bridge=dense)"),
-        (["decoding.unknown=ignore"], "decoding.unknown='ignore' is none of error, token"),
+        (["decoding.unknown=ignore"], "unknown decoding.unknown 'ignore'; there are: error, token"),
         (["task.max_length=[1"], "error: "),
     ],
 )

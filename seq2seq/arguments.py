@@ -1,0 +1,46 @@
+"""Checks of arguments: a ValueError names the argument, the received value and what would do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+def check_count(name: str, value: int, least: int = 1) -> int:
+    """`value` if it is a whole number of at least `least`.
+
+    >>> check_count("units", 0)
+    Traceback (most recent call last):
+    ValueError: units must be a whole number of at least 1, got 0
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return value
+
+
+def check_rate(name: str, value: float) -> float:
+    """`value` if it is a share from 0 up to (not including) 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and less than 1, got {value!r}")
+    return value
+
+
+def check_range(lowest: str, low: int, highest: str, high: int, least: int = 0) -> None:
+    """Make sure that `least <= low <= high`; the names say which argument is wrong."""
+    check_count(lowest, low, least)
+    check_count(highest, high, least)
+    if high < low:
+        raise ValueError(f"{highest}={high} is less than {lowest}={low}")
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
+    """`value` if it is one of `choices`; if not, the error names the nearest.
+
+    >>> check_choice("split", "tset", ["train", "test"])
+    Traceback (most recent call last):
+    ValueError: unknown split 'tset'; did you mean 'test'? There are: train, test
+    """
+    choices = list(choices)
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), choices, 1, 0.4)
+        hint = f"; did you mean {near[0]!r}? There are: " if near else "; there are: "
+        raise ValueError(f"unknown {name} {value!r}{hint}{', '.join(choices)}")
+    return value

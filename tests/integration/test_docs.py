@@ -1,0 +1,104 @@
+"""The documentation runs, and what it says is so."""
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+
+LESSON = (ROOT / "docs/states.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(text):
+    return re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """The names that the lesson's blocks define, each block's own values kept by its place."""
+    names, stages = {}, []
+    for block in blocks(LESSON):
+        exec(compile(block, "docs/states.md", "exec"), names)
+        stages.append(dict(names))
+    return stages
+
+
+def same(one, other):
+    return np.allclose(one, other, atol=1e-6)
+
+
+def test_one_lstm(lesson):
+    assert lesson[0]["series"].shape == (1, 3, 1)
+    assert tuple(lesson[0]["output"].shape) == (1, 2)
+
+
+def test_every_step(lesson):
+    names = lesson[1]
+    assert tuple(names["sequence"].shape) == (1, 3, 2)
+    assert same(names["sequence"][:, -1], names["output"])
+
+
+def test_what_it_remembers(lesson):
+    names = lesson[2]
+    for name in ("last", "state_h", "state_c"):
+        assert tuple(names[name].shape) == (1, 2)
+    assert same(names["last"], names["state_h"])
+    assert not same(names["state_c"], names["state_h"])
+
+
+def test_three_things_are_one(lesson):
+    names = lesson[3]
+    assert same(names["output"], names["sequence"][:, -1])
+    assert same(names["output"], names["state_h"])
+
+
+def test_steps_by_hand(lesson):
+    names = lesson[4]
+    assert same(names["state"].hidden, names["state_h"])
+    assert same(names["state"].cell, names["state_c"])
+
+
+def test_stacking(lesson):
+    names = lesson[5]
+    assert names["refused"]
+    assert tuple(names["stacked"].shape) == (1, 2)
+
+
+def test_a_decoder_continues_and_one_from_zeros_does_not(lesson):
+    names = lesson[7]
+    assert same(names["continued"], names["whole"][:, 3:])
+    assert not same(names["from_zeros"], names["whole"][:, 3:])
+    assert not same(names["without_cell"], names["whole"][:, 3:])
+
+
+def test_a_step_at_a_time(lesson):
+    names = lesson[8]
+    for time in range(2):
+        assert same(names["said"][time], names["continued"][:, time])
+
+
+def test_a_model(lesson):
+    names = lesson[9]
+    for handed, ended in zip(names["first_state"], names["memory"].state, strict=True):
+        assert same(handed.hidden, ended.hidden) and same(handed.cell, ended.cell)
+    assert len(names["first_state"]) == 2
+    assert names["hypotheses"].tokens.shape == (1, 1, 10)
+
+
+def test_the_error_is_printed_as_it_is(lesson):
+    printed = " ".join(LESSON.split("    the encoder has", 1)[1].split("## Training")[0].split())
+    assert "the encoder has " + printed == lesson[10]["message"]
+
+
+def test_the_lesson_ends_at_train():
+    assert "python train.py" in LESSON.split("## Training")[1]
+
+
+@pytest.mark.parametrize("number", range(len(blocks(README))))
+def test_the_readmes_blocks_run(number, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/latest").symlink_to(trained)
+    exec(compile(blocks(README)[number], "README.md", "exec"), {})
