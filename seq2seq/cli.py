@@ -134,12 +134,13 @@ def train_one(config: dict) -> int:
 
     from seq2seq import config as configuration
 
-    for note in configuration.build_task(config).notes:
+    task = configuration.build_task(config)  # data can be wrong in many ways, and needs no Keras
+    for note in task.notes:
         print(f"note: {note}", file=sys.stderr)
     quiet_engine()
     from seq2seq.evaluation.report import headline, make_table, sample_lines
 
-    outcome, path = configuration.train(config)
+    outcome, path = configuration.train(config, task)
     summary = outcome.summary
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(

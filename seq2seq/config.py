@@ -139,11 +139,12 @@ def build_optimizer(config: dict) -> Callable[[int], Any]:
     return make
 
 
-def train(config: dict) -> Any:
+def train(config: dict, task: Any) -> tuple[Any, Path]:
     """Run a whole configuration: train, test, and write the run directory.
 
     Args:
         config: resolved, as `compose` returns it.
+        task: what `build_task` made of it.
 
     Returns:
         The `seq2seq.training.trainer.Outcome`, and the path of the run directory.
@@ -151,15 +152,13 @@ def train(config: dict) -> Any:
     Raises:
         ValueError: anything wrong with the configuration or the data.
     """
-    task = build_task(config)  # first: data can be wrong in many ways, and it needs no Keras
-    for split in ("validation", "test"):
-        task.examples(split)
-
     import keras
 
     from seq2seq.training import trainer
     from seq2seq.training.run_directory import RunDirectory, describe_environment
 
+    for split in ("validation", "test"):
+        task.examples(split)  # a space too small for them is an error before anything is written
     keras.utils.set_random_seed(config["seed"])
     training = instantiate("training", config["training"])
     decoding = instantiate("decoding", config["decoding"])

@@ -89,7 +89,7 @@ def summarise_tokens(judgements: Sequence[Judgement]) -> dict[str, float]:
     }
     places = sum(j.places for j in judgements)
     return {
-        "exact_match": 1 - sum(errors.values()) / count,
+        "exact_match": (count - sum(errors.values())) / count,
         "token_accuracy": sum(j.matches for j in judgements) / places if places else 1.0,
         "edit_distance": sum(j.edits for j in judgements) / count,
         "count": count,
@@ -106,7 +106,7 @@ def summarise_pronunciation(judgements: Sequence[Judgement]) -> dict[str, float]
     summary = summarise_tokens(judgements)
     phones = sum(j.reference_length for j in judgements)
     return {
-        "word_error_rate": 1 - summary["exact_match"],
+        "word_error_rate": sum(bool(j.error) for j in judgements) / len(judgements),
         "phone_error_rate": sum(j.edits for j in judgements) / max(phones, 1),
         **summary,
     }

@@ -1,7 +1,7 @@
 """Predictor: a trained model from text to text."""
 
+import logging
 import math
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from seq2seq.data.vocabulary import Numbers, Vocabulary
 from seq2seq.decoding.search import Greedy, Values
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import load_model, save_model
+
+logger = logging.getLogger("seq2seq")
 
 UNKNOWN_POLICIES = ("error", "token")
 
@@ -166,10 +168,11 @@ class Predictor:
         trained = self.settings["longest_source"]
         if longest > trained and not self._warned:
             self._warned = True
-            print(
-                f"warning: a source has {longest} steps, the longest in training had {trained}; "
+            logger.warning(
+                "warning: a source has %d steps, the longest in training had %d; "
                 "expect worse answers",
-                file=sys.stderr,
+                longest,
+                trained,
             )
 
     def _decode(self, rows: list, strategy: Greedy | Values | None) -> list[list[Hypothesis]]:

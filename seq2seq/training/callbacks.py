@@ -76,7 +76,7 @@ class Evaluate(keras.callbacks.Callback):
         self.guard, self.directory, self.target_tokens = guard, directory, target_tokens
         self.rows: list[dict] = []
         self.best: float | None = None
-        self.train_seconds = 0.0
+        self.train_seconds = 0.0  # of training proper, without evaluation
         self._begun = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -85,10 +85,8 @@ class Evaluate(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         """Evaluate; what is added to `logs` reaches the callbacks that come after this one."""
-        seconds = time.perf_counter() - self._begun
-        self.train_seconds += seconds
-        done = self.rows[-1]["step"] if self.rows else 0
-        tokens = self.target_tokens(done, self.guard.step)
+        speed = self.speed()
+        self.train_seconds += time.perf_counter() - self._begun
         row = {
             "epoch": epoch + 1,
             "step": self.guard.step,
@@ -97,10 +95,16 @@ class Evaluate(keras.callbacks.Callback):
         }
         row |= self._validate()
         logs |= {key: value for key, value in row.items() if key.startswith("val_")}
-        row |= {"seconds": self.train_seconds, "target_tokens_per_second": tokens / seconds}
+        row |= {"seconds": self.train_seconds, "target_tokens_per_second": speed}
         self.rows.append(row)
         self._keep_best(row)
         self.directory.write_rows("history.csv", self.rows)
+
+    def speed(self) -> float:
+        """Target tokens a second in this epoch so far."""
+        done = self.rows[-1]["step"] if self.rows else 0
+        seconds = time.perf_counter() - self._begun
+        return self.target_tokens(done, self.guard.step) / seconds
 
     def _validate(self) -> dict:
         if not self.validation:
@@ -149,7 +153,7 @@ class Bar(keras.callbacks.Callback):
     def __init__(self, steps: int, evaluate: Evaluate):
         super().__init__()
         self.steps, self.evaluate = steps, evaluate
-        console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        console = Console(file=sys.stderr, highlight=False)
         self.progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -164,18 +168,22 @@ class Bar(keras.callbacks.Callback):
         self.bar = self.progress.add_task("training", total=steps, speed="")
 
     def on_train_begin(self, logs=None):
-        """Show the bar."""
+        """Say what begins, and show the bar."""
+        self.progress.console.print(
+            f"{self.model.count_params():,} parameters, {self.steps:,} steps; "
+            f"kept in {self.evaluate.directory.path}",
+            soft_wrap=True,
+        )
         self.progress.start()
 
     def on_train_batch_end(self, batch, logs=None):
         """Move the bar."""
-        self.progress.advance(self.bar)
+        speed = f"{self.evaluate.speed():,.0f} tokens/s"
+        self.progress.update(self.bar, advance=1, speed=speed)
 
     def on_epoch_end(self, epoch, logs=None):
         """One line: where training stands."""
         row = self.evaluate.rows[-1]
-        speed = f"{row['target_tokens_per_second']:,.0f} tokens/s"
-        self.progress.update(self.bar, speed=speed)
         left = (self.steps - row["step"]) * row["seconds"] / row["step"]
         parts = [
             f"epoch {row['epoch']}",
@@ -185,8 +193,12 @@ class Bar(keras.callbacks.Callback):
         for key in ("exact_match", "word_error_rate", "mae", "rmse"):
             if (value := row.get(f"val_{key}")) is not None:
                 parts.append(f"{key.replace('_', ' ')} {value:.4f}")
-        parts += [speed, f"{row['seconds']:.0f} s", f"{left:.0f} s left"]
-        self.progress.console.print("  ".join(parts))
+        parts += [
+            f"{row['target_tokens_per_second']:,.0f} tokens/s",
+            f"{row['seconds']:.0f} s",
+            f"{left:.0f} s left",
+        ]
+        self.progress.console.print("  ".join(parts), soft_wrap=True)
 
     def close(self) -> None:
         """Take the bar away, also after an error."""

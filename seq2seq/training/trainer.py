@@ -1,5 +1,6 @@
 """The trainer: from a task, a model and an optimiser to a run directory with a judged model."""
 
+import importlib.util
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Training:
         tensorboard: whether to write events for TensorBoard (in `tensorboard/`).
 
     Raises:
-        ValueError: a number below 1.
+        ValueError: a number below 1, or TensorBoard is wanted and not installed.
     """
 
     epochs: int = 10
@@ -54,6 +55,10 @@ class Training:
         for name in ("steps", "steps_per_epoch", "patience"):
             if getattr(self, name) is not None:
                 check_count(f"training.{name}", getattr(self, name))
+        if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise ValueError(
+                "training.tensorboard=true needs TensorBoard: pip install 'seq2seq[tensorboard]'"
+            )
 
     def plan(self, one_pass: int | None) -> tuple[int, int]:
         """Updates in all, and updates per epoch; `one_pass` is None for a stream."""

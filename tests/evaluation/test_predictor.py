@@ -62,10 +62,10 @@ def test_no_sources_no_answers(predictor):
     assert predictor.predict([]) == []
 
 
-def test_a_source_longer_than_any_trained_on_works_with_a_warning(capsys):
+def test_a_source_longer_than_any_trained_on_works_with_a_warning(caplog):
     predictor = make()
     assert len(predictor.predict(["abc" * 10, "a"])) == 2
-    assert "a source has 31 steps, the longest in training had 4" in capsys.readouterr().err
+    assert "a source has 31 steps, the longest in training had 4" in caplog.text
 
 
 def test_answers_are_cut_off_at_the_limit():

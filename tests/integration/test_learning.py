@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from seq2seq.config import compose, train
+from seq2seq.config import build_task, compose, train
 
 
 @pytest.fixture(autouse=True)
@@ -13,7 +13,8 @@ def in_an_empty_place(tmp_path, monkeypatch):
 
 def learn(*overrides):
     keras.backend.clear_session()
-    outcome, _ = train(compose(list(overrides)))
+    config = compose(list(overrides))
+    outcome, _ = train(config, build_task(config))
     return outcome.summary["test"]
 
 

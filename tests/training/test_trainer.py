@@ -69,6 +69,12 @@ def test_impossible_plans_are_refused(arguments):
         Training(**arguments)
 
 
+def test_tensorboard_must_be_there(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="needs TensorBoard: pip install"):
+        Training(tensorboard=True)
+
+
 def test_a_run_leaves_everything_behind():
     outcome = run(training=Training(steps=7, steps_per_epoch=3, batch_size=8))
     assert outcome.error is None
