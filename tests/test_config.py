@@ -51,7 +51,7 @@ def test_every_file_says_what_it_is(group, option):
 
 
 def test_the_command_line_wins_over_what_a_task_sets():
-    assert compose(["task=addition"])["training"]["epochs"] == 100
+    assert compose(["task=addition"])["training"]["epochs"] == 150
     assert compose(["task=addition", "training.epochs=3"])["training"]["epochs"] == 3
 
 
