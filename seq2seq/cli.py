@@ -47,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
         "examples",
         help="show the examples of a task",
         usage="seq2seq examples task=NAME [task.KEY=VALUE ...] [--split SPLIT] [-n COUNT]",
-        description="Print examples of a task as source<TAB>target lines.",
+        description="Print examples of a task as source<TAB>target lines, one for each right answer.",
     )
     examples.add_argument("--split", default="train", choices=("train", "validation", "test"))
     examples.add_argument(
@@ -176,7 +176,8 @@ def show_examples(options: argparse.Namespace) -> None:
         count = 10
         print("training examples have no end; here are 10 (-n COUNT shows more)", file=sys.stderr)
     for example in itertools.islice(examples, count):
-        print(example.source, *example.references, sep="\t")
+        for target in example.references:
+            print(example.source, target, sep="\t")
 
 
 def predict(options: argparse.Namespace) -> None:

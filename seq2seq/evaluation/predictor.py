@@ -18,6 +18,7 @@ from seq2seq.training.checkpoints import load_model, save_model
 
 logger = logging.getLogger("seq2seq")
 
+MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
 UNKNOWN_POLICIES = ("error", "token")
 
 
@@ -132,13 +133,9 @@ class Predictor:
         rows = [self._encode(n, text, unknown) for n, text in enumerate(sources, 1)]
         self._warn_of_length(rows)
         answers: list[list[Hypothesis]] = [[] for _ in rows]
-        order = sorted(range(len(rows)), key=lambda n: len(rows[n]))
-        order = [n for n in order if len(rows[n])]  # an empty real-valued source has no step
-        for start in range(0, len(order), self.batch_size):
-            numbers = order[start : start + self.batch_size]
-            for number, best in zip(
-                numbers, self._decode([rows[n] for n in numbers], strategy), strict=True
-            ):
+        for numbers in self._group(rows):
+            found = self._decode([rows[number] for number in numbers], strategy)
+            for number, best in zip(numbers, found, strict=True):
                 answers[number] = best
         return (best or [Hypothesis("", [], 0.0)] for best in answers)
 
@@ -174,6 +171,16 @@ class Predictor:
                 longest,
                 trained,
             )
+
+    def _group(self, rows: list) -> Iterator[list[int]]:
+        """Numbers of rows of like length, the longest first; few at a time where they are long."""
+        order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))
+        order = [number for number in order if len(rows[number])]  # no step: nothing to read
+        while order:
+            room = MOST_STEPS // bucket(len(rows[order[0]]))
+            size = max(1, min(self.batch_size, room))
+            yield order[:size]
+            order = order[size:]
 
     def _decode(self, rows: list, strategy: Greedy | Values | None) -> list[list[Hypothesis]]:
         lengths = list(map(len, rows))

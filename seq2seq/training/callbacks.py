@@ -3,12 +3,14 @@
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from seq2seq.data.batching import Batch
 from seq2seq.data.task import Task
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Predictor
@@ -30,19 +32,49 @@ class LossIsNaN(FloatingPointError):
         self.step = step
 
 
-class Guard(keras.callbacks.Callback):
-    """Counts the updates, ends after the last, and stops when the loss is no finite number."""
+class Counts(keras.callbacks.Callback):
+    """Counts updates, examples and real target tokens (ends included).
 
-    def __init__(self, steps: int):
+    Batches are made ahead of the updates that use them, so what is in a batch waits here until its
+    update is done.
+    """
+
+    def __init__(self):
         super().__init__()
-        self.step, self.steps = 0, steps
+        self.steps = self.examples = self.target_tokens = 0
+        self._ahead: deque[tuple[int, int]] = deque()
+
+    def watch(self, batches: Iterable[Batch]) -> Iterator[tuple]:
+        """The batches as Keras takes them: inputs, targets, weights."""
+        for batch in batches:
+            self._ahead.append((len(batch.source), int(batch.target_mask.sum())))
+            yield batch.inputs, batch.target_out, batch.weights
+
+    def on_train_batch_end(self, batch, logs=None):
+        """One update more."""
+        examples, target_tokens = self._ahead.popleft()
+        self.steps += 1
+        self.examples += examples
+        self.target_tokens += target_tokens
+
+
+class Guard(keras.callbacks.Callback):
+    """Ends training after the last update, and stops when the loss is no finite number.
+
+    Args:
+        counts: comes before this one, and counts the updates.
+        steps: updates in all.
+    """
+
+    def __init__(self, counts: Counts, steps: int):
+        super().__init__()
+        self.counts, self.steps = counts, steps
 
     def on_train_batch_end(self, batch, logs=None):
         """Look at the loss of every update."""
-        self.step += 1
         if not math.isfinite(logs["loss"]):
-            raise LossIsNaN(self.step)
-        if self.step == self.steps:
+            raise LossIsNaN(self.counts.steps)
+        if self.counts.steps == self.steps:
             self.model.stop_training = True  # also in the middle of an epoch
 
 
@@ -57,26 +89,18 @@ class Evaluate(keras.callbacks.Callback):
         predictor: decodes with the model that is being trained.
         task: its validation examples (there may be none), its metrics, and which of them says what
             is best.
-        guard: counts the updates.
+        counts: counts the updates.
         directory: where files go.
-        target_tokens: how many target tokens were in updates `start` up to `stop`.
     """
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        task: Task,
-        guard: Guard,
-        directory: RunDirectory,
-        target_tokens: Callable[[int, int], int],
-    ):
+    def __init__(self, predictor: Predictor, task: Task, counts: Counts, directory: RunDirectory):
         super().__init__()
         self.predictor, self.task = predictor, task
         self.validation = task.examples("validation")
-        self.guard, self.directory, self.target_tokens = guard, directory, target_tokens
+        self.counts, self.directory = counts, directory
         self.rows: list[dict] = []
         self.best: float | None = None
-        self.train_seconds = 0.0  # of training proper, without evaluation
+        self.train_seconds, self.train_tokens = 0.0, 0  # of whole epochs, without evaluation
         self._begun = 0.0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -87,9 +111,10 @@ class Evaluate(keras.callbacks.Callback):
         """Evaluate; what is added to `logs` reaches the callbacks that come after this one."""
         speed = self.speed()
         self.train_seconds += time.perf_counter() - self._begun
+        self.train_tokens = self.counts.target_tokens
         row = {
             "epoch": epoch + 1,
-            "step": self.guard.step,
+            "step": self.counts.steps,
             "loss": logs["loss"],
             "learning_rate": float(self.model.optimizer.learning_rate),
         }
@@ -102,9 +127,8 @@ class Evaluate(keras.callbacks.Callback):
 
     def speed(self) -> float:
         """Target tokens a second in this epoch so far."""
-        done = self.rows[-1]["step"] if self.rows else 0
-        seconds = time.perf_counter() - self._begun
-        return self.target_tokens(done, self.guard.step) / seconds
+        tokens = self.counts.target_tokens - self.train_tokens
+        return tokens / (time.perf_counter() - self._begun)
 
     def _validate(self) -> dict:
         if not self.validation:

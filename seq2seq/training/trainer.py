@@ -3,14 +3,14 @@
 import importlib.util
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
 
 from seq2seq.arguments import check_count
-from seq2seq.data.batching import Batch, Batches, encode_row
+from seq2seq.data.batching import Batches, encode_row
 from seq2seq.data.task import Stream, Task
 from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
@@ -18,7 +18,7 @@ from seq2seq.evaluation.predictor import Decoding, Predictor, load
 from seq2seq.layers.bridges import Zero
 from seq2seq.layers.kernels import feed
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.training.callbacks import Bar, Evaluate, Guard, LossIsNaN, Patience
+from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
 from seq2seq.training.losses import cross_entropy, squared_error
 from seq2seq.training.run_directory import MODEL, RunDirectory
 
@@ -155,28 +155,6 @@ class Fitted(NamedTuple):
     error: BaseException | None
 
 
-class Counts:
-    """Examples and real target tokens in the batches that have gone by."""
-
-    def __init__(self):
-        self._examples, self._tokens = [0], [0]  # sums over the first n batches
-
-    def watch(self, batches: Iterable[Batch]) -> Iterator[tuple]:
-        """The batches, as Keras takes them, counted."""
-        for batch in batches:
-            self._examples.append(self._examples[-1] + len(batch.source))
-            self._tokens.append(self._tokens[-1] + int(batch.target_mask.sum()))
-            yield batch.inputs, batch.target_out, batch.weights
-
-    def examples(self, steps: int) -> int:
-        """Examples in the first `steps` batches."""
-        return self._examples[steps]
-
-    def tokens(self, start: int, stop: int) -> int:
-        """Real target tokens (ends included) in batches `start` up to `stop`."""
-        return self._tokens[stop] - self._tokens[start]
-
-
 def fit(
     predictor: Predictor,
     task: Task,
@@ -187,17 +165,17 @@ def fit(
 ) -> Fitted:
     """Keras's own `fit`, with the callbacks of this package; leaves the best `model.npz` behind."""
     total, per_epoch = training.plan(batches.steps_per_epoch)
-    model, counts, guard = predictor.model, Counts(), Guard(total)
+    model, counts = predictor.model, Counts()
     loss = squared_error() if isinstance(task.target, Numbers) else cross_entropy()
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
-    evaluation = Evaluate(predictor, task, guard, directory, counts.tokens)
+    evaluation = Evaluate(predictor, task, counts, directory)
     bar = Bar(total, evaluation)
-    callbacks = [guard, evaluation, bar]
+    callbacks = [counts, Guard(counts, total), evaluation, bar]
     if training.patience is not None:
         callbacks.append(Patience(training.patience, evaluation))
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(directory.path / "tensorboard")))
-    begun, stopped, error = time.perf_counter(), "finished", None
+    begun, error = time.perf_counter(), None
     try:
         with warnings.catch_warnings():
             if isinstance(model.bridge, Zero):  # its encoder learns nothing, on purpose
@@ -210,25 +188,31 @@ def fit(
                 verbose=0,
                 shuffle=False,
             )
-    except KeyboardInterrupt as caught:
-        stopped, error = "interrupted", caught
-        if not evaluation.rows:
-            predictor.save(directory.path / MODEL)
-    except LossIsNaN as caught:
-        stopped, error = "nan", caught
-        if not evaluation.rows:
-            raise
+    except (KeyboardInterrupt, LossIsNaN) as caught:
+        error = caught
     finally:
         bar.close()
+    if not evaluation.rows:
+        if isinstance(error, LossIsNaN):
+            raise error
+        predictor.save(directory.path / MODEL)  # interrupted before there was anything better
     seconds = time.perf_counter() - begun
-    done = evaluation.rows[-1]["step"] if evaluation.rows else guard.step
     figures = {
         "seconds": round(seconds, 2),
-        "steps": guard.step,
-        "examples": counts.examples(guard.step),
+        "steps": counts.steps,
+        "examples": counts.examples,
         "target_tokens_per_second": round(
-            counts.tokens(0, done) / (evaluation.train_seconds or seconds), 1
+            evaluation.train_tokens / evaluation.train_seconds
+            if evaluation.rows
+            else counts.target_tokens / seconds,
+            1,
         ),
-        "stopped": "early" if guard.step < total and error is None else stopped,
+        "stopped": _why_stopped(error, counts.steps < total),
     }
     return Fitted(figures, error)
+
+
+def _why_stopped(error: BaseException | None, before_the_end: bool) -> str:
+    if error is not None:
+        return "nan" if isinstance(error, LossIsNaN) else "interrupted"
+    return "early" if before_the_end else "finished"

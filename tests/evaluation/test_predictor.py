@@ -141,3 +141,11 @@ def test_damaged_predictions_are_refused(tmp_path):
         (tmp_path / "predictions.tsv").write_text(content)
         with pytest.raises(ValueError, match="is damaged"):
             read_examples(tmp_path / "predictions.tsv")
+
+
+def test_long_sources_are_decoded_few_at_a_time(predictor, monkeypatch):
+    monkeypatch.setattr("seq2seq.evaluation.predictor.MOST_STEPS", 64)
+    sources = ["abc" * 30, "a", "ab", "abc" * 7, "b", "", "abc" * 6]
+    groups = [len(group) for group in predictor._group([[0] * len(s) for s in sources])]
+    assert groups == [1, 2, 3]
+    assert predictor.predict(sources) == [predictor.predict([source])[0] for source in sources]

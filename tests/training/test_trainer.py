@@ -11,7 +11,7 @@ import pytest
 import seq2seq
 from seq2seq.config import build_model, build_optimizer, build_task, compose
 from seq2seq.evaluation.predictor import Decoding
-from seq2seq.training.callbacks import Guard, LossIsNaN
+from seq2seq.training.callbacks import Counts, Guard, LossIsNaN
 from seq2seq.training.run_directory import RunDirectory
 from seq2seq.training.trainer import Training, longest_lengths, train
 
@@ -138,10 +138,11 @@ def test_without_validation_the_last_weights_are_kept():
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step():
-    guard = Guard(10)
-    guard.set_model(keras.Model())
+    counts = Counts()
+    counts.steps = 7
+    guard = Guard(counts, 10)
     guard.on_train_batch_end(0, {"loss": 1.0})
-    with pytest.raises(LossIsNaN, match="at step 2; lower optimizer.learning_rate"):
+    with pytest.raises(LossIsNaN, match="at step 7; lower optimizer.learning_rate"):
         guard.on_train_batch_end(1, {"loss": float("nan")})
 
 
@@ -149,7 +150,7 @@ def test_after_a_bad_loss_the_last_good_weights_are_kept(monkeypatch):
     real = Guard.on_train_batch_end
 
     def broken(self, batch, logs=None):
-        real(self, batch, {"loss": float("inf")} if self.step == 4 else logs)
+        real(self, batch, {"loss": float("inf")} if self.counts.steps == 5 else logs)
 
     monkeypatch.setattr(Guard, "on_train_batch_end", broken)
     outcome = run()
@@ -168,7 +169,7 @@ def test_an_interruption_keeps_the_best_weights(monkeypatch):
 
     def interrupted(self, batch, logs=None):
         real(self, batch, logs)
-        if self.step == 5:
+        if self.counts.steps == 5:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Guard, "on_train_batch_end", interrupted)
@@ -185,7 +186,6 @@ def test_an_interruption_keeps_the_best_weights(monkeypatch):
 
 def test_an_interruption_before_the_first_evaluation_keeps_what_there_is(monkeypatch):
     def interrupted(self, batch, logs=None):
-        self.step += 1
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Guard, "on_train_batch_end", interrupted)
