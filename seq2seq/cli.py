@@ -47,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
         "examples",
         help="show the examples of a task",
         usage="seq2seq examples task=NAME [task.KEY=VALUE ...] [--split SPLIT] [-n COUNT]",
-        description="Print examples of a task as source<TAB>target lines, one for each right answer.",
+        description="Print examples as source<TAB>target lines, one for each right answer.",
     )
     examples.add_argument("--split", default="train", choices=("train", "validation", "test"))
     examples.add_argument(
@@ -98,6 +98,7 @@ def guarded(command) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (*ERRORS, OSError) as error:
         if os.environ.get("SEQ2SEQ_TRACEBACK"):

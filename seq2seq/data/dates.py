@@ -3,9 +3,10 @@
 import datetime
 import random
 import string
+from dataclasses import dataclass
 
 from seq2seq.arguments import check_range
-from seq2seq.data.task import GeneratedTask
+from seq2seq.data.task import GeneratedTask, either
 from seq2seq.data.vocabulary import Vocabulary
 
 MONTHS = (
@@ -72,40 +73,39 @@ def write_date(date: datetime.date, form: str) -> str:
     )
 
 
+@dataclass(kw_only=True, eq=False)
 class Dates(GeneratedTask):
     """A date in one of 24 formats becomes ISO 8601: `the 3rd of May, 1979` -> `1979-05-03`.
 
-    A day of the test occurs in training in no format at all. Length is not a choice here; the
-    years of training and test are.
+    A day of the test occurs in training in no format at all.
 
     Args:
-        first_year, last_year: years of training and validation.
+        first_year, last_year: years of training and validation, 1000 to 9999.
         test_first_year, test_last_year: years of the test; None: as in training.
         validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
-    def __init__(
-        self,
-        first_year: int = 1900,
-        last_year: int = 2099,
-        test_first_year: int | None = None,
-        test_last_year: int | None = None,
-        validation_examples: int = 500,
-        test_examples: int = 2000,
-        seed: int = 0,
-    ):
-        test_first = first_year if test_first_year is None else test_first_year
-        test_last = last_year if test_last_year is None else test_last_year
-        check_range("first_year", first_year, "last_year", last_year, 1000)
-        check_range("test_first_year", test_first, "test_last_year", test_last, 1000)
-        if max(last_year, test_last) > 9999:
-            raise ValueError(f"years must be at most 9999, got {max(last_year, test_last)}")
-        super().__init__(
-            first_year, last_year, test_first, test_last, validation_examples, test_examples, seed
-        )
+    first_year: int = 1900
+    last_year: int = 2099
+    test_first_year: int | None = None
+    test_last_year: int | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_range("first_year", self.first_year, "last_year", self.last_year, 1000)
+        low, high = self.sizes("test")
+        check_range("test_first_year", low, "test_last_year", high, 1000)
+        if max(self.last_year, high) > 9999:
+            raise ValueError(f"years must be at most 9999, got {max(self.last_year, high)}")
         written = "".join([*MONTHS, *DAYS, *FORMATS, string.digits, "thstndrd"])
         self.source = Vocabulary(sorted(set(written) - set("{:}")))
         self.target = Vocabulary(string.digits + "-")
+
+    def sizes(self, split: str) -> tuple[int, int]:
+        """First and last year."""
+        return either(
+            split, (self.first_year, self.last_year), (self.test_first_year, self.test_last_year)
+        )
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
         """A day of the years `low` to `high` in a random format."""

@@ -7,46 +7,32 @@ one vocabulary. Published relatives: Grefenstette et al. 2015 (copy, reverse), D
 
 import random
 import string
+from dataclasses import dataclass
 
 from seq2seq.arguments import check_count, check_range
-from seq2seq.data.task import GeneratedTask
+from seq2seq.data.task import GeneratedTask, LengthTask, either
 from seq2seq.data.vocabulary import Vocabulary
 
 ALPHABET = string.ascii_lowercase + string.ascii_uppercase + string.digits
 
 
-class Rewrite(GeneratedTask):
+@dataclass(kw_only=True, eq=False)
+class Rewrite(LengthTask):
     """A string of random symbols becomes another string; the subclass says which.
 
     Args:
         symbols: how many different symbols there are, at most 62 (a-z, A-Z, 0-9).
-        min_length, max_length, test_min_length, test_max_length: symbols in the source.
+        min_length, max_length, test_min_length, test_max_length: see `LengthTask`.
         validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
-    def __init__(
-        self,
-        symbols: int = 26,
-        min_length: int = 1,
-        max_length: int = 10,
-        test_min_length: int | None = None,
-        test_max_length: int | None = None,
-        validation_examples: int = 500,
-        test_examples: int = 2000,
-        seed: int = 0,
-    ):
-        super().__init__(
-            min_length,
-            max_length,
-            test_min_length,
-            test_max_length,
-            validation_examples,
-            test_examples,
-            seed,
-        )
-        if check_count("symbols", symbols) > len(ALPHABET):
-            raise ValueError(f"symbols must be at most {len(ALPHABET)}, got {symbols}")
-        self.alphabet = ALPHABET[:symbols]
+    symbols: int = 26
+
+    def __post_init__(self):
+        super().__post_init__()
+        if check_count("symbols", self.symbols) > len(ALPHABET):
+            raise ValueError(f"symbols must be at most {len(ALPHABET)}, got {self.symbols}")
+        self.alphabet = ALPHABET[: self.symbols]
         self.source = self.target = Vocabulary(self.alphabet)
 
     def rewrite(self, source: str) -> str:
@@ -119,8 +105,9 @@ class OddsFirst(Rewrite):
         return source[0::2] + source[1::2]
 
 
+@dataclass(kw_only=True, eq=False)
 class Arithmetic(GeneratedTask):
-    """Two whole numbers and an operation; a length is a number of digits.
+    """Two whole numbers and an operation.
 
     Each operand's number of digits is drawn evenly from `min_digits` to `digits`, then its value
     evenly among the numbers with that many digits.
@@ -129,34 +116,31 @@ class Arithmetic(GeneratedTask):
         digits: most digits of an operand in training.
         min_digits: fewest digits of an operand in training.
         test_digits, test_min_digits: the same for the test; None: as in training.
-        reverse: whether the source is written backwards, so that its last digits come last
-            to the decoder's first ones (as in the Keras example `addition_rnn`).
+        reverse: whether the source is written backwards, so that the last digits, which the answer
+            depends on first, are read last (as in the Keras example `addition_rnn`).
         validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
+    digits: int = 3
+    min_digits: int = 1
+    test_digits: int | None = None
+    test_min_digits: int | None = None
+    reverse: bool = False
     operator = ""
 
-    def __init__(
-        self,
-        digits: int = 3,
-        min_digits: int = 1,
-        test_digits: int | None = None,
-        test_min_digits: int | None = None,
-        reverse: bool = False,
-        validation_examples: int = 500,
-        test_examples: int = 2000,
-        seed: int = 0,
-    ):
-        check_range("min_digits", min_digits, "digits", digits, 1)
-        test_low = min_digits if test_min_digits is None else test_min_digits
-        test_high = digits if test_digits is None else test_digits
-        check_range("test_min_digits", test_low, "test_digits", test_high, 1)
-        super().__init__(
-            min_digits, digits, test_low, test_high, validation_examples, test_examples, seed
-        )
-        self.reverse = reverse
+    def __post_init__(self):
+        super().__post_init__()
+        check_range("min_digits", self.min_digits, "digits", self.digits, 1)
+        low, high = self.sizes("test")
+        check_range("test_min_digits", low, "test_digits", high, 1)
         self.source = Vocabulary(string.digits + self.operator)
         self.target = Vocabulary(string.digits + "-")
+
+    def sizes(self, split: str) -> tuple[int, int]:
+        """Fewest and most digits of an operand."""
+        return either(
+            split, (self.min_digits, self.digits), (self.test_min_digits, self.test_digits)
+        )
 
     def result(self, left: int, right: int) -> int:
         """The answer."""

@@ -6,9 +6,10 @@ back and is judged by mean absolute and root mean squared error.
 
 import math
 import random
+from dataclasses import dataclass
 
-from seq2seq.arguments import check_count, check_range
-from seq2seq.data.task import GeneratedTask
+from seq2seq.arguments import check_count
+from seq2seq.data.task import LengthTask
 from seq2seq.data.vocabulary import Numbers
 
 
@@ -17,36 +18,20 @@ def write_values(values: list[float]) -> str:
     return " ".join(f"{value:.4f}" for value in values)
 
 
-class Series(GeneratedTask):
-    """What the real-valued tasks share: sources of `min_length` to `max_length` values."""
+@dataclass(kw_only=True, eq=False)
+class Series(LengthTask):
+    """What the real-valued tasks share: sources of at least one value."""
 
     metrics = "values"
     monitor = ("mae", "min")
+    shortest = 1
 
-    def __init__(
-        self,
-        min_length: int = 1,
-        max_length: int = 10,
-        test_min_length: int | None = None,
-        test_max_length: int | None = None,
-        validation_examples: int = 500,
-        test_examples: int = 2000,
-        seed: int = 0,
-    ):
-        check_range("min_length", min_length, "max_length", max_length, 1)
-        super().__init__(
-            min_length,
-            max_length,
-            test_min_length,
-            test_max_length,
-            validation_examples,
-            test_examples,
-            seed,
-        )
-        check_count("test_min_length", self.lengths["test"][0])
+    def __post_init__(self):
+        super().__post_init__()
         self.source = self.target = Numbers()
 
 
+@dataclass(kw_only=True, eq=False)
 class Sinusoids(Series):
     """Continue a sum of sinusoids by `horizon` values.
 
@@ -56,33 +41,19 @@ class Sinusoids(Series):
     Args:
         waves: sinusoids in the sum.
         horizon: values to predict.
-        min_length, max_length, test_min_length, test_max_length: values in the source.
+        min_length, max_length, test_min_length, test_max_length: see `LengthTask`.
         validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
-    def __init__(
-        self,
-        waves: int = 2,
-        horizon: int = 10,
-        min_length: int = 20,
-        max_length: int = 40,
-        test_min_length: int | None = None,
-        test_max_length: int | None = None,
-        validation_examples: int = 500,
-        test_examples: int = 2000,
-        seed: int = 0,
-    ):
-        super().__init__(
-            min_length,
-            max_length,
-            test_min_length,
-            test_max_length,
-            validation_examples,
-            test_examples,
-            seed,
-        )
-        self.waves = check_count("waves", waves)
-        self.target_length = check_count("horizon", horizon)
+    waves: int = 2
+    horizon: int = 10
+    min_length: int = 20
+    max_length: int = 40
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_count("waves", self.waves)
+        self.target_length = check_count("horizon", self.horizon)
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
         """The first values of a random sum, and the values that follow."""
@@ -106,7 +77,7 @@ class RunningMean(Series):
     [1.0, 0.5, 0.5]
 
     Args:
-        min_length, max_length, test_min_length, test_max_length: values in the source.
+        min_length, max_length, test_min_length, test_max_length: see `LengthTask`.
         validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 

@@ -7,6 +7,7 @@ a test example never occurs in training. Tasks need NumPy at most.
 import hashlib
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from seq2seq.arguments import check_choice, check_count, check_range
@@ -95,49 +96,39 @@ def part_of(key: str, seed: int, held_out: dict[str, float] = HELD_OUT) -> str:
     return "train"
 
 
+@dataclass(kw_only=True, eq=False)
 class GeneratedTask(Task):
     """A task whose examples are drawn: an endless training stream and finite held-out splits.
 
     The space of sources is divided by a hash of (seed, source), so no test example can occur in
-    training whatever the lengths, and nothing need be remembered. Validation has the lengths of
-    training, so that nothing is chosen by looking at the test lengths.
+    training whatever the sizes, and nothing need be remembered. Validation has the sizes of
+    training, so that nothing is chosen by looking at the test.
 
     Args:
-        min_length, max_length: lengths of training and validation; what a length counts is said by
-            the task (symbols, digits, values).
-        test_min_length, test_max_length: lengths of the test; None: as in training.
         validation_examples, test_examples: distinct examples in each.
         seed: the examples are a pure function of it.
 
     Raises:
-        ValueError: for impossible lengths or counts, or (when examples are drawn) a space that
-            holds too few distinct examples.
+        ValueError: for impossible numbers, or (when examples are drawn) a space that holds too few
+            distinct examples.
     """
 
-    def __init__(
-        self,
-        min_length: int = 1,
-        max_length: int = 10,
-        test_min_length: int | None = None,
-        test_max_length: int | None = None,
-        validation_examples: int = 500,
-        test_examples: int = 2000,
-        seed: int = 0,
-    ):
-        test_min = min_length if test_min_length is None else test_min_length
-        test_max = max_length if test_max_length is None else test_max_length
-        check_range("min_length", min_length, "max_length", max_length)
-        check_range("test_min_length", test_min, "test_max_length", test_max)
-        self.lengths = {"train": (min_length, max_length), "test": (test_min, test_max)}
-        self.counts = {
-            "validation": check_count("validation_examples", validation_examples, 0),
-            "test": check_count("test_examples", test_examples),
-        }
-        self.seed = check_count("seed", seed, 0)
+    validation_examples: int = 500
+    test_examples: int = 2000
+    seed: int = 0
+
+    def __post_init__(self):
+        check_count("validation_examples", self.validation_examples, 0)
+        check_count("test_examples", self.test_examples)
+        check_count("seed", self.seed, 0)
         self._held_out: dict[str, list[Example]] = {}  # drawn when first asked for
 
+    def sizes(self, split: str) -> tuple[int, int]:
+        """From where to where the sizes of `split` go; what a size is, the task says."""
+        raise NotImplementedError
+
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
-        """One (source, target) whose length is drawn evenly from `low` to `high`."""
+        """One (source, target) whose size is drawn evenly from `low` to `high`."""
         raise NotImplementedError
 
     def key(self, source: str, target: str) -> str:
@@ -154,8 +145,7 @@ class GeneratedTask(Task):
         return self._held_out[split]
 
     def _draw_part(self, rng: random.Random, split: str) -> Example | None:
-        low, high = self.lengths["test" if split == "test" else "train"]
-        source, target = self.draw(rng, low, high)
+        source, target = self.draw(rng, *self.sizes(split))
         return (
             Example(source, target)
             if part_of(self.key(source, target), self.seed) == split
@@ -170,9 +160,10 @@ class GeneratedTask(Task):
 
     def _draw_distinct(self, split: str) -> list[Example]:
         rng = random.Random(f"{self.seed}/{split}")
+        count = self.test_examples if split == "test" else self.validation_examples
         found: dict[str, Example] = {}
         misses = 0
-        while len(found) < self.counts[split]:
+        while len(found) < count:
             example = self._draw_part(rng, split)
             if example and example.source not in found:
                 found[example.source] = example
@@ -180,12 +171,56 @@ class GeneratedTask(Task):
             elif (misses := misses + 1) > PATIENCE:
                 raise ValueError(
                     f"{self._space(split)}: only {len(found)} distinct {split} examples are held "
-                    f"out of training, {self.counts[split]} were asked for; set "
+                    f"out of training, {count} were asked for; set "
                     f"task.{split}_examples={len(found)} or widen the lengths"
                 )
         return list(found.values())
 
     def _space(self, split: str) -> str:
-        low, high = self.lengths["test" if split == "test" else "train"]
+        low, high = self.sizes(split)
         name = type(self).__name__.lower()
-        return f"the space of task {name} is too small at lengths {low} to {high}"
+        return f"the space of task {name} is too small at sizes {low} to {high}"
+
+
+@dataclass(kw_only=True, eq=False)
+class LengthTask(GeneratedTask):
+    """A generated task whose sources have lengths, chosen separately for training and test.
+
+    Args:
+        min_length, max_length: steps of the source in training and validation.
+        test_min_length, test_max_length: the same in the test; None: as in training.
+        validation_examples, test_examples, seed: see `GeneratedTask`.
+    """
+
+    min_length: int = 1
+    max_length: int = 10
+    test_min_length: int | None = None
+    test_max_length: int | None = None
+    shortest = 0  # what a length must be at least
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_range("min_length", self.min_length, "max_length", self.max_length, self.shortest)
+        check_range(
+            "test_min_length", self.sizes("test")[0], "test_max_length", self.sizes("test")[1],
+            self.shortest,
+        )  # fmt: skip
+
+    def sizes(self, split: str) -> tuple[int, int]:
+        """Shortest and longest source of `split`."""
+        return either(
+            split, (self.min_length, self.max_length), (self.test_min_length, self.test_max_length)
+        )
+
+
+def either(
+    split: str, train: tuple[int, int], test: tuple[int | None, int | None]
+) -> tuple[int, int]:
+    """The range of `split`: that of training, but for the test what `test` says instead.
+
+    >>> either("test", (1, 10), (None, 20)), either("validation", (1, 10), (None, 20))
+    ((1, 20), (1, 10))
+    """
+    if split != "test":
+        return train
+    return tuple(own if other is None else other for own, other in zip(train, test, strict=True))

@@ -43,7 +43,14 @@ def test_no_two_days_are_written_alike():
 
 
 def test_years_are_chosen():
-    task = Dates(2000, 2001, 2050, 2050, validation_examples=10, test_examples=30)
+    task = Dates(
+        first_year=2000,
+        last_year=2001,
+        test_first_year=2050,
+        test_last_year=2050,
+        validation_examples=10,
+        test_examples=30,
+    )
     assert {e.target[:4] for e in task.examples("test")} == {"2050"}
     stream = task.examples("train")
     assert {stream[n].target[:4] for n in range(100)} == {"2000", "2001"}
