@@ -16,6 +16,13 @@ def check_count(name: str, value: int, least: int = 1) -> int:
     return value
 
 
+def check_flag(name: str, value: bool) -> bool:
+    """`value` if it is true or false; text such as "no" is neither."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be true or false, got {value!r}")
+    return value
+
+
 def check_rate(name: str, value: float) -> float:
     """`value` if it is a share from 0 up to (not including) 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:

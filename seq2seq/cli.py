@@ -11,7 +11,9 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from seq2seq import __version__
 
 CHUNK = 2048  # lines answered together, so that memory does not grow with the input
 NOISE = re.compile(
@@ -30,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         make_parser().error(f"unrecognised arguments: {' '.join(overrides)}")
     if options.verb == "examples":
         options.overrides = overrides
-    return guarded(lambda: VERBS[options.verb](options))
+    return guarded(lambda: VERBS[options.verb](options), overrides)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -38,6 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seq2seq", description="Recurrent encoder-decoder models, built on state passing."
     )
+    parser.add_argument("--version", action="version", version=f"seq2seq {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser(
         "train", help="train, test and keep a run (= python train.py); train --help says more"
@@ -88,10 +91,8 @@ def natural(text: str) -> int:
     return int(text)
 
 
-def guarded(command) -> int:
-    """Run `command`; bad input becomes one line on standard error and an exit status."""
-    from seq2seq.config import ERRORS, explain
-
+def guarded(command: Callable[[], int | None], overrides: Sequence[str] = ()) -> int:
+    """Run `command`; whatever goes wrong becomes one line on standard error and an exit status."""
     try:
         return command() or 0
     except BrokenPipeError:  # the reader (head, less) has gone: nothing is left to say
@@ -100,63 +101,64 @@ def guarded(command) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except (*ERRORS, OSError) as error:
+    except Exception as error:
         if os.environ.get("SEQ2SEQ_TRACEBACK"):
             raise
-        print(f"error: {explain(error)}", file=sys.stderr)
+        from seq2seq.config import explain
+
+        print(f"error: {explain(error, overrides)}", file=sys.stderr)
         return EXIT_ERROR
 
 
 def train(arguments: list[str]) -> int:
     """`python train.py ARGUMENTS`: Hydra's overrides and flags."""
-    from seq2seq.config import CONFIGS, VERSION_BASE, hydra, resolve
-
     statuses = []
 
-    @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
-    def run(config) -> None:
-        # Errors end here: beyond, Hydra would say more than a line, and end a multirun.
-        statuses.append(guarded(lambda: train_one(resolve(config))))
-        if statuses[-1] == EXIT_INTERRUPTED:
-            raise KeyboardInterrupt
-
     def launch() -> int:
+        from seq2seq.config import CONFIGS, VERSION_BASE, describe_job, hydra, resolve
+
+        @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
+        def run(config) -> None:
+            # Errors end here: beyond, Hydra would say more than a line, and end a multirun.
+            if job := describe_job():
+                print(job, file=sys.stderr)
+            statuses.append(guarded(lambda: train_one(resolve(config)), arguments))
+            if statuses[-1] == EXIT_INTERRUPTED:
+                raise SystemExit(EXIT_INTERRUPTED)
+
         run()
         return max(statuses, default=0)
 
-    sys.argv = ["train.py", *arguments]
+    # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
+    several = [one for one in arguments if one in ("-m", "--multirun")]
+    sys.argv = [*sys.argv[:1], *several[:1], *(one for one in arguments if one not in several)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come here, where they become one line
-    return guarded(launch)
+    return guarded(launch, arguments)
 
 
 def train_one(config: dict) -> int:
     """One training, and its report on standard output."""
-    from rich.console import Console
-
     from seq2seq import config as configuration
 
-    task = configuration.build_task(config)  # data can be wrong in many ways, and needs no Keras
+    with held_back_noise():  # reading data needs no engine, fetching a dictionary does
+        task = configuration.build_task(config)
     for note in task.notes:
         print(f"note: {note}", file=sys.stderr)
     quiet_engine()
-    from seq2seq.evaluation.report import headline, make_table, sample_lines
+    from seq2seq.evaluation.report import render
 
     outcome, path = configuration.train(config, task)
     summary = outcome.summary
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(
+    print(
         f"\n{summary['task']}-{summary['model']}  seed {summary['seed']}  "
         f"{summary['parameters']:,} parameters  {summary['train']['steps']:,} steps in "
         f"{summary['train']['seconds']:.1f} s  "
         f"{summary['train']['target_tokens_per_second']:,.0f} target tokens/s"
     )
-    console.print(make_table(outcome.evaluation))
-    console.print()
-    for line in sample_lines(outcome.evaluation):
-        console.print(line)
-    console.print(f"\n{headline(summary['test'])}\nkept in {path}")
+    print(render(outcome.evaluation))
+    print(f"kept in {path}", flush=True)
     if isinstance(outcome.error, KeyboardInterrupt):
-        print("interrupted: the best weights so far were kept and tested", file=sys.stderr)
+        print("interrupted: what was learned so far was kept and tested", file=sys.stderr)
         return EXIT_INTERRUPTED
     if outcome.error is not None:
         print(f"error: {outcome.error}; the best weights before it were kept", file=sys.stderr)
@@ -169,7 +171,8 @@ def show_examples(options: argparse.Namespace) -> None:
     from seq2seq.config import build_task, compose
     from seq2seq.data.task import Stream
 
-    task = build_task(compose(options.overrides))
+    with held_back_noise():
+        task = build_task(compose(options.overrides))
     for note in task.notes:
         print(f"note: {note}", file=sys.stderr)
     examples, count = task.examples(options.split), options.n
@@ -183,15 +186,15 @@ def show_examples(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> None:
     """`seq2seq predict`: lines in, as many lines out."""
-    sources: Iterable[str]
+    from seq2seq.data.files import decode_lines, read_lines
+
+    sources: Iterable[str] = options.sources
     if options.sources and options.input:
         raise ValueError("give sources as arguments or with --input FILE, not both")
     if options.input:
-        from seq2seq.data.files import read_lines
-
         sources = (line for _, line in read_lines(options.input))
-    else:
-        sources = options.sources or (line.rstrip("\r\n") for line in sys.stdin)
+    elif not options.sources:
+        sources = (line for _, line in decode_lines(sys.stdin.buffer, "standard input"))
     predictor = load_run(options.run)
     from seq2seq.evaluation.predictor import BadSource
 
@@ -216,13 +219,11 @@ def evaluate(options: argparse.Namespace) -> None:
     import json
     from pathlib import Path
 
-    from rich.console import Console
-
     predictor = load_run(options.run)
     from seq2seq.data.files import PairReader
     from seq2seq.data.pairs import group_by_source
     from seq2seq.evaluation.evaluate import evaluate, read_examples
-    from seq2seq.evaluation.report import headline, make_table, sample_lines
+    from seq2seq.evaluation.report import render
 
     if options.pairs:
         examples = group_by_source(row for _, *row in PairReader().read(options.pairs))
@@ -233,21 +234,25 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(evaluation.metrics(), indent=2))
         return
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.print(make_table(evaluation))
-    console.print()
-    for line in sample_lines(evaluation):
-        console.print(line)
-    console.print(f"\n{headline(evaluation.metrics())}")
+    print(render(evaluation), flush=True)
 
 
 VERBS = {"examples": show_examples, "predict": predict, "evaluate": evaluate}
 
 
 def chunks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
-    """`lines` in lists of at most `size`."""
-    iterator = iter(lines)
-    while chunk := list(itertools.islice(iterator, size)):
+    """`lines` in lists of at most `size`; where reading fails, first what was read."""
+    chunk = []
+    try:
+        for line in lines:
+            chunk.append(line)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+    except ValueError:
+        yield chunk
+        raise
+    if chunk:
         yield chunk
 
 

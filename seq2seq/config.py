@@ -3,7 +3,7 @@
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seq2seq.arguments import check_count
+
 VERSION_BASE = "1.3"
 TRUSTED = ("seq2seq", "keras")  # packages whose classes a configuration may name
 PACKAGE = Path(__file__).parent
@@ -23,7 +25,7 @@ CONFIGS = next(
     PACKAGE / "configs",
 )
 # What bad input raises; a loss that is no number is a FloatingPointError.
-ERRORS = (ValueError, FloatingPointError, HydraException, OmegaConfBaseException)
+ERRORS = (ValueError, FloatingPointError, OSError, HydraException, OmegaConfBaseException)
 
 
 def compose(overrides: list[str]) -> dict:
@@ -39,8 +41,19 @@ def resolve(config: DictConfig) -> dict:
     """`config` as plain dictionaries, without what concerns Hydra itself."""
     plain = {key: value for key, value in config.items_ex(resolve=False) if key != "hydra"}
     own = OmegaConf.create(plain, flags={"allow_objects": False})
-    own._set_parent(None)
-    return OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+    resolved = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+    for key, choice in (resolved["names"] or {}).items():
+        if not isinstance(choice, str) or not isinstance(resolved.get(key), dict):
+            raise ValueError(f"{key} must be one choice (as in {key}=NAME), got {choice!r}")
+    return resolved
+
+
+def describe_job() -> str:
+    """One of several runs: what sets it apart. Nothing for a run by itself."""
+    job = HydraConfig.get()
+    if job.mode is None or job.mode.name != "MULTIRUN":
+        return ""
+    return f"run {job.job.num + 1}: {' '.join(job.overrides.task)}"
 
 
 def find_class(target: str) -> type:
@@ -88,12 +101,12 @@ def instantiate(name: str, node: dict) -> Any:
         return hydra.utils.instantiate(node, _convert_="all")
     except InstantiationException as error:
         cause = error.__cause__
-        if isinstance(cause, ValueError | TypeError):
-            message = str(cause)
-            raise ValueError(
-                message if message.startswith(name) else f"{name}: {message}"
-            ) from cause
-        raise
+        if cause is None:
+            raise
+        message = " ".join(str(cause).split())
+        if foreign := re.search(r"unexpected keyword argument '(\w+)'", message):
+            message = f"there is no key {foreign[1]!r}"
+        raise ValueError(message if message.startswith(name) else f"{name}: {message}") from cause
 
 
 def build_task(config: dict) -> Any:
@@ -124,19 +137,33 @@ def build_model(config: dict, task: Any) -> Any:
 
 def build_optimizer(config: dict) -> Callable[[int], Any]:
     """What makes the optimiser, given the number of updates in all."""
-    rate = config["optimizer"]["learning_rate"]
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not rate > 0:
+    optimizer, schedule = config["optimizer"], config["schedule"]
+    for group, node in (("optimizer", optimizer), ("schedule", schedule)):
+        for key, value in node.items():
+            _check_number(f"{group}.{key}", value)
+    if not 0 < optimizer["learning_rate"] < float("inf"):
+        rate = optimizer["learning_rate"]
         raise ValueError(f"optimizer.learning_rate must be a positive number, got {rate!r}")
 
     def make(steps: int) -> Any:
-        schedule = config["schedule"]
         if schedule["_target_"] is None:
-            return instantiate("optimizer", config["optimizer"])
-        planned = {**schedule, "decay_steps": schedule["decay_steps"] or steps}
-        rates = instantiate("schedule", planned)
-        return instantiate("optimizer", {**config["optimizer"], "learning_rate": rates})
+            return instantiate("optimizer", optimizer)
+        decay_steps = steps if schedule["decay_steps"] is None else schedule["decay_steps"]
+        check_count("schedule.decay_steps", decay_steps)
+        rates = instantiate("schedule", {**schedule, "decay_steps": decay_steps})
+        return instantiate("optimizer", {**optimizer, "learning_rate": rates})
 
+    make(1)  # what is wrong shows here, before anything is written
     return make
+
+
+def _check_number(name: str, value: Any) -> None:
+    """Optimisers and schedules take numbers; null means "none of it" where Keras knows that."""
+    may_be_null = name.rpartition(".")[2] in ("decay_steps", "global_clipnorm", "weight_decay")
+    if name.endswith("._target_") or isinstance(value, bool) or (value is None and may_be_null):
+        return
+    if not isinstance(value, int | float) or value < 0:
+        raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
 
 
 def train(config: dict, task: Any) -> tuple[Any, Path]:
@@ -181,8 +208,13 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
     return outcome, directory.path
 
 
-def explain(error: Exception) -> str:
-    """One line for a person: what is wrong, and the nearest thing that would be right."""
+def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
+    """One line for a person: what is wrong, and the nearest thing that would be right.
+
+    Args:
+        error: what was raised.
+        overrides: the command line; the groups chosen there say which keys there are.
+    """
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
@@ -194,17 +226,27 @@ def explain(error: Exception) -> str:
         )
     unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
     if unknown:
-        return f"unknown key {unknown[1]!r}; {_suggest_key(unknown[1])}"
+        groups = {path.name for path in CONFIGS.iterdir() if path.is_dir()}
+        chosen = [one for one in overrides if one.partition("=")[0] in groups and "=" in one]
+        return f"unknown key {unknown[1]!r}; {_suggest_key(unknown[1], compose(chosen))}"
+    if not isinstance(error, ERRORS):
+        return f"{type(error).__name__}: {text} (SEQ2SEQ_TRACEBACK=1 shows where it came from)"
     return text
 
 
-def _suggest_key(key: str) -> str:
-    known = [*_keys(compose([]))]
-    last = key.rpartition(".")[2]
-    alike = [name for name in known if name.rpartition(".")[2] == last]
-    near = alike[:1] or difflib.get_close_matches(key, known, 1, 0.5)
-    hint = "`python train.py --cfg job` shows all keys of a configuration"
-    return f"did you mean {near[0]!r}?" if near else hint
+def _suggest_key(key: str, config: dict) -> str:
+    known = [*_keys(config)]
+    group, _, last = key.rpartition(".")
+    inside = [name for name in known if name.startswith(f"{group.split('.')[0]}.")]
+    alike = [name for name in inside if name.rpartition(".")[2] == last]
+    if near := alike[:1] or difflib.get_close_matches(key, inside if inside else known, 1, 0.8):
+        return f"did you mean {near[0]!r}?"
+    if inside:
+        keys = [name.partition(".")[2] for name in inside if not name.endswith("._target_")]
+        return f"{group.split('.')[0]} has {', '.join(keys)}"
+    if near := difflib.get_close_matches(key, known, 1, 0.5):
+        return f"did you mean {near[0]!r}?"
+    return "`python train.py --cfg job` shows all keys of a configuration"
 
 
 def _keys(node: dict, prefix: str = "") -> Iterator[str]:

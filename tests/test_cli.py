@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import pytest
 
@@ -12,6 +13,13 @@ def call(capsys, *arguments):
     status = cli.main([*map(str, arguments)])
     captured = capsys.readouterr()
     return status, captured.out, captured.err
+
+
+def pipe(monkeypatch, content):
+    """Let standard input hold `content` (text or bytes)."""
+    data = content.encode() if isinstance(content, str) else content
+    stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(data)))
+    monkeypatch.setattr("sys.stdin", stream)
 
 
 def test_examples_of_a_stream(capsys):
@@ -40,14 +48,14 @@ def test_examples_of_a_finite_split(capsys):
         (["task=copy", "task.max_length=0", "task.min_length=2"], "max_length=0 is less than"),
         (["task=pairs", "task.train=nowhere.tsv"], "no such file: nowhere.tsv"),
         (["task=pairs"], "task=pairs needs a file: task.train=my.tsv"),
-        (["task=copy", "="], "mismatched|no viable|=|override"),
+        (["task=copy", "="], "No match in the defaults list"),
     ],
 )
 def test_errors_are_one_line_without_a_traceback(capsys, arguments, message):
     status, out, err = call(capsys, "examples", *arguments)
     assert status == 2 and out == ""
     assert err.startswith("error: ") and err.count("\n") == 1
-    assert any(part in err for part in message.split("|"))
+    assert message in err
 
 
 def test_predict_arguments_files_and_standard_input(capsys, trained, tmp_path, monkeypatch):
@@ -55,7 +63,7 @@ def test_predict_arguments_files_and_standard_input(capsys, trained, tmp_path, m
     assert len(by_arguments.splitlines()) == 3
     (tmp_path / "lines").write_text("abc\na\nca\n")
     _, by_file, _ = call(capsys, "predict", trained, "--input", tmp_path / "lines")
-    monkeypatch.setattr("sys.stdin", io.StringIO("abc\na\nca"))
+    pipe(monkeypatch, "abc\na\nca")
     _, by_pipe, _ = call(capsys, "predict", trained)
     assert by_arguments == by_file == by_pipe
 
@@ -63,20 +71,40 @@ def test_predict_arguments_files_and_standard_input(capsys, trained, tmp_path, m
 def test_as_many_lines_out_as_in(capsys, trained, monkeypatch):
     monkeypatch.setattr(cli, "CHUNK", 4)
     lines = ["a", "", "ab", "", "", "b" * 9, "c"] * 3
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines) + "\n"))
+    pipe(monkeypatch, "\n".join(lines) + "\n")
     status, out, _ = call(capsys, "predict", trained)
     assert status == 0 and out.count("\n") == len(lines)
 
 
 def test_an_unknown_symbol_names_its_line(capsys, trained, monkeypatch):
     monkeypatch.setattr(cli, "CHUNK", 2)
-    monkeypatch.setattr("sys.stdin", io.StringIO("a\nb\nc\naXb\n"))
+    pipe(monkeypatch, "a\nb\nc\naXb\n")
     status, out, err = call(capsys, "predict", trained)
     assert status == 2 and out.count("\n") == 3
     assert "error: line 4: symbol 'X' at position 2 was never seen in training" in err
-    monkeypatch.setattr("sys.stdin", io.StringIO("a\naXb\n"))
+    pipe(monkeypatch, "a\naXb\n")
     status, out, _ = call(capsys, "predict", trained, "--unknown", "token")
     assert status == 0 and out.count("\n") == 2
+
+
+def test_standard_input_is_read_by_its_line_feeds(capsys, trained, monkeypatch):
+    pipe(monkeypatch, b"\xef\xbb\xbfab\r\nb\x0cc\n")
+    assert call(capsys, "predict", trained, "--unknown", "token")[1].count("\n") == 2
+    pipe(monkeypatch, b"a\nb\n\xe9\n")
+    status, out, err = call(capsys, "predict", trained)
+    assert status == 2 and out.count("\n") == 2
+    assert "error: standard input, line 3: not UTF-8" in err
+
+
+def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
+    def broken():
+        raise RuntimeError("a bug\nin two lines")
+
+    assert cli.guarded(broken) == 2
+    assert "error: RuntimeError: a bug in two lines (SEQ2SEQ_TRACEBACK=1" in capsys.readouterr().err
+    monkeypatch.setenv("SEQ2SEQ_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        cli.guarded(broken)
 
 
 def test_evaluate_needs_nothing_but_the_run(capsys, trained, monkeypatch, tmp_path):
@@ -111,8 +139,6 @@ def test_wrong_usage_exits_with_two(capsys):
 
 
 def test_noise_is_held_back_and_errors_pass(capfd):
-    import os
-
     with cli.held_back_noise():
         os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\n")
         os.write(2, b"I0000 00:00:1 port.cc:153] oneDNN custom operations are on.\n")

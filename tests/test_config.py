@@ -109,13 +109,15 @@ def test_only_classes_of_ours_and_keras_are_made(target):
         (["taks=copy"], "unknown key 'taks'; did you mean 'task'?"),
         (["task.max_lenght=5"], "unknown key 'task.max_lenght'; did you mean 'task.max_length'?"),
         (["model.units=5"], "unknown key 'model.units'; did you mean 'model.encoder.units'?"),
-        (["task=copy", "task.digits=5"], "unknown key 'task.digits'"),
+        (["task=copy", "task.digits=5"], "unknown key 'task.digits'; task has symbols, min_len"),
+        (["task=addition", "task.digit=5"], "unknown key 'task.digit'; did you mean 'task.digits"),
+        (["task=[copy,reverse]"], "task must be one choice"),
     ],
 )
 def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
     with pytest.raises((HydraException, ValueError)) as caught:
         compose(overrides)
-    explained = explain(caught.value)
+    explained = explain(caught.value, overrides)
     assert explained.startswith(message)
     assert "\n" not in explained
 
@@ -128,8 +130,17 @@ def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
         (["model.encoder.dropout=1.5"], "dropout must be at least 0 and less than 1, got 1.5"),
         (["model.decoder.units=64"], "bridge=dense"),
         (["model.decoder.layers=2"], "bridge=dense"),
-        (["optimizer.learning_rate=-1"], "learning_rate must be a positive number, got -1"),
+        (["optimizer.learning_rate=-1"], "learning_rate must be a number of at least 0, got -1"),
+        (["optimizer.learning_rate=0"], "learning_rate must be a positive number, got 0"),
         (["optimizer.learning_rate=fast"], "got 'fast'"),
+        (["optimizer.learning_rate=inf"], "got inf"),
+        (["optimizer.beta_2=abc"], "optimizer.beta_2 must be a number of at least 0, got 'abc'"),
+        (["optimizer.beta_2=null"], "optimizer.beta_2 must be a number"),
+        (["optimizer.global_clipnorm=-1"], "global_clipnorm must be a number of at least 0"),
+        (["schedule.alpha=null"], "schedule.alpha must be a number"),
+        (["schedule.decay_steps=0"], "schedule.decay_steps must be a whole number of at least 1"),
+        (["task=addition", "task.reverse=maybe"], "reverse must be true or false, got 'maybe'"),
+        (["+task.foo=1"], "task: there is no key 'foo'"),
         (["task.min_length=-2"], "got -2"),
         (["task.min_length=5", "task.max_length=4"], "max_length=4 is less than min_length=5"),
     ],

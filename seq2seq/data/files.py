@@ -5,12 +5,17 @@ Every error names the file and the line.
 
 import gzip
 import json
+import re
+import zlib
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 
 from seq2seq.arguments import check_choice
 
 BAD_ROW = ("error", "skip")
+ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+UNESCAPES = {escaped[1]: character for character, escaped in ESCAPES.items()}
 
 
 class BadRow(ValueError):
@@ -23,32 +28,56 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     Raises:
         ValueError: the file is missing, empty, a directory, damaged gzip, or not UTF-8.
     """
-    path = Path(path)
-    if not path.exists():
+    if not isinstance(path, str | Path):
+        raise ValueError(f"expected the path of a file, got {path!r}")
+    if not Path(path).exists():
         raise ValueError(f"no such file: {path}")
-    if path.is_dir():
+    if Path(path).is_dir():
         raise ValueError(f"{path} is a directory, a file was expected")
-    with path.open("rb") as plain:
-        packed = plain.read(2) == b"\x1f\x8b"
     number = 0
-    try:
-        with gzip.open(path) if packed else path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                yield number, _decode(path, number, raw)
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise ValueError(f"{path} is a damaged gzip file after line {number}: {error}") from None
+    with open(path, "rb") as file:
+        for number, line in decode_lines(file, str(path)):
+            yield number, line
     if number == 0:
         raise ValueError(f"{path} is empty")
 
 
-def _decode(path: Path, number: int, raw: bytes) -> str:
+def decode_lines(file: BufferedReader, name: str) -> Iterator[tuple[int, str]]:
+    """Lines of an open binary file (a pipe, too), numbered; gzip is unpacked.
+
+    Only a line feed ends a line; a carriage return before it belongs to the line end.
+
+    Raises:
+        ValueError: damaged gzip or not UTF-8; says `name` and the line.
+    """
+    number = 0
+    try:
+        packed = file.peek(2)[:2] == b"\x1f\x8b"
+        for number, raw in enumerate(gzip.GzipFile(fileobj=file) if packed else file, 1):
+            yield number, _decode(name, number, raw)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{name} is a damaged gzip file after line {number}: {error}") from None
+
+
+def escape(text: str) -> str:
+    """`text` as one field of one line, without tabs and line ends; `unescape` restores it."""
+    return "".join(ESCAPES.get(character, character) for character in text)
+
+
+def unescape(field: str) -> str:
+    """What `escape` was given."""
+    return re.sub(r"\\(.)", lambda found: UNESCAPES.get(found[1], found[0]), field)
+
+
+def _decode(name: str, number: int, raw: bytes) -> str:
     if number == 1:
         raw = raw.removeprefix(b"\xef\xbb\xbf")
+    raw = raw.removesuffix(b"\n").removesuffix(b"\r")
     try:
-        return raw.rstrip(b"\r\n").decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path}, line {number}: not UTF-8 (byte {raw[error.start]:#04x} at column "
+            f"{name}, line {number}: not UTF-8 (byte {raw[error.start]:#04x} at column "
             f"{error.start + 1}); convert the file, for example with iconv"
         ) from None
 
@@ -60,21 +89,30 @@ class PairReader:
         columns: which columns of a tab-separated file hold source and target, counted from 1;
             None: the file has exactly two.
         on_bad_row: `"error"` stops at the first bad row, `"skip"` counts it in `skipped`.
+        advice: what an error adds.
     """
 
-    def __init__(self, columns: tuple[int, int] | None = None, on_bad_row: str = "error"):
+    def __init__(
+        self,
+        columns: tuple[int, int] | None = None,
+        on_bad_row: str = "error",
+        advice: str = "",
+    ):
         check_choice("task.on_bad_row", on_bad_row, BAD_ROW)
-        if columns is not None and (
-            len(columns) != 2 or not all(isinstance(c, int) and c >= 1 for c in columns)
+        if columns is not None and not (
+            isinstance(columns, list | tuple)
+            and len(columns) == 2
+            and all(isinstance(column, int) and column >= 1 for column in columns)
         ):
             raise ValueError(f"columns must be two column numbers counted from 1, got {columns!r}")
-        self.columns, self.on_bad_row, self.skipped = columns, on_bad_row, 0
+        self.columns, self.on_bad_row, self.advice = columns, on_bad_row, advice
+        self.skipped = 0
 
     def read(self, paths: str | list[str]) -> Iterator[tuple[int, str, str]]:
         """(line number, source, target) of each row of one file, or of two parallel files."""
         if not isinstance(paths, str | Path):
-            if len(paths) != 2:
-                raise ValueError(f"expected one file or two parallel files, got {list(paths)}")
+            if not isinstance(paths, list | tuple) or len(paths) != 2:
+                raise ValueError(f"expected one file or two parallel files, got {paths!r}")
             yield from self._read_parallel(*paths)
             return
         lowered = str(paths).lower().removesuffix(".gz")
@@ -88,20 +126,14 @@ class PairReader:
     def bad_row(self, path: str | Path, number: int, reason: str) -> None:
         """Raise a ValueError for the row, or count it, as `on_bad_row` says."""
         if self.on_bad_row == "error":
-            raise ValueError(
-                f"{path}, line {number}: {reason}; mend the row, or leave such rows out with "
-                "task.on_bad_row=skip"
-            )
+            raise ValueError(f"{path}, line {number}: {reason}{self.advice}")
         self.skipped += 1
 
     def _columns_row(self, line: str) -> tuple[str, str]:
         fields = line.split("\t")
         if self.columns is None:
             if len(fields) != 2:
-                raise BadRow(
-                    f"expected source<TAB>target, found {len(fields)} column(s)"
-                    + (" (choose two with task.columns=[1,2])" if len(fields) > 2 else "")
-                )
+                raise BadRow(f"expected source<TAB>target, found {len(fields)} column(s)")
             return fields[0], fields[1]
         if max(self.columns) > len(fields):
             raise BadRow(f"column {max(self.columns)} was asked for, found {len(fields)}")

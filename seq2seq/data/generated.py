@@ -9,7 +9,7 @@ import random
 import string
 from dataclasses import dataclass
 
-from seq2seq.arguments import check_count, check_range
+from seq2seq.arguments import check_count, check_flag, check_range
 from seq2seq.data.task import GeneratedTask, LengthTask, either
 from seq2seq.data.vocabulary import Vocabulary
 
@@ -130,6 +130,7 @@ class Arithmetic(GeneratedTask):
 
     def __post_init__(self):
         super().__post_init__()
+        check_flag("reverse", self.reverse)
         check_range("min_digits", self.min_digits, "digits", self.digits, 1)
         low, high = self.sizes("test")
         check_range("test_min_digits", low, "test_digits", high, 1)

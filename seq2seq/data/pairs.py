@@ -1,10 +1,12 @@
 """Tasks read from files: pairs of any text, and a pronouncing dictionary."""
 
+import contextlib
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from seq2seq.arguments import check_choice, check_count
+from seq2seq.arguments import check_choice, check_count, check_flag
 from seq2seq.data.files import PairReader, read_lines
 from seq2seq.data.task import SPLITS, Example, Task, position
 from seq2seq.data.vocabulary import TOKENISERS, Numbers, Vocabulary
@@ -64,7 +66,8 @@ class FileTask(Task):
     """What tasks read from files share: rows divided into splits, without overlap.
 
     Training sees every row; in the held-out splits a source's targets are all right answers.
-    Training rows whose source stands in a held-out split are left out, and `notes` says so.
+    Rows whose source stands in the test are left out of validation, and rows whose source stands in
+    either are left out of training; `notes` says so.
 
     Args:
         rows: (source, target) rows by split; missing ones of validation and test are held out of
@@ -75,16 +78,14 @@ class FileTask(Task):
     """
 
     def __init__(self, rows: dict[str, list[tuple[str, str]]], source: str, target: str, seed: int):
+        check_count("seed", seed, 0)
+        rows = dict(rows)
+        self._leave_out(rows, "validation", "test")
+        self._leave_out(rows, "train", "test")
+        self._leave_out(rows, "train", "validation")
         missing = [split for split in ("test", "validation") if split not in rows]
-        rows = {**rows, **hold_out(rows["train"], missing, check_count("seed", seed, 0))}
-        held_out = {source for split in ("validation", "test") for source, _ in rows[split]}
-        train = [row for row in rows["train"] if row[0] not in held_out]
-        if dropped := len(rows["train"]) - len(train):
-            self.notes += (
-                f"{dropped} training rows were left out: their source is in validation or test",
-            )
-        if not train:
-            raise ValueError("no training rows are left: all their sources are in validation/test")
+        rows |= hold_out(rows["train"], missing, seed)
+        train = rows["train"]
         self._examples = {
             "train": [Example(*row) for row in train],
             "validation": group_by_source(rows["validation"]),
@@ -92,6 +93,18 @@ class FileTask(Task):
         }
         self.source = self._side(source, [row[0] for row in train])
         self.target = self._side(target, [row[1] for row in train])
+
+    def _leave_out(self, rows: dict[str, list], split: str, held_out: str) -> None:
+        """Take the rows out of `split` whose source stands in `held_out`, and note it."""
+        if split not in rows or held_out not in rows:
+            return
+        sources = {source for source, _ in rows[held_out]}
+        kept = [row for row in rows[split] if row[0] not in sources]
+        if dropped := len(rows[split]) - len(kept):
+            self.notes += (f"{dropped} {split} rows were left out: their source is in {held_out}",)
+        if not kept:
+            raise ValueError(f"no {split} rows are left: all their sources are in {held_out}")
+        rows[split] = kept
 
     @staticmethod
     def _side(name: str, texts: list[str]) -> Vocabulary | Numbers:
@@ -112,7 +125,8 @@ class Pairs(FileTask):
         validation, test: the same; None: held out of `train` by `seed`, grouped by source (5 % and
             10 % of the sources, at most 2,000 and 10,000).
         source_tokens, target_tokens: `"characters"`, `"words"`, `"symbols"` (whatever white space
-            separates), or `"numbers"` (real values, a step each, separated by spaces).
+            separates), or `"numbers"` (real values, a step each, separated by spaces). Words are
+            put together again with a space between any two, also before punctuation.
         columns: which columns hold source and target, counted from 1; None: exactly two columns.
         on_bad_row: `"error"`, or `"skip"` to count bad rows and go on.
         seed: divides the rows.
@@ -139,10 +153,12 @@ class Pairs(FileTask):
         numbers = [
             place for place, n in enumerate((source_tokens, target_tokens)) if n == "numbers"
         ]
-        reader = PairReader(columns, on_bad_row)
+        advice = "; mend the row, or leave such rows out with task.on_bad_row=skip"
+        reader = PairReader(columns, on_bad_row, advice)
         files = {"train": train, "validation": validation, "test": test}
+        features: dict[int, int] = {}  # values a step, the same in every row of every file
         rows = {
-            split: self._read(reader, path, numbers)
+            split: self._read(reader, path, numbers, features)
             for split, path in files.items()
             if path is not None
         }
@@ -152,10 +168,13 @@ class Pairs(FileTask):
         if target_tokens == "numbers":
             self.metrics, self.monitor = "values", ("mae", "min")
             self.target_length = self._target_length()
+            self._check_target_lengths()
 
     @staticmethod
-    def _read(reader: PairReader, path: str | list[str], numbers: list[int]) -> list:
-        rows, features = [], {}
+    def _read(
+        reader: PairReader, path: str | list[str], numbers: list[int], features: dict[int, int]
+    ) -> list:
+        rows = []
         for number, *row in reader.read(path):
             try:
                 for place in numbers:
@@ -170,6 +189,17 @@ class Pairs(FileTask):
         if not rows:
             raise ValueError(f"{path} holds no usable row")
         return rows
+
+    def _check_target_lengths(self) -> None:
+        for split in ("validation", "test"):
+            for example in self._examples[split]:
+                expected = self.target_length or len(self.source.tokens(example.source))
+                for target in example.references:
+                    if len(target.split()) != expected:
+                        raise ValueError(
+                            f"{split}: the target of {example.source!r} has {len(target.split())} "
+                            f"values, in training it would have {expected}"
+                        )
 
     def _target_length(self) -> int | None:
         train = self._examples["train"]
@@ -203,7 +233,8 @@ class Pronunciation(FileTask):
 
     def __init__(self, path: str | None = None, stress: bool = False, seed: int = 0):
         rows: dict[tuple[str, str], None] = {}  # a set in order: variants may differ only in stress
-        found = Path(path) if path is not None else fetch_dictionary()
+        check_flag("stress", stress)
+        found = fetch_dictionary() if path is None else path
         for number, line in read_lines(found):
             text = line.split("#")[0].strip()
             if not text or line.startswith(";;;"):
@@ -226,7 +257,8 @@ def fetch_dictionary() -> Path:
     from keras.utils import get_file  # only here: the data room needs NumPy at most
 
     try:
-        return Path(get_file("cmudict.dict", CMUDICT_URL, file_hash=CMUDICT_SHA256))
+        with contextlib.redirect_stdout(sys.stderr):  # Keras prints its progress; data goes there
+            return Path(get_file("cmudict.dict", CMUDICT_URL, file_hash=CMUDICT_SHA256))
     except Exception as error:
         raise ValueError(
             f"the dictionary could not be fetched ({error}); download cmudict.dict yourself and "

@@ -169,10 +169,10 @@ class GeneratedTask(Task):
                 found[example.source] = example
                 misses = 0
             elif (misses := misses + 1) > PATIENCE:
+                fewer = f"set task.{split}_examples={len(found)} or " if found else ""
                 raise ValueError(
                     f"{self._space(split)}: only {len(found)} distinct {split} examples are held "
-                    f"out of training, {count} were asked for; set "
-                    f"task.{split}_examples={len(found)} or widen the lengths"
+                    f"out of training, {count} were asked for; {fewer}widen the sizes"
                 )
         return list(found.values())
 

@@ -15,6 +15,7 @@ import numpy as np
 from seq2seq.arguments import check_choice, check_count
 
 PAD, START, END, UNKNOWN = range(4)
+LARGEST = 1e30  # of real values: well inside float32
 SPECIALS = ("<pad>", "<start>", "<end>", "<unknown>")
 
 
@@ -97,7 +98,8 @@ class Vocabulary:
             place = numbers.index(UNKNOWN)
             raise ValueError(
                 f"symbol {tokens[place]!r} at position {place + 1} was never seen in training; "
-                "remove it, or let the unknown token stand for it (unknown=token)"
+                "remove it, or let the unknown token stand for it (--unknown token; in Python "
+                'unknown="token")'
             )
         return numbers
 
@@ -174,21 +176,21 @@ class Numbers:
             values = np.array(rows, "float64").reshape(len(steps), self.features)
         except ValueError:
             values = None
-        if values is None or not np.isfinite(values).all():
+        if values is None or not (np.abs(values) <= LARGEST).all():
             raise ValueError(self._describe_wrong_step(steps))
         return values
 
     def _describe_wrong_step(self, steps: list[str]) -> str:
         for place, step in enumerate(steps, 1):
             try:
-                right = np.isfinite([float(value) for value in step.split(",")])
+                right = np.abs([float(value) for value in step.split(",")]) <= LARGEST
             except ValueError:
                 return f"{step!r} at position {place} is not a number"
             if not right.all() or len(right) != self.features:
                 break
         return (
-            f"{step!r} at position {place} must hold {self.features} finite value(s), "
-            "separated by commas"
+            f"{step!r} at position {place} must hold {self.features} finite value(s) of at most "
+            f"{LARGEST:g}, separated by commas"
         )
 
     def decode(self, values: np.ndarray) -> str:

@@ -1,17 +1,18 @@
 """Judging a predictor on held-out examples, from free-running predictions."""
 
-import csv
-import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.data.batching import encode_row
+from seq2seq.data.files import escape, read_lines, unescape
 from seq2seq.data.task import Example
+from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.metrics import judge_all, summarise
 from seq2seq.evaluation.predictor import Predictor
 
 COLUMNS = ("source", "target", "prediction", "verdict", "other_targets")
-SEPARATOR = "\x1f"  # between further right answers; the unit separator stands in no ordinary text
 
 
 class Evaluation(NamedTuple):
@@ -52,25 +53,46 @@ def evaluate(predictor: Predictor, examples: Sequence[Example], family: str) -> 
         family: which metrics, see `seq2seq.evaluation.metrics.FAMILIES`.
 
     Raises:
-        ValueError: no examples, or real-valued answers of another length than their references.
+        ValueError: no examples, or a target that does not fit: of real values, another length than
+            the answer's, or no numbers; it says which example.
     """
+    if not examples:
+        raise ValueError("there is nothing to evaluate: no examples")
+    references = [_references(predictor, n, example) for n, example in enumerate(examples, 1)]
     found = predictor.hypotheses([example.source for example in examples], unknown="token")
     best = [hypotheses[0] for hypotheses in found]
-    references = [[predictor.target.tokens(r) for r in e.references] for e in examples]
     judged = judge_all(family, [hypothesis.tokens for hypothesis in best], references)
     return Evaluation(family, examples, [hypothesis.text for hypothesis in best], judged)
 
 
+def _references(predictor: Predictor, number: int, example: Example) -> list:
+    try:
+        references = [predictor.target.tokens(target) for target in example.references]
+    except ValueError as error:
+        raise ValueError(f"target of example {number}: {error}") from None
+    if isinstance(predictor.target, Numbers):
+        length = predictor.limit(len(encode_row(example.source, predictor.source, "token")))
+        for reference in references:
+            if len(reference) != length:
+                raise ValueError(
+                    f"target of example {number}: it has {len(reference)} values, the answer to "
+                    f"{example.source!r} has {length}"
+                )
+    return references
+
+
 def format_predictions(evaluation: Evaluation) -> str:
-    """The lines of `predictions.tsv`, with a header; fields are quoted where they must be."""
-    out = io.StringIO()
-    writer = csv.writer(out, "excel-tab", lineterminator="\n")
-    writer.writerow(COLUMNS)
+    """The lines of `predictions.tsv`, with a header; tabs and line ends are written \\t, \\n, \\r.
+
+    `other_targets` holds further right answers as a JSON list, or nothing.
+    """
+    lines = ["\t".join(COLUMNS)]
     rows = zip(evaluation.examples, evaluation.predictions, evaluation.verdicts(), strict=True)
     for example, prediction, verdict in rows:
-        others = SEPARATOR.join(example.others)
-        writer.writerow([example.source, example.target, prediction, verdict, others])
-    return out.getvalue()
+        others = json.dumps(example.others, ensure_ascii=False) if example.others else ""
+        fields = (example.source, example.target, prediction, verdict, others)
+        lines.append("\t".join(map(escape, fields)))
+    return "\n".join(lines) + "\n"
 
 
 def read_examples(path: Path) -> list[Example]:
@@ -81,11 +103,14 @@ def read_examples(path: Path) -> list[Example]:
     """
     if not path.is_file():
         raise ValueError(f"{path} is missing: give pairs to evaluate on (--pairs FILE)")
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = [*csv.reader(file, "excel-tab")] or [[]]
-    if tuple(header) != COLUMNS or any(len(row) != len(COLUMNS) for row in rows):
+    rows = [line.split("\t") for _, line in read_lines(path)]
+    if tuple(rows[0]) != COLUMNS:
         raise ValueError(f"{path} is damaged: it does not hold the columns {', '.join(COLUMNS)}")
-    return [
-        Example(source, target, tuple(filter(None, others.split(SEPARATOR))))
-        for source, target, _, _, others in rows
-    ]
+    examples = []
+    for number, row in enumerate(rows[1:], 2):
+        try:
+            source, target, _, _, others = map(unescape, row)
+            examples.append(Example(source, target, tuple(json.loads(others or "[]"))))
+        except ValueError:
+            raise ValueError(f"{path} is damaged in line {number}") from None
+    return examples

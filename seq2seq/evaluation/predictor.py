@@ -19,6 +19,7 @@ from seq2seq.training.checkpoints import load_model, save_model
 logger = logging.getLogger("seq2seq")
 
 MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
+LONGEST_ANSWER = 100_000  # more would only fill the memory
 UNKNOWN_POLICIES = ("error", "token")
 
 
@@ -27,7 +28,8 @@ class Decoding:
     """How answers are made.
 
     Args:
-        max_length: steps after which an answer is cut off; None: ample, see `Predictor.limit`.
+        max_length: tokens after which an answer is cut off, at most 100,000; None: ample, see
+            `Predictor.limit`. Real values have the length that their task says.
         unknown: what to do with symbols never seen in training: `"error"` names the symbol and its
             place, `"token"` reads the unknown token instead.
 
@@ -41,6 +43,10 @@ class Decoding:
     def __post_init__(self):
         if self.max_length is not None:
             check_count("decoding.max_length", self.max_length)
+            if self.max_length > LONGEST_ANSWER:
+                raise ValueError(
+                    f"decoding.max_length must be at most {LONGEST_ANSWER}, got {self.max_length}"
+                )
         check_choice("decoding.unknown", self.unknown, UNKNOWN_POLICIES)
 
 
@@ -116,6 +122,8 @@ class Predictor:
         """
         if isinstance(sources, str):
             raise ValueError(f"sources must be a list of texts, got the text {sources!r}")
+        if n_best is not None:
+            check_count("n_best", n_best)
         found = list(self.hypotheses(sources, strategy, unknown))
         if n_best is None:
             return [best[0].text for best in found]
@@ -130,7 +138,8 @@ class Predictor:
         unknown: str | None = None,
     ) -> Iterator[list[Hypothesis]]:
         """Hypotheses of each source, the best first; see `predict`."""
-        rows = [self._encode(n, text, unknown) for n, text in enumerate(sources, 1)]
+        policy = check_choice("unknown", unknown or self.decoding.unknown, UNKNOWN_POLICIES)
+        rows = [self._encode(n, text, policy) for n, text in enumerate(sources, 1)]
         self._warn_of_length(rows)
         answers: list[list[Hypothesis]] = [[] for _ in rows]
         for numbers in self._group(rows):
@@ -146,7 +155,8 @@ class Predictor:
         say more than it was trained on is not cut off, and one that never ends does not run on.
         """
         if isinstance(self.target, Numbers):
-            return self.settings["target_length"] or length
+            own = length if isinstance(self.source, Numbers) else length - 1  # without the end
+            return self.settings["target_length"] or own
         return self.decoding.max_length or 2 * (self.settings["longest_target"] + length)
 
     def save(self, path: Path) -> None:
@@ -154,9 +164,9 @@ class Predictor:
         kept = {**self.settings, "decoding": asdict(self.decoding)}
         save_model(path, self.model, self.source, self.target, kept)
 
-    def _encode(self, number: int, text: str, unknown: str | None):
+    def _encode(self, number: int, text: str, unknown: str):
         try:
-            return encode_row(text, self.source, unknown or self.decoding.unknown)
+            return encode_row(text, self.source, unknown)
         except ValueError as error:
             raise BadSource(number, str(error)) from None
 
@@ -188,7 +198,7 @@ class Predictor:
         # A batch of another size would be another shape: fill it up with copies of a real row.
         size = min(self.batch_size, 2 ** math.ceil(math.log2(len(rows))))
         fill = [*range(len(rows)), *[0] * (size - len(rows))]
-        limit = self.limit(bucket(max(lengths)))
+        limit = max(1, self.limit(bucket(max(lengths))))
         found = self.model.decode(padded[fill], mask[fill], strategy, max_length=limit)
         return [
             [self._hypothesis(found, row, place, length) for place in range(found.tokens.shape[1])]
@@ -227,5 +237,9 @@ def load(path: str | Path) -> Predictor:
     elif not path.exists():
         raise ValueError(f"no such run: {path}")
     model, source, target, settings = load_model(path)
-    decoding = Decoding(**settings.pop("decoding"))
+    try:
+        decoding = Decoding(**settings.pop("decoding"))
+        settings["longest_source"], settings["longest_target"], settings["target_length"]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: its settings lack {error}") from None
     return Predictor(model, source, target, decoding, settings)

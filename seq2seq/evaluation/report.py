@@ -1,11 +1,23 @@
 """The short table and the ten examples that a person reads at the end."""
 
+import io
+
+from rich.console import Console
 from rich.table import Table
 
+from seq2seq.data.files import escape
 from seq2seq.evaluation.evaluate import Evaluation
 from seq2seq.evaluation.metrics import FAMILIES, group_by_length
 
 SHOWN_LENGTHS = 12  # rows of a by-length table; more lengths are put together
+
+
+def render(evaluation: Evaluation) -> str:
+    """The whole report: the table, ten examples, and the line that matters."""
+    out = io.StringIO()
+    Console(file=out, width=120, color_system=None).print(make_table(evaluation))
+    table = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return "\n".join([table, "", *sample_lines(evaluation), "", headline(evaluation.metrics())])
 
 
 def make_table(evaluation: Evaluation) -> Table:
@@ -66,4 +78,5 @@ def sample_lines(evaluation: Evaluation, count: int = 10, width: int = 48) -> li
 
 
 def _shorten(text: str, width: int) -> str:
+    text = escape(text)
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -81,9 +81,9 @@ class Guard(keras.callbacks.Callback):
 class Evaluate(keras.callbacks.Callback):
     """After each epoch: free-running predictions on validation, the best weights, the history.
 
-    Writes `model.npz` whenever the monitored metric is the best so far, so that the run directory
-    always holds the best model; without validation examples, after each epoch. A row of
-    `history.csv` is an epoch.
+    Writes `model.npz` whenever the monitored metric is the best so far or equals it, so that the
+    run directory always holds the best model; without validation examples, after each epoch. A row
+    of `history.csv` is an epoch.
 
     Args:
         predictor: decodes with the model that is being trained.
@@ -121,8 +121,8 @@ class Evaluate(keras.callbacks.Callback):
         row |= self._validate()
         logs |= {key: value for key, value in row.items() if key.startswith("val_")}
         row |= {"seconds": self.train_seconds, "target_tokens_per_second": speed}
-        self.rows.append(row)
         self._keep_best(row)
+        self.rows.append(row)
         self.directory.write_rows("history.csv", self.rows)
 
     def speed(self) -> float:
@@ -149,7 +149,7 @@ class Evaluate(keras.callbacks.Callback):
 
 
 class Patience(keras.callbacks.Callback):
-    """Stops when the best epoch is more than `patience` epochs ago."""
+    """Stops after `patience` epochs in a row without a better validation metric (equal is not)."""
 
     def __init__(self, patience: int, evaluate: Evaluate):
         super().__init__()

@@ -19,6 +19,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 
 FORMAT = 1
 HEADER = "header.json"
+KEYS = ("model", "source", "target", "settings", "arrays")  # dictionaries in the header
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -75,7 +76,11 @@ def load_model(path: Path) -> tuple[Seq2Seq, Vocabulary | Numbers, Vocabulary | 
     """
     header, arrays = read_arrays(path)
     check_modules(header["model"], path)
-    model = keras.saving.deserialize_keras_object(header["model"])
+    try:
+        model = keras.saving.deserialize_keras_object(header["model"])
+        source, target = from_config(header["source"]), from_config(header["target"])
+    except (TypeError, KeyError, AttributeError, ImportError) as error:
+        raise ValueError(f"{path} is damaged: its header can't be read ({error!r})") from error
     weights = {weight.path: weight for weight in model.weights}
     if missing := sorted(weights.keys() ^ arrays.keys()):
         raise ValueError(f"{path} is damaged: its weights and structure differ in {missing[:3]}")
@@ -86,7 +91,6 @@ def load_model(path: Path) -> tuple[Seq2Seq, Vocabulary | Numbers, Vocabulary | 
                 f"needs {tuple(weight.shape)}"
             )
         weight.assign(arrays[name])
-    source, target = from_config(header["source"]), from_config(header["target"])
     return model, source, target, header["settings"]
 
 
@@ -94,14 +98,19 @@ def read_arrays(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
     """The header and the arrays of an artefact."""
     if not path.is_file():
         raise ValueError(f"no such model file: {path}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is damaged or no model file")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop(HEADER).tobytes())
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
         raise ValueError(f"{path} is damaged or no model file: {error}") from None
-    if header.get("format") != FORMAT:
-        raise ValueError(f"{path} has format {header.get('format')}, this version reads {FORMAT}")
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        found = header.get("format") if isinstance(header, dict) else None
+        raise ValueError(f"{path} has format {found}, this version reads {FORMAT}")
+    if missing := [key for key in KEYS if not isinstance(header.get(key), dict)]:
+        raise ValueError(f"{path} is damaged: its header lacks {', '.join(missing)}")
     found = {name: [str(a.dtype), *a.shape] for name, a in arrays.items()}
     if found != header["arrays"]:
         wrong = sorted(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import keras
 
-from seq2seq.arguments import check_count
+from seq2seq.arguments import check_count, check_flag
 from seq2seq.data.batching import Batches, encode_row
 from seq2seq.data.task import Stream, Task
 from seq2seq.data.vocabulary import Numbers
@@ -36,7 +36,7 @@ class Training:
         steps: updates in all; None: as many as `epochs` make. When given it overrides `epochs`.
         steps_per_epoch: updates that count as an epoch; None: one pass, or 100 of a stream.
         batch_size: examples an update.
-        patience: epochs without a better validation metric after which training stops; None:
+        patience: stop after so many epochs in a row without a better validation metric; None:
             never. Without validation examples there is nothing to wait for.
         tensorboard: whether to write events for TensorBoard (in `tensorboard/`).
 
@@ -47,11 +47,12 @@ class Training:
     epochs: int = 10
     steps: int | None = None
     steps_per_epoch: int | None = None
-    batch_size: int = 128
+    batch_size: int = 64
     patience: int | None = None
     tensorboard: bool = False
 
     def __post_init__(self):
+        check_flag("training.tensorboard", self.tensorboard)
         for name in ("epochs", "batch_size"):
             check_count(f"training.{name}", getattr(self, name))
         for name in ("steps", "steps_per_epoch", "patience"):
@@ -144,7 +145,7 @@ def train(
         "test": evaluation.metrics(),
         "train": fitted.figures,
     }
-    directory.write_json("summary.json", summary)
+    directory.complete(summary)
     return Outcome(summary, evaluation, fitted.error)
 
 
@@ -192,7 +193,7 @@ def fit(
         error = caught
     finally:
         bar.close()
-    if not evaluation.rows:
+    if not (directory.path / MODEL).exists():
         if isinstance(error, LossIsNaN):
             raise error
         predictor.save(directory.path / MODEL)  # interrupted before there was anything better

@@ -1,6 +1,8 @@
 """Files: every encoding that is promised, and errors with line numbers."""
 
 import gzip
+import os
+import threading
 
 import pytest
 from hypothesis import given
@@ -76,7 +78,7 @@ def test_bad_json_rows(tmp_path, line, reason):
 def test_rows_without_two_columns(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("a\t1\nb\n\nc\t3\t9\nd\t4\n")
-    with pytest.raises(ValueError, match="line 2: expected source<TAB>target, found 1.*skip"):
+    with pytest.raises(ValueError, match="line 2: expected source<TAB>target, found 1"):
         rows(path)
     reader = PairReader(on_bad_row="skip")
     assert [row for _, *row in reader.read(str(path))] == [["a", "1"], ["d", "4"]]
@@ -87,7 +89,7 @@ def test_columns_are_chosen(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("1\ta\tx\n2\tb\tx\n")
     assert rows(path, columns=(2, 1)) == [("a", "1"), ("b", "2")]
-    with pytest.raises(ValueError, match="line 1: .*3 column.*task.columns"):
+    with pytest.raises(ValueError, match="line 1: .*3 column"):
         rows(path)
     with pytest.raises(ValueError, match="column 4 was asked for, found 3"):
         rows(path, columns=(1, 4))
@@ -105,6 +107,7 @@ def test_impossible_columns(columns):
         (b"", "is empty"),
         (b"a\tb\n\xff\xfe\tc\n", "line 2: not UTF-8 .byte 0xff at column 1"),
         (gzip.compress(b"a\tb\n" * 1000)[:-9], "damaged gzip"),
+        (gzip.compress(b"a\tb\n" * 1000)[:20] + b"\xff" * 20, "damaged gzip"),
     ],
 )
 def test_bad_files_are_named(tmp_path, content, message):
@@ -112,6 +115,16 @@ def test_bad_files_are_named(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         list(read_lines(path))
+
+
+def test_a_pipe_is_read_whole(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    content = "".join(f"s{n}\tt{n}\n" for n in range(20_000))
+    writer = threading.Thread(target=path.write_text, args=(content,))
+    writer.start()
+    assert sum(1 for _ in read_lines(path)) == 20_000
+    writer.join()
 
 
 def test_missing_files_and_directories(tmp_path):

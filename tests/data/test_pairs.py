@@ -48,7 +48,19 @@ def test_given_splits_are_used_and_overlap_leaves_training(tmp_path):
     assert sources(task, "test") == {f"s{n}" for n in range(5)}
     assert sources(task, "validation") == {f"v{n}" for n in range(5)}
     assert len(task.examples("train")) == 45
-    assert "5 training rows were left out" in task.notes[0]
+    assert "5 train rows were left out" in task.notes[0]
+
+
+def test_validation_never_holds_what_the_test_holds(tmp_path):
+    train = write(tmp_path / "train.tsv", numbered(60))
+    test = write(tmp_path / "test.tsv", numbered(30))
+    task = Pairs(train, test=test)
+    assert not sources(task, "validation") & sources(task, "test")
+    validation = write(tmp_path / "validation.tsv", numbered(35))
+    task = Pairs(train, validation, test)
+    assert sources(task, "validation") == {f"s{n}" for n in range(30, 35)}
+    assert not sources(task, "train") & (sources(task, "validation") | sources(task, "test"))
+    assert "30 validation rows were left out: their source is in test" in task.notes
 
 
 def test_vocabularies_come_from_training_alone(tmp_path):
@@ -79,6 +91,16 @@ def test_real_values(tmp_path):
         Pairs(path, source_tokens="numbers", target_tokens="numbers")
 
 
+def test_held_out_real_values_must_have_the_length_of_training(tmp_path):
+    train = write(tmp_path / "a.tsv", [(f"{n}", f"{n} {n}") for n in range(40)])
+    test = write(tmp_path / "b.tsv", [("50", "1 2 3")])
+    with pytest.raises(ValueError, match="test: the target of '50' has 3 values.*have 2"):
+        Pairs(train, test=test, source_tokens="numbers", target_tokens="numbers")
+    test = write(tmp_path / "c.tsv", [("50", "1,1 2,2")])
+    with pytest.raises(ValueError, match="c.tsv, line 1: '1,1' at position 1 must hold 1 finite"):
+        Pairs(train, test=test, source_tokens="numbers", target_tokens="numbers")
+
+
 def test_real_values_without_a_common_length_are_refused(tmp_path):
     rows = [("a", "1 " * (1 + n % 3)) for n in range(40)]
     rows = [(f"{source}{n}", target.strip()) for n, (source, target) in enumerate(rows)]
@@ -94,6 +116,8 @@ def test_real_values_without_a_common_length_are_refused(tmp_path):
             {"source_tokens": "letters"},
             "unknown task.source_tokens 'letters'; did you mean 'characters'",
         ),
+        ({"train": 5}, "expected one file or two parallel files, got 5"),
+        ({"columns": 5}, "columns must be two column numbers"),
         ({"on_bad_row": "ignore"}, "unknown task.on_bad_row 'ignore'"),
     ],
 )

@@ -71,6 +71,7 @@ def test_numbers_are_standardised():
         ("1 2,3", "'2,3' at position 2 must hold 1 finite value"),
         ("1 nan", "'nan' at position 2 must hold 1 finite"),
         ("inf", "'inf' at position 1"),
+        ("1 1e39", "'1e39' at position 2 must hold 1 finite value.s. of at most 1e.30"),
     ],
 )
 def test_bad_numbers_name_their_place(text, message):

@@ -2,10 +2,19 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import seq2seq
 from seq2seq import Decoder, Encoder, Greedy, Numbers, Predictor, Seq2Seq, Vocabulary
-from seq2seq.evaluation.evaluate import evaluate, format_predictions, read_examples
+from seq2seq.evaluation.evaluate import (
+    COLUMNS,
+    Evaluation,
+    evaluate,
+    format_predictions,
+    read_examples,
+)
+from seq2seq.evaluation.metrics import judge_all
 from seq2seq.evaluation.predictor import Decoding
 
 SETTINGS = {
@@ -79,6 +88,7 @@ def test_answers_are_cut_off_at_the_limit():
     [
         ({"unknown": "ignore"}, "decoding.unknown 'ignore'"),
         ({"max_length": 0}, "max_length.*got 0"),
+        ({"max_length": 10**9}, "at most 100000"),
     ],
 )
 def test_impossible_decoding_is_refused(settings, message):
@@ -137,10 +147,56 @@ def test_evaluation_judges_free_running_answers(tmp_path, predictor):
 def test_damaged_predictions_are_refused(tmp_path):
     with pytest.raises(ValueError, match="is missing.*--pairs"):
         read_examples(tmp_path / "predictions.tsv")
-    for content in ("", "a\tb\n", "source\ttarget\tprediction\tverdict\tother_targets\na\tb\n"):
+    header = "\t".join(COLUMNS) + "\n"
+    for content, message in [
+        ("", "is empty"),
+        ("a\tb\n", "is damaged"),
+        (f"{header}a\tb\n", "is damaged in line 2"),
+        (f"{header}a\tb\tb\tright\t[\n", "is damaged in line 2"),
+    ]:
         (tmp_path / "predictions.tsv").write_text(content)
-        with pytest.raises(ValueError, match="is damaged"):
+        with pytest.raises(ValueError, match=message):
             read_examples(tmp_path / "predictions.tsv")
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@given(TEXTS, TEXTS, st.lists(TEXTS), TEXTS)
+def test_any_text_survives_the_predictions_file(tmp_path_factory, source, target, others, said):
+    example = seq2seq.Example(source, target, tuple(others))
+    judged = judge_all("tokens", [said], [example.references])
+    path = tmp_path_factory.mktemp("any") / "predictions.tsv"
+    text = format_predictions(Evaluation("tokens", [example], [said], judged))
+    path.write_text(text, "utf-8", newline="")
+    assert text.count("\n") == 2
+    assert read_examples(path) == [example]
+
+
+def test_targets_that_do_not_fit_are_named():
+    model = Seq2Seq(Encoder(8, features=1), Decoder(8, features=1))
+    settings = {**SETTINGS, "target_length": 2}
+    predictor = Predictor(model, Numbers(), Numbers(), Decoding(), settings)
+    good = seq2seq.Example("1 2", "3 4")
+    for target, message in [("1 2 3", "has 3 values.*has 2"), ("1 x", "'x' at position 2")]:
+        with pytest.raises(ValueError, match=f"target of example 2: .*{message}"):
+            evaluate(predictor, [good, seq2seq.Example("1", target)], "values")
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        evaluate(predictor, [], "values")
+
+
+def test_tokens_to_as_many_numbers():
+    size = {"vocabulary_size": len(LETTERS)}
+    model = Seq2Seq(Encoder(8, **size), Decoder(8, features=1))
+    predictor = Predictor(model, LETTERS, Numbers(), Decoding(), SETTINGS)
+    answers = predictor.predict(["abc", "a", ""])
+    assert [len(answer.split()) for answer in answers] == [3, 1, 0]
+
+
+@pytest.mark.parametrize("arguments", [{"n_best": 0}, {"unknown": "foo"}])
+def test_impossible_requests_are_refused(predictor, arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        predictor.predict(["a"], **arguments)
 
 
 def test_long_sources_are_decoded_few_at_a_time(predictor, monkeypatch):

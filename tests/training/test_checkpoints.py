@@ -75,6 +75,21 @@ def test_a_missing_or_reshaped_array_is_refused(artefact):
         load_model(path)
 
 
+@pytest.mark.parametrize("key", ["model", "source", "target", "settings", "arrays"])
+def test_a_header_that_lacks_a_part_is_refused(artefact, key):
+    path, _ = artefact
+    edit(path, lambda header, arrays: header.pop(key))
+    with pytest.raises(ValueError, match=f"is damaged: its header lacks {key}"):
+        load_model(path)
+
+
+def test_a_foreign_header_is_refused(artefact):
+    path, _ = artefact
+    edit(path, lambda header, arrays: header["source"].update(more=1))
+    with pytest.raises(ValueError, match="is damaged: its header can't be read"):
+        load_model(path)
+
+
 def test_another_format_is_refused(artefact):
     path, _ = artefact
     edit(path, lambda header, arrays: header.update(format=99))

@@ -1,8 +1,14 @@
 """Run directories: never overwritten unasked, and `runs/latest` points at the newest."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from seq2seq.training.run_directory import RunDirectory, describe_environment
+from seq2seq.training.run_directory import (
+    RunDirectory,
+    _create_fresh,
+    describe_environment,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +35,45 @@ def test_a_run_is_not_replaced_unless_asked(tmp_path):
     (run.path / "notes.txt").write_text("keep me")
     with pytest.raises(ValueError, match="run_dir=mine already holds a run .summary.json.*overwr"):
         RunDirectory("mine", "copy-lstm")
-    RunDirectory("mine", "copy-lstm", overwrite=True)
-    assert [p.name for p in run.path.iterdir()] == ["notes.txt"]
+    with pytest.raises(ValueError, match="overwrite must be true or false, got 'no'"):
+        RunDirectory("mine", "copy-lstm", overwrite="no")
+
+
+def test_a_replaced_run_is_kept_until_the_new_one_is_complete(tmp_path):
+    run = RunDirectory("mine", "copy-lstm")
+    run.complete({"test": 1})
+    (run.path / "notes.txt").write_text("keep me")
+    for _ in range(2):  # a second try after one that was never completed changes nothing
+        run = RunDirectory("mine", "copy-lstm", overwrite=True)
+        run.write("config.yaml", "new")
+        names = sorted(p.name for p in run.path.iterdir())
+        assert names == ["config.yaml", "notes.txt", "previous"]
+        assert (run.path / "previous/summary.json").read_text() == '{\n  "test": 1\n}\n'
+    run.complete({"test": 2})
+    assert not (run.path / "previous").exists()
+
+
+@pytest.mark.parametrize("where", ["runs", "runs/latest"])
+def test_nothing_is_touched_where_latest_can_not_be(tmp_path, where):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/summary.json").write_text("{}")
+    (tmp_path / where).parent.mkdir(exist_ok=True)
+    (tmp_path / where).write_text("")
+    with pytest.raises(ValueError, match="must be free"):
+        RunDirectory("mine", "copy-lstm", overwrite=True)
+    assert (tmp_path / "mine/summary.json").exists()
+
+
+@pytest.mark.parametrize("path", ["", ["a"], True, 1.5])
+def test_a_run_dir_is_a_path(path):
+    with pytest.raises(ValueError, match="run_dir must be the path"):
+        RunDirectory(path, "copy-lstm")
+
+
+def test_runs_that_start_together_get_directories_of_their_own(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: _create_fresh("copy-lstm"), range(40)))
+    assert len(set(made)) == 40
 
 
 def test_a_file_is_no_directory(tmp_path):

@@ -132,9 +132,16 @@ def test_patience_waits_and_stops(monkeypatch):
     assert outcome.summary["train"]["stopped"] == "early"
 
 
-def test_without_validation_the_last_weights_are_kept():
-    outcome = run("task.validation_examples=0")
-    assert outcome.summary["train"]["steps"] == 6
+def test_without_validation_the_last_weights_are_kept(monkeypatch):
+    models = []
+    real = Guard.set_model
+    monkeypatch.setattr(
+        Guard, "set_model", lambda self, model: (models.append(model), real(self, model))
+    )
+    run("task.validation_examples=0")
+    kept = seq2seq.load("run").model
+    for one, last in zip(kept.weights, models[0].weights, strict=True):
+        np.testing.assert_array_equal(one, last)
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step():
@@ -175,6 +182,9 @@ def test_an_interruption_keeps_the_best_weights(monkeypatch):
     monkeypatch.setattr(Guard, "on_train_batch_end", interrupted)
     outcome = run()
     assert isinstance(outcome.error, KeyboardInterrupt)
+    with open("run/history.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["2", "4"]
     assert outcome.summary["train"] | {"seconds": 0, "target_tokens_per_second": 0} == {
         "seconds": 0,
         "steps": 5,
