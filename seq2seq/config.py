@@ -226,12 +226,19 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         )
     unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
     if unknown:
-        groups = {path.name for path in CONFIGS.iterdir() if path.is_dir()}
-        chosen = [one for one in overrides if one.partition("=")[0] in groups and "=" in one]
-        return f"unknown key {unknown[1]!r}; {_suggest_key(unknown[1], compose(chosen))}"
+        return f"unknown key {unknown[1]!r}; {_suggest_key(unknown[1], _chosen(overrides))}"
     if not isinstance(error, ERRORS):
         return f"{type(error).__name__}: {text} (SEQ2SEQ_TRACEBACK=1 shows where it came from)"
     return text
+
+
+def _chosen(overrides: Sequence[str]) -> dict:
+    """The configuration that the groups chosen in `overrides` make, without their other keys."""
+    groups = {path.name for path in CONFIGS.iterdir() if path.is_dir()}
+    try:
+        return compose([one for one in overrides if one.partition("=")[0] in groups])
+    except ERRORS:  # the choice itself is wrong, or several: then the defaults must do
+        return compose([])
 
 
 def _suggest_key(key: str, config: dict) -> str:
