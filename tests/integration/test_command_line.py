@@ -132,3 +132,11 @@ def test_a_closed_pipe_is_no_error(python, tmp_path):
         timeout=60,
     )
     assert done.stdout.count("\n") == 2 and done.stderr == ""
+
+
+def test_a_model_crosses_engines(python, trained):
+    pytest.importorskip("jax")
+    arguments = ["-m", "seq2seq", "predict", trained, "abc", "a", "cab"]
+    one, other = (python(*arguments, KERAS_BACKEND=engine) for engine in ("tensorflow", "jax"))
+    assert one.returncode == other.returncode == 0, one.stderr + other.stderr
+    assert one.stdout == other.stdout
