@@ -209,8 +209,9 @@ def predict(options: argparse.Namespace) -> None:
 
 
 def say(answers: list[str]) -> None:
-    """Print `answers`, one a line."""
-    sys.stdout.writelines(f"{answer}\n" for answer in answers)
+    """Print `answers`, one a line: a line end inside an answer is written \\n or \\r."""
+    for answer in answers:
+        print(answer.replace("\n", "\\n").replace("\r", "\\r"))
     sys.stdout.flush()
 
 

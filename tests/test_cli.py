@@ -145,3 +145,8 @@ def test_noise_is_held_back_and_errors_pass(capfd):
         os.write(2, b"E0000 00:00:1 cuda_platform.cc:52] failed call to cuInit\n")
         os.write(2, b"E0000 00:00:1 something.cc:1] out of memory\n")
     assert capfd.readouterr().err == "E0000 00:00:1 something.cc:1] out of memory\n"
+
+
+def test_a_line_end_inside_an_answer_does_not_end_the_line(capsys):
+    cli.say(["a\nb\rc", ""])
+    assert capsys.readouterr().out == "a\\nb\\rc\n\n"

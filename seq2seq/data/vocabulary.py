@@ -105,7 +105,11 @@ class Vocabulary:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids` up to the first end; pad and start are left out."""
-        return TOKENISERS[self.tokeniser].join(self.decode_tokens(ids))
+        return self.join(self.decode_tokens(ids))
+
+    def join(self, tokens: Iterable[str]) -> str:
+        """Text of symbols."""
+        return TOKENISERS[self.tokeniser].join(tokens)
 
     def decode_tokens(self, ids: Sequence[int]) -> list[str]:
         """Symbols of `ids` up to the first end; pad and start are left out."""
@@ -194,8 +198,12 @@ class Numbers:
         )
 
     def decode(self, values: np.ndarray) -> str:
-        """Text of standardised `values` (time, features), six significant digits each."""
-        return " ".join(",".join(f"{v:.6g}" for v in step) for step in self.decode_tokens(values))
+        """Text of standardised `values` (time, features)."""
+        return self.join(self.decode_tokens(values))
+
+    def join(self, tokens: Iterable[tuple[float, ...]]) -> str:
+        """Text of values in their own units, six significant digits each."""
+        return " ".join(",".join(f"{value:.6g}" for value in step) for step in tokens)
 
     def decode_tokens(self, values: np.ndarray) -> list[tuple[float, ...]]:
         """Values (time, features) in their own units, one tuple a step."""

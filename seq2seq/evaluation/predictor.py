@@ -209,7 +209,7 @@ class Predictor:
         length = min(int(found.lengths[row, place]), self.limit(source_length))
         tokens = np.asarray(found.tokens[row, place, :length])
         said = self.target.decode_tokens(tokens)
-        return Hypothesis(self.target.decode(tokens), said, float(found.scores[row, place]))
+        return Hypothesis(self.target.join(said), said, float(found.scores[row, place]))
 
 
 def load(path: str | Path) -> Predictor:

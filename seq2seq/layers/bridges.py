@@ -42,13 +42,6 @@ class Bridge(keras.layers.Layer):
         """Nothing: `connect`, not `build`, creates the weights."""
         return None
 
-    def compute_output_spec(self, state: State) -> State:
-        """Shapes of what `call` returns."""
-        batch = tree.flatten(state)[0].shape[0]
-        return tree.map_structure(
-            lambda size: keras.KerasTensor((batch, size), self.compute_dtype), self.decoder_sizes
-        )
-
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {

@@ -95,14 +95,6 @@ class Stack(keras.layers.Layer):
             inputs = states[-1].hidden
         return inputs, tuple(states)
 
-    def compute_output_spec(self, inputs, state=None, mask=None, training=False):
-        """Shapes of what `call` returns."""
-        batch, time = inputs.shape[:2]
-        dtype = self.compute_dtype
-        state_spec = keras.KerasTensor((batch, self.units), dtype)
-        states = tuple(LSTMState(state_spec, state_spec) for _ in self.recurrent)
-        return keras.KerasTensor((batch, time, self.units), dtype), states
-
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {

@@ -44,7 +44,8 @@ class RunDirectory:
 
     def __init__(self, path: str | None, name: str, overwrite: bool = False):
         check_flag("overwrite", overwrite)
-        if path is not None and (not isinstance(path, str | int) or str(path) in ("", "True")):
+        named = isinstance(path, str | int) and not isinstance(path, bool) and path != ""
+        if path is not None and not named:  # a name of digits alone reaches us as a number
             raise ValueError(f"run_dir must be the path of a directory, got {path!r}")
         self._check_latest()
         self.path = _create_fresh(name) if path is None else Path(str(path))

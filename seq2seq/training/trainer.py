@@ -1,6 +1,7 @@
 """The trainer: from a task, a model and an optimiser to a run directory with a judged model."""
 
 import importlib.util
+import logging
 import time
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
 from seq2seq.training.losses import cross_entropy, squared_error
 from seq2seq.training.run_directory import MODEL, RunDirectory
+
+logger = logging.getLogger("seq2seq")
 
 STREAM_EPOCH = 100  # updates that count as an epoch where examples have no end
 SAMPLED = 1024  # examples of a stream that are looked at to learn its longest lengths
@@ -108,7 +111,7 @@ def train(
     """Train, keep the best weights, test them, and write everything to the run directory.
 
     Ctrl-C and a loss that is not finite end training, not the run: the best weights so far are
-    tested and the summary is written all the same.
+    tested and the summary is written all the same. Only a second Ctrl-C, in the test, ends the run.
 
     Args:
         task: the examples and metrics.
@@ -135,8 +138,12 @@ def train(
     predictor = Predictor(model, task.source, task.target, decoding, settings)
     batches = Batches(task.examples("train"), task.source, task.target, training.batch_size, seed)
     fitted = fit(predictor, task, batches, make_optimizer, training, directory)
-    best = load(directory.path)
-    evaluation = evaluate(best, test, task.metrics)
+    best, error = load(directory.path), fitted.error
+    try:
+        evaluation = evaluate(best, test, task.metrics)
+    except KeyboardInterrupt as caught:
+        logger.warning("the test begins again, so that the summary is whole; Ctrl-C ends it")
+        evaluation, error = evaluate(best, test, task.metrics), caught
     directory.write("predictions.tsv", format_predictions(evaluation))
     summary = {
         **names,
@@ -146,7 +153,7 @@ def train(
         "train": fitted.figures,
     }
     directory.complete(summary)
-    return Outcome(summary, evaluation, fitted.error)
+    return Outcome(summary, evaluation, error)
 
 
 class Fitted(NamedTuple):

@@ -99,3 +99,19 @@ def test_values_are_fed_back(features):
     np.testing.assert_allclose(np.array(found.tokens)[0, 0], expected)
     assert np.array(found.lengths).tolist() == [[4], [4]]
     assert np.array(found.ended).all()
+
+
+def test_a_strategy_can_reorder_the_state_and_never_the_memory():
+    """Each step says its row's state plus its row's memory; the strategy swaps the two rows."""
+
+    class Swap(Greedy):
+        def advance(self, logits, progress, index, end_id):
+            said, progress, _ = super().advance(logits, progress, index, end_id)
+            return said, progress, ops.convert_to_tensor([1, 0])
+
+    def step(tokens, state, memory):
+        return StepOutput(10 * ops.one_hot(state[0] + memory, 12, dtype="float32"), state)
+
+    state, memory = (ops.convert_to_tensor([3, 5]),), ops.convert_to_tensor([0, 1])
+    found = search(step, state, memory, Swap(), start_id=START, end_id=END, max_length=4)
+    assert np.array(found.tokens)[:, 0].tolist() == [[3, 5, 3, 5], [6, 4, 6, 4]]

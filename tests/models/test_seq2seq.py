@@ -154,3 +154,13 @@ def test_real_values_in_and_out():
     target_in = np.concatenate([np.zeros((2, 1, 1)), found.tokens[:, 0, :-1]], axis=1)
     whole = model({"source": source, "target": target_in.astype("float32")})
     np.testing.assert_allclose(whole, found.tokens[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("bridge", [Copy, Dense, Zero])
+def test_parts_work_in_a_functional_model(bridge):
+    model = make_model(2, bridge())
+    shapes = {"source": "int32", "source_mask": "bool", "target": "int32"}
+    inputs = {name: keras.Input((None,), dtype=dtype, name=name) for name, dtype in shapes.items()}
+    functional = keras.Model(inputs, model(inputs))
+    values = inputs_of(SOURCE, TARGET_IN)
+    np.testing.assert_allclose(functional(values), model(values), atol=1e-6)

@@ -64,7 +64,7 @@ def test_nothing_is_touched_where_latest_can_not_be(tmp_path, where):
     assert (tmp_path / "mine/summary.json").exists()
 
 
-@pytest.mark.parametrize("path", ["", ["a"], True, 1.5])
+@pytest.mark.parametrize("path", ["", ["a"], True, False, 1.5])
 def test_a_run_dir_is_a_path(path):
     with pytest.raises(ValueError, match="run_dir must be the path"):
         RunDirectory(path, "copy-lstm")

@@ -10,6 +10,7 @@ import pytest
 
 import seq2seq
 from seq2seq.config import build_model, build_optimizer, build_task, compose
+from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Decoding
 from seq2seq.training.callbacks import Counts, Guard, LossIsNaN
 from seq2seq.training.run_directory import RunDirectory
@@ -200,6 +201,21 @@ def test_an_interruption_before_the_first_evaluation_keeps_what_there_is(monkeyp
 
     monkeypatch.setattr(Guard, "on_train_batch_end", interrupted)
     assert run().summary["test"]["count"] == 5
+
+
+def test_an_interruption_of_the_test_still_writes_the_summary(monkeypatch):
+    calls = []
+
+    def interrupted_once(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return evaluate(*arguments)
+
+    monkeypatch.setattr("seq2seq.training.trainer.evaluate", interrupted_once)
+    outcome = run()
+    assert isinstance(outcome.error, KeyboardInterrupt)
+    assert json.load(open("run/summary.json"))["test"]["count"] == 5
 
 
 def test_longest_lengths_count_the_end():
