@@ -12,8 +12,12 @@ _PLACES = {
     "seq2seq.data": ["Batch", "Batches", "Example", "Numbers", "Task", "Vocabulary", "make_batch"],
     "seq2seq.decoding": ["Greedy", "Hypotheses", "Values", "search"],
     "seq2seq.evaluation.predictor": ["Hypothesis", "Predictor", "load"],
-    "seq2seq.layers": ["LSTM", "Bridge", "Copy", "Dense", "LSTMState", "Zero"],
-    "seq2seq.models": ["Decoder", "Encoder", "Memory", "Seq2Seq", "StepOutput"],
+    "seq2seq.layers": [
+        *("LSTM", "GRU", "SimpleRNN", "Cell", "LSTMState", "RNNState"),
+        *("Bridge", "Copy", "Dense", "Hidden", "Joined", "Learned", "Top", "Zero"),
+        *("Attention", "Additive", "Concat", "Dot", "General", "Local", "Peek", "Scaled"),
+    ],
+    "seq2seq.models": ["Decoder", "DecoderState", "Encoder", "Memory", "Seq2Seq", "StepOutput"],
     "seq2seq.training.losses": ["cross_entropy", "squared_error"],
 }
 _ROOMS = {name: room for room, names in _PLACES.items() for name in names}

@@ -50,7 +50,8 @@ def make_parser() -> argparse.ArgumentParser:
         "examples",
         help="show the examples of a task",
         usage="seq2seq examples task=NAME [task.KEY=VALUE ...] [--split SPLIT] [-n COUNT]",
-        description="Print examples as source<TAB>target lines, one for each right answer.",
+        description="Print examples as source<TAB>target lines (with tags, "
+        "source<TAB>target<TAB>tags), one for each right answer.",
     )
     examples.add_argument("--split", default="train", choices=("train", "validation", "test"))
     examples.add_argument(
@@ -62,7 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
         "predict",
         help="answer sources with a trained model",
         description="One answer a line, in order. Sources come from the arguments, from --input, "
-        "or from standard input, one a line.",
+        "or from standard input, one a line; a source with tags is source<TAB>tags.",
     )
     predict.add_argument("run", metavar="RUN", help=run_help)
     predict.add_argument("sources", nargs="*", metavar="SOURCE")
@@ -79,7 +80,11 @@ def make_parser() -> argparse.ArgumentParser:
         description="Free-running decoding of the run's test examples, or of the pairs in a file.",
     )
     judge.add_argument("run", metavar="RUN", help=run_help)
-    judge.add_argument("--pairs", metavar="FILE", help="source<TAB>target lines, or JSON Lines")
+    judge.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="source<TAB>target lines (with tags, source<TAB>target<TAB>tags), or JSON Lines",
+    )
     judge.add_argument("--json", action="store_true", help="print all metrics as JSON")
     return parser
 
@@ -180,8 +185,9 @@ def show_examples(options: argparse.Namespace) -> None:
         count = 10
         print("training examples have no end; here are 10 (-n COUNT shows more)", file=sys.stderr)
     for example in itertools.islice(examples, count):
+        source, *tags = example.source.split("\t")  # tags come last, as in files of inflections
         for target in example.references:
-            print(example.source, target, sep="\t")
+            print(source, target, *tags, sep="\t")
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -223,11 +229,14 @@ def evaluate(options: argparse.Namespace) -> None:
     predictor = load_run(options.run)
     from seq2seq.data.files import PairReader
     from seq2seq.data.pairs import group_by_source
+    from seq2seq.data.tags import Tagged
     from seq2seq.evaluation.evaluate import evaluate, read_examples
     from seq2seq.evaluation.report import render
 
     if options.pairs:
-        examples = group_by_source(row for _, *row in PairReader().read(options.pairs))
+        columns = (1, 2, 3) if isinstance(predictor.source, Tagged) else None
+        reader = PairReader(columns)
+        examples = group_by_source(row for _, *row in reader.read(options.pairs))
     else:
         run = Path(options.run)
         examples = read_examples((run if run.is_dir() else run.parent) / "predictions.tsv")

@@ -85,6 +85,18 @@ def _targets(node: Any) -> Iterator[str]:
             yield from _targets(part)
 
 
+def _leave_out_nothing(node: Any) -> Any:
+    """`node` with None for every part whose `_target_` is null, as in attention=none."""
+    if isinstance(node, dict):
+        return {
+            key: None
+            if isinstance(value, dict) and value.get("_target_", "") is None
+            else _leave_out_nothing(value)
+            for key, value in node.items()
+        }
+    return node
+
+
 def instantiate(name: str, node: dict) -> Any:
     """The object that `node` describes.
 
@@ -95,6 +107,7 @@ def instantiate(name: str, node: dict) -> Any:
     Raises:
         ValueError: what the constructor said of its arguments, or a target that is refused.
     """
+    node = _leave_out_nothing(node)
     for target in _targets(node):
         find_class(target)
     try:
@@ -116,19 +129,33 @@ def build_task(config: dict) -> Any:
 
 def build_model(config: dict, task: Any) -> Any:
     """The model of a configuration, with the sizes that the task's vocabularies have."""
+    from seq2seq.data.tags import Tagged
     from seq2seq.data.vocabulary import END, START, Numbers
 
     def sized(part: dict, side: Any) -> dict:
         size = "features" if isinstance(side, Numbers) else "vocabulary_size"
         return {**part, size: side.features if isinstance(side, Numbers) else len(side)}
 
-    node = config["model"]
+    node, tagged = config["model"], isinstance(task.source, Tagged)
+    source = task.source.symbols if tagged else task.source
+    tags = {"tags": len(task.source.tags)} if tagged else {}
+    if node["tied_embeddings"] is True and (
+        isinstance(source, Numbers)
+        or isinstance(task.target, Numbers)
+        or source.symbols != task.target.symbols
+    ):
+        raise ValueError(
+            "model.tied_embeddings=true: source and target have different vocabularies; of "
+            "task=pairs, task.shared_vocabulary=true makes them one"
+        )
+    if node["decoder"]["readout"] == "pointer" and isinstance(source, Numbers):
+        raise ValueError("model.decoder.readout=pointer copies symbols; this source has none")
     return instantiate(
         "model",
         {
             **node,
-            "encoder": sized(node["encoder"], task.source),
-            "decoder": sized(node["decoder"], task.target),
+            "encoder": sized(node["encoder"], source),
+            "decoder": {**sized(node["decoder"], task.target), **tags},
             "start_id": START,
             "end_id": END,
         },

@@ -11,9 +11,11 @@ from seq2seq.data.generated import (
     Sort,
     Subtraction,
 )
+from seq2seq.data.inflection import Inflection
 from seq2seq.data.pairs import Pairs, Pronunciation
 from seq2seq.data.scan import Scan
 from seq2seq.data.series import RunningMean, Sinusoids
+from seq2seq.data.tags import Tagged
 from seq2seq.data.task import Example, Stream, Task
 from seq2seq.data.vocabulary import Numbers, Vocabulary
 
@@ -25,6 +27,7 @@ __all__ = [
     "Dates",
     "Duplicate",
     "Example",
+    "Inflection",
     "Numbers",
     "OddsFirst",
     "Pairs",
@@ -36,6 +39,7 @@ __all__ = [
     "Sort",
     "Stream",
     "Subtraction",
+    "Tagged",
     "Task",
     "Vocabulary",
     "make_batch",

@@ -3,14 +3,15 @@
 Everything is padded on the right. Masks are explicit arrays; they alone say what is real.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
+from seq2seq.data.tags import Side, Tagged
 from seq2seq.data.task import Example, Stream
-from seq2seq.data.vocabulary import END, PAD, START, Numbers, Vocabulary
+from seq2seq.data.vocabulary import END, PAD, START, Numbers
 
 WINDOW = 16  # batches whose examples are sorted by length together
 
@@ -25,6 +26,9 @@ class Batch(NamedTuple):
             last: what the decoder reads.
         target_out: (batch, target time): the tokens and an end, or the values: what it must say.
         target_mask: (batch, target time), True where `target_out` is real.
+        tags: (batch, tags) float32, 1.0 for each tag that a source has; None: the task has none.
+        copies: (batch, source time), which number each source step says if it is copied; None: the
+            model copies nothing.
     """
 
     source: np.ndarray
@@ -32,11 +36,21 @@ class Batch(NamedTuple):
     target_in: np.ndarray
     target_out: np.ndarray
     target_mask: np.ndarray
+    tags: np.ndarray | None = None
+    copies: np.ndarray | None = None
 
     @property
     def inputs(self) -> dict[str, np.ndarray]:
         """What `Seq2Seq` is called with."""
-        return {"source": self.source, "source_mask": self.source_mask, "target": self.target_in}
+        given = {
+            "source": self.source,
+            "source_mask": self.source_mask,
+            "target": self.target_in,
+            "target_mask": self.target_mask,
+            "tags": self.tags,
+            "copies": self.copies,
+        }
+        return {name: array for name, array in given.items() if array is not None}
 
     @property
     def weights(self) -> np.ndarray:
@@ -94,9 +108,7 @@ def delay(target_out: np.ndarray, target_mask: np.ndarray, start: float) -> np.n
     return target_in
 
 
-def encode_row(
-    text: str, side: Vocabulary | Numbers, unknown: str = "error"
-) -> list[int] | np.ndarray:
+def encode_row(text: str, side: Side, unknown: str = "error") -> list[int] | np.ndarray:
     """What a network reads or says of `text`: tokens and an end, or values, (time, features).
 
     The end tells the decoder when to stop, and lets a source be empty: it still has one step.
@@ -105,23 +117,60 @@ def encode_row(
     return row if isinstance(side, Numbers) else [*row, END]
 
 
+def encode_sources(
+    texts: Sequence[str], source: Side, target: Side, unknown: str = "error", copying: bool = False
+) -> dict[str, np.ndarray]:
+    """The arrays of a batch that come of its sources alone, by their names in `Batch`.
+
+    Args:
+        texts: one a source.
+        source, target: how each side's text becomes numbers.
+        unknown: see `Vocabulary.encode`; a model that copies takes every symbol.
+        copying: whether the model copies from the source.
+    """
+    unknown = "token" if copying else unknown
+    padded, mask = pad([encode_row(text, source, unknown) for text in texts])
+    arrays = {"source": padded, "source_mask": mask}
+    if isinstance(source, Tagged):
+        arrays["tags"] = np.stack([source.encode_tags(text, unknown) for text in texts])
+    if copying:
+        tokens = [source.tokens(text) for text in texts]
+        arrays["copies"], _ = pad([[*target.encode_copies(t, t), END] for t in tokens])
+    return arrays
+
+
 def make_batch(
     examples: Sequence[Example],
-    source: Vocabulary | Numbers,
-    target: Vocabulary | Numbers,
+    source: Side,
+    target: Side,
     unknown: str = "error",
+    copying: bool = False,
 ) -> Batch:
     """The arrays of `examples`, padded to their buckets.
 
+    Args:
+        examples: one a row.
+        source, target: how each side's text becomes numbers.
+        unknown: see `Vocabulary.encode`.
+        copying: whether the model copies from the source (`readout="pointer"`).
+
+    >>> from seq2seq.data.vocabulary import Vocabulary
     >>> letters = Vocabulary("ab")
     >>> make_batch([Example("ab", "ba")], letters, letters).target_in.tolist()
     [[1, 5, 4, 0]]
     """
+    sources = encode_sources([e.source for e in examples], source, target, unknown, copying)
+    if copying:
+        rows = [
+            [*target.encode_copies(target.tokens(e.target), source.tokens(e.source)), END]
+            for e in examples
+        ]
+    else:
+        rows = [encode_row(e.target, target, unknown) for e in examples]
+    target_out, target_mask = pad(rows)
     start = 0 if isinstance(target, Numbers) else START
-    padded, source_mask = pad([encode_row(e.source, source, unknown) for e in examples])
-    target_out, target_mask = pad([encode_row(e.target, target, unknown) for e in examples])
     target_in = delay(target_out, target_mask, start)
-    return Batch(padded, source_mask, target_in, target_out, target_mask)
+    return Batch(**sources, target_in=target_in, target_out=target_out, target_mask=target_mask)
 
 
 class Batches:
@@ -136,18 +185,24 @@ class Batches:
         source, target: how each side's text becomes numbers.
         batch_size: examples a batch; the last of an epoch may be smaller.
         seed: of the order.
+        copying: whether the model copies from the source (`readout="pointer"`).
+        share: a length curriculum: `share(step)` of each window, its shortest examples, are drawn
+            from; an epoch then repeats them in place of the longer ones. None: all are, each once.
     """
 
     def __init__(
         self,
         examples: Sequence[Example] | Stream,
-        source: Vocabulary | Numbers,
-        target: Vocabulary | Numbers,
+        source: Side,
+        target: Side,
         batch_size: int,
         seed: int,
+        copying: bool = False,
+        share: Callable[[int], float] | None = None,
     ):
         self.examples, self.source, self.target = examples, source, target
         self.batch_size, self.seed = batch_size, seed
+        self.copying, self.share = copying, share
         self._window: tuple[int, int, list[list[Example]]] = (-1, -1, [])
         self._order: tuple[int, np.ndarray | None] = (-1, None)
 
@@ -165,7 +220,8 @@ class Batches:
         number, place = divmod(index, WINDOW)
         if self._window[:2] != (epoch, number):
             self._window = (epoch, number, self._make_window(epoch, number))
-        return make_batch(self._window[2][place], self.source, self.target)
+        rows = self._window[2][place]
+        return make_batch(rows, self.source, self.target, copying=self.copying)
 
     def iterate(self, start: int = 0) -> Iterator[Batch]:
         """Batches `start`, `start + 1`, ... without end."""
@@ -183,9 +239,15 @@ class Batches:
                 self._order = (epoch, rng.permutation(len(self.examples)))
             indices = self._order[1][number * size : (number + 1) * size]
         window = sorted((self.examples[i] for i in indices), key=lambda e: len(e.target))
+        rng = np.random.default_rng((self.seed, epoch, number))
+        if self.share is not None:
+            step = epoch * (self.steps_per_epoch or 0) + number * WINDOW
+            short = max(1, round(self.share(step) * len(window)))
+            if short < len(window):
+                window = [window[i] for i in sorted(rng.integers(short, size=len(window)))]
         batches = [
             window[start : start + self.batch_size]
             for start in range(0, len(window), self.batch_size)
         ]
-        np.random.default_rng((self.seed, epoch, number)).shuffle(batches)
+        rng.shuffle(batches)
         return batches

@@ -7,7 +7,8 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 
@@ -82,29 +83,55 @@ def _decode(name: str, number: int, raw: bytes) -> str:
         ) from None
 
 
+def check_columns(columns: Sequence[int | str]) -> None:
+    """Raise a ValueError unless `columns` names source, target and maybe tags, in one manner."""
+    numbers = all(type(column) is int and column >= 1 for column in columns)
+    names = all(isinstance(column, str) for column in columns)
+    if not (isinstance(columns, list | tuple) and len(columns) in (2, 3) and (numbers or names)):
+        raise ValueError(
+            "columns must be the numbers (counted from 1) or the names of two columns, source and "
+            f"target, or of three, the last for tags; got {columns!r}"
+        )
+
+
+def find_columns(header: list[str], names: Sequence[str], path: str | Path) -> list[int]:
+    """The numbers of the columns that `names` have in the first line of a file."""
+    for name in names:
+        if name not in header:
+            there = ", ".join(header)
+            raise ValueError(f"{path} has no column {name!r} in its first line; there are: {there}")
+    return [header.index(name) + 1 for name in names]
+
+
+def _put_together(fields: list[str]) -> tuple[str, str]:
+    """(source, target) of a row, tags behind the source."""
+    source, target, *tags = fields
+    if tags and "\t" in source + tags[0]:
+        raise BadRow("a source with tags can't hold a tab")
+    return ("\t".join([source, *tags]), target)
+
+
 class PairReader:
-    """Reads (source, target) rows: two columns, two parallel files, or JSON Lines.
+    """Reads (source, target) rows: columns of a table, two parallel files, or JSON Lines.
 
     Args:
-        columns: which columns of a tab-separated file hold source and target, counted from 1;
-            None: the file has exactly two.
+        columns: which columns of a tab-separated file hold source, target and, if there are three,
+            the source's tags: numbers counted from 1, or names that the first line of the file
+            gives (of JSON Lines, keys); None: the file has exactly two, or the keys `source` and
+            `target`. A source with tags is read as the text `source<TAB>tags`.
         on_bad_row: `"error"` stops at the first bad row, `"skip"` counts it in `skipped`.
         advice: what an error adds.
     """
 
     def __init__(
         self,
-        columns: tuple[int, int] | None = None,
+        columns: Sequence[int | str] | None = None,
         on_bad_row: str = "error",
         advice: str = "",
     ):
         check_choice("task.on_bad_row", on_bad_row, BAD_ROW)
-        if columns is not None and not (
-            isinstance(columns, list | tuple)
-            and len(columns) == 2
-            and all(isinstance(column, int) and column >= 1 for column in columns)
-        ):
-            raise ValueError(f"columns must be two column numbers counted from 1, got {columns!r}")
+        if columns is not None:
+            check_columns(columns)
         self.columns, self.on_bad_row, self.advice = columns, on_bad_row, advice
         self.skipped = 0
 
@@ -113,13 +140,22 @@ class PairReader:
         if not isinstance(paths, str | Path):
             if not isinstance(paths, list | tuple) or len(paths) != 2:
                 raise ValueError(f"expected one file or two parallel files, got {paths!r}")
+            if self.columns is not None:
+                raise ValueError(f"two parallel files have no columns, got columns={self.columns}")
             yield from self._read_parallel(*paths)
             return
         lowered = str(paths).lower().removesuffix(".gz")
-        parse = self._json_row if lowered.endswith((".jsonl", ".ndjson")) else self._columns_row
-        for number, line in read_lines(paths):
+        lines = read_lines(paths)
+        if lowered.endswith((".jsonl", ".ndjson")):
+            parse = self._json_row
+        else:
+            columns = self.columns
+            if columns is not None and isinstance(columns[0], str):
+                columns = find_columns(next(lines)[1].split("\t"), columns, paths)
+            parse = partial(self._columns_row, columns=columns)
+        for number, line in lines:
             try:
-                yield number, *parse(line)
+                yield number, *_put_together(parse(line))
             except BadRow as error:
                 self.bad_row(paths, number, str(error))
 
@@ -129,29 +165,30 @@ class PairReader:
             raise ValueError(f"{path}, line {number}: {reason}{self.advice}")
         self.skipped += 1
 
-    def _columns_row(self, line: str) -> tuple[str, str]:
-        fields = line.split("\t")
-        if self.columns is None:
-            if len(fields) != 2:
-                raise BadRow(f"expected source<TAB>target, found {len(fields)} column(s)")
-            return fields[0], fields[1]
-        if max(self.columns) > len(fields):
-            raise BadRow(f"column {max(self.columns)} was asked for, found {len(fields)}")
-        source, target = self.columns
-        return fields[source - 1], fields[target - 1]
-
     @staticmethod
-    def _json_row(line: str) -> tuple[str, str]:
+    def _columns_row(line: str, columns: Sequence[int] | None) -> list[str]:
+        fields = line.split("\t")
+        if columns is None:
+            if len(fields) != 2:
+                more = " (task.columns says which to take)" if len(fields) > 2 else ""
+                raise BadRow(f"expected source<TAB>target, found {len(fields)} column(s){more}")
+            return fields
+        if max(columns) > len(fields):
+            raise BadRow(f"column {max(columns)} was asked for, found {len(fields)}")
+        return [fields[column - 1] for column in columns]
+
+    def _json_row(self, line: str) -> list[str]:
         try:
             row = json.loads(line)
         except ValueError:
             raise BadRow("not JSON") from None
         if not isinstance(row, dict):
             raise BadRow('expected {"source": ..., "target": ...}')
-        for key in ("source", "target"):
+        keys = ("source", "target") if self.columns is None else self.columns
+        for key in keys:
             if not isinstance(row.get(key), str):
                 raise BadRow(f"no text under the key {key!r}")
-        return row["source"], row["target"]
+        return [row[key] for key in keys]
 
     @staticmethod
     def _read_parallel(sources: str, targets: str) -> Iterator[tuple[int, str, str]]:

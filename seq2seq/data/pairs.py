@@ -3,13 +3,14 @@
 import contextlib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from seq2seq.arguments import check_choice, check_count, check_flag
 from seq2seq.data.files import PairReader, read_lines
+from seq2seq.data.tags import Side, Tagged
 from seq2seq.data.task import SPLITS, Example, Task, position
-from seq2seq.data.vocabulary import TOKENISERS, Numbers, Vocabulary
+from seq2seq.data.vocabulary import SPECIALS, TOKENISERS, Numbers, Vocabulary
 
 HELD_OUT = {"test": (0.10, 10_000), "validation": (0.05, 2_000)}  # share of sources, and at most
 
@@ -75,9 +76,19 @@ class FileTask(Task):
         source, target: how each side's text becomes numbers; a tokeniser's name builds a vocabulary
             from the training rows, `"numbers"` reads values.
         seed: divides the rows.
+        separator: between two tags of a source; None: sources have no tags.
+        shared: whether both sides have one vocabulary.
     """
 
-    def __init__(self, rows: dict[str, list[tuple[str, str]]], source: str, target: str, seed: int):
+    def __init__(
+        self,
+        rows: dict[str, list[tuple[str, str]]],
+        source: str,
+        target: str,
+        seed: int,
+        separator: str | None = None,
+        shared: bool = False,
+    ):
         check_count("seed", seed, 0)
         rows = dict(rows)
         self._leave_out(rows, "validation", "test")
@@ -91,8 +102,11 @@ class FileTask(Task):
             "validation": group_by_source(rows["validation"]),
             "test": group_by_source(rows["test"]),
         }
-        self.source = self._side(source, [row[0] for row in train])
-        self.target = self._side(target, [row[1] for row in train])
+        sources, targets = ([row[side] for row in train] for side in (0, 1))
+        self.source = self._side(source, sources, separator)
+        self.target = self._side(target, targets)
+        if shared:
+            self._share_vocabulary()
 
     def _leave_out(self, rows: dict[str, list], split: str, held_out: str) -> None:
         """Take the rows out of `split` whose source stands in `held_out`, and note it."""
@@ -107,8 +121,29 @@ class FileTask(Task):
         rows[split] = kept
 
     @staticmethod
-    def _side(name: str, texts: list[str]) -> Vocabulary | Numbers:
-        return Numbers.build(texts) if name == "numbers" else Vocabulary.build(texts, name)
+    def _side(name: str, texts: list[str], separator: str | None = None) -> Side:
+        if name == "numbers":
+            return Numbers.build(texts)
+        if separator is not None:
+            return Tagged.build(texts, name, separator)
+        return Vocabulary.build(texts, name)
+
+    def _share_vocabulary(self) -> None:
+        """Give both sides the symbols of both."""
+        own = self.source.symbols if isinstance(self.source, Tagged) else self.source
+        if isinstance(own, Numbers) or isinstance(self.target, Numbers):
+            raise ValueError("task.shared_vocabulary=true: real values have no vocabulary to share")
+        if own.tokeniser != self.target.tokeniser:
+            raise ValueError(
+                "task.shared_vocabulary=true needs both sides split alike, got "
+                f"{own.tokeniser} and {self.target.tokeniser}"
+            )
+        symbols = sorted({*own.symbols[len(SPECIALS) :], *self.target.symbols[len(SPECIALS) :]})
+        self.target = shared = Vocabulary(symbols, own.tokeniser)
+        tagged = self.source
+        self.source = shared
+        if isinstance(tagged, Tagged):
+            self.source = Tagged(shared, tagged.tags, tagged.separator)
 
     def examples(self, split: str) -> list[Example]:
         """Training rows, or the held-out examples with all their right answers."""
@@ -127,7 +162,11 @@ class Pairs(FileTask):
         source_tokens, target_tokens: `"characters"`, `"words"`, `"symbols"` (whatever white space
             separates), or `"numbers"` (real values, a step each, separated by spaces). Words are
             put together again with a space between any two, also before punctuation.
-        columns: which columns hold source and target, counted from 1; None: exactly two columns.
+        columns: which columns hold source, target and, if there are three, tags; by number, counted
+            from 1, or by the name in the first line (`[lemma, form, tags]`); None: exactly two
+            columns.
+        tag_separator: stands between two tags of a source.
+        shared_vocabulary: whether both sides have the symbols of both, as tied embeddings need.
         on_bad_row: `"error"`, or `"skip"` to count bad rows and go on.
         seed: divides the rows.
 
@@ -142,7 +181,9 @@ class Pairs(FileTask):
         test: str | list[str] | None = None,
         source_tokens: str = "characters",
         target_tokens: str = "characters",
-        columns: tuple[int, int] | None = None,
+        columns: Sequence[int | str] | None = None,
+        tag_separator: str = ";",
+        shared_vocabulary: bool = False,
         on_bad_row: str = "error",
         seed: int = 0,
     ):
@@ -164,7 +205,14 @@ class Pairs(FileTask):
         }
         if reader.skipped:
             self.notes = (f"{reader.skipped} bad rows were skipped",)
-        super().__init__(rows, source_tokens, target_tokens, seed)
+        tagged = columns is not None and len(columns) == 3
+        if tagged and source_tokens == "numbers":
+            raise ValueError(
+                "sources of real values can't have tags: give task.columns two columns"
+            )
+        shared = check_flag("task.shared_vocabulary", shared_vocabulary)
+        separator = tag_separator if tagged else None
+        super().__init__(rows, source_tokens, target_tokens, seed, separator, shared)
         if target_tokens == "numbers":
             self.metrics, self.monitor = "values", ("mae", "min")
             self.target_length = self._target_length()

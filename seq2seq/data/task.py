@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from seq2seq.arguments import check_choice, check_count, check_range
-from seq2seq.data.vocabulary import Numbers, Vocabulary
+from seq2seq.data.tags import Side
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = {"test": 0.10, "validation": 0.05}  # shares of the space of a generated task
@@ -59,7 +59,8 @@ class Task:
     """What every task has; a subclass fills it in.
 
     Attributes:
-        source, target: how each side's text becomes numbers (`Vocabulary` or `Numbers`).
+        source, target: how each side's text becomes numbers (`Vocabulary`, `Numbers`,
+            or `Tagged` of a source with tags).
         metrics: the family of metrics, `"tokens"`, `"pronunciation"` or `"values"`
             (see `seq2seq.evaluation.metrics`).
         monitor: the metric that picks the best weights, and whether `"max"` or `"min"` is best.
@@ -68,8 +69,8 @@ class Task:
         notes: remarks about the data that a person should read before training.
     """
 
-    source: Vocabulary | Numbers
-    target: Vocabulary | Numbers
+    source: Side
+    target: Side
     metrics = "tokens"
     monitor = ("exact_match", "max")
     target_length: int | None = None
@@ -127,6 +128,10 @@ class GeneratedTask(Task):
         """From where to where the sizes of `split` go; what a size is, the task says."""
         raise NotImplementedError
 
+    def count(self, split: str) -> int:
+        """How many examples a finite split has."""
+        return self.test_examples if split == "test" else self.validation_examples
+
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
         """One (source, target) whose size is drawn evenly from `low` to `high`."""
         raise NotImplementedError
@@ -160,7 +165,7 @@ class GeneratedTask(Task):
 
     def _draw_distinct(self, split: str) -> list[Example]:
         rng = random.Random(f"{self.seed}/{split}")
-        count = self.test_examples if split == "test" else self.validation_examples
+        count = self.count(split)
         found: dict[str, Example] = {}
         misses = 0
         while len(found) < count:

@@ -103,6 +103,18 @@ class Vocabulary:
             )
         return numbers
 
+    def encode_copies(self, tokens: Sequence[str], source: Sequence[str]) -> list[int]:
+        """The numbers of `tokens` for a model that copies from `source`, as a pointer does.
+
+        A symbol outside the vocabulary that stands in the source has the number `len(self)` plus
+        its first place there; one that does not is unknown.
+
+        >>> Vocabulary("ab").encode_copies("azb", source="xbz")
+        [4, 8, 5]
+        """
+        first = {symbol: len(self) + place for place, symbol in reversed(list(enumerate(source)))}
+        return [self._ids.get(token, first.get(token, UNKNOWN)) for token in tokens]
+
     def decode(self, ids: Sequence[int]) -> str:
         """Text of `ids` up to the first end; pad and start are left out."""
         return self.join(self.decode_tokens(ids))
@@ -111,18 +123,25 @@ class Vocabulary:
         """Text of symbols."""
         return TOKENISERS[self.tokeniser].join(tokens)
 
-    def decode_tokens(self, ids: Sequence[int]) -> list[str]:
-        """Symbols of `ids` up to the first end; pad and start are left out."""
+    def decode_tokens(self, ids: Sequence[int], source: Sequence[str] = ()) -> list[str]:
+        """Symbols of `ids` up to the first end; pad and start are left out.
+
+        Args:
+            ids: numbers of symbols.
+            source: the symbols that numbers beyond the vocabulary point at; see `encode_copies`.
+        """
         tokens = []
         for number in ids:
             if number == END:
                 break
-            if number not in (PAD, START):
+            if number >= len(self):
+                tokens.append(source[number - len(self)])
+            elif number not in (PAD, START):
                 tokens.append(self.symbols[number])
         return tokens
 
     def to_config(self) -> dict:
-        """A dictionary for JSON; `from_config` reads it."""
+        """A dictionary for JSON; `seq2seq.data.tags.from_config` reads it."""
         return {
             "kind": "tokens",
             "tokeniser": self.tokeniser,
@@ -205,26 +224,17 @@ class Numbers:
         """Text of values in their own units, six significant digits each."""
         return " ".join(",".join(f"{value:.6g}" for value in step) for step in tokens)
 
-    def decode_tokens(self, values: np.ndarray) -> list[tuple[float, ...]]:
+    def decode_tokens(self, values: np.ndarray, source: Sequence = ()) -> list[tuple[float, ...]]:
         """Values (time, features) in their own units, one tuple a step."""
+        del source  # nothing is copied
         restored = np.asarray(values, "float64") * self.scale + self.mean
         return [tuple(step) for step in restored.reshape(-1, self.features).tolist()]
 
     def to_config(self) -> dict:
-        """A dictionary for JSON; `from_config` reads it."""
+        """A dictionary for JSON; `seq2seq.data.tags.from_config` reads it."""
         return {
             "kind": "numbers",
             "features": self.features,
             "mean": self.mean,
             "scale": self.scale,
         }
-
-
-def from_config(config: dict) -> Vocabulary | Numbers:
-    """What `to_config` wrote."""
-    arguments = {key: value for key, value in config.items() if key != "kind"}
-    if config.get("kind") == "tokens":
-        return Vocabulary(**arguments)
-    if config.get("kind") == "numbers":
-        return Numbers(**arguments)
-    raise ValueError(f"expected kind 'tokens' or 'numbers', got {config.get('kind')!r}")

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2seq.arguments import check_choice, check_count
-from seq2seq.data.batching import bucket, encode_row, pad
-from seq2seq.data.vocabulary import Numbers, Vocabulary
+from seq2seq.data.batching import bucket, encode_row, encode_sources
+from seq2seq.data.tags import Side, Tagged
+from seq2seq.data.vocabulary import Numbers
 from seq2seq.decoding.search import Greedy, Values
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import load_model, save_model
@@ -92,8 +93,8 @@ class Predictor:
     def __init__(
         self,
         model: Seq2Seq,
-        source: Vocabulary | Numbers,
-        target: Vocabulary | Numbers,
+        source: Side,
+        target: Side,
         decoding: Decoding,
         settings: dict,
         batch_size: int = 256,
@@ -139,11 +140,13 @@ class Predictor:
     ) -> Iterator[list[Hypothesis]]:
         """Hypotheses of each source, the best first; see `predict`."""
         policy = check_choice("unknown", unknown or self.decoding.unknown, UNKNOWN_POLICIES)
-        rows = [self._encode(n, text, policy) for n, text in enumerate(sources, 1)]
-        self._warn_of_length(rows)
-        answers: list[list[Hypothesis]] = [[] for _ in rows]
-        for numbers in self._group(rows):
-            found = self._decode([rows[number] for number in numbers], strategy)
+        policy = "token" if self.copying else policy  # what it has never seen it can still copy
+        texts = list(sources)
+        lengths = [self._measure(number, text, policy) for number, text in enumerate(texts, 1)]
+        self._warn_of_length(lengths)
+        answers: list[list[Hypothesis]] = [[] for _ in texts]
+        for numbers in self._group(lengths):
+            found = self._decode([texts[number] for number in numbers], strategy, policy)
             for number, best in zip(numbers, found, strict=True):
                 answers[number] = best
         return (best or [Hypothesis("", [], 0.0)] for best in answers)
@@ -164,14 +167,22 @@ class Predictor:
         kept = {**self.settings, "decoding": asdict(self.decoding)}
         save_model(path, self.model, self.source, self.target, kept)
 
-    def _encode(self, number: int, text: str, unknown: str):
+    @property
+    def copying(self) -> bool:
+        """Whether the model copies symbols from the source."""
+        return self.model.decoder.readout == "pointer"
+
+    def _measure(self, number: int, text: str, unknown: str) -> int:
+        """Steps of a source that can be read; source `number` is named if it can't."""
         try:
-            return encode_row(text, self.source, unknown)
+            if isinstance(self.source, Tagged):
+                self.source.encode_tags(text, unknown)
+            return len(encode_row(text, self.source, unknown))
         except ValueError as error:
             raise BadSource(number, str(error)) from None
 
-    def _warn_of_length(self, rows: list) -> None:
-        longest = max(map(len, rows), default=0)
+    def _warn_of_length(self, lengths: list[int]) -> None:
+        longest = max(lengths, default=0)
         trained = self.settings["longest_source"]
         if longest > trained and not self._warned:
             self._warned = True
@@ -182,33 +193,38 @@ class Predictor:
                 trained,
             )
 
-    def _group(self, rows: list) -> Iterator[list[int]]:
-        """Numbers of rows of like length, the longest first; few at a time where they are long."""
-        order = sorted(range(len(rows)), key=lambda number: -len(rows[number]))
-        order = [number for number in order if len(rows[number])]  # no step: nothing to read
+    def _group(self, lengths: list[int]) -> Iterator[list[int]]:
+        """Numbers of sources of like length, the longest first; few at once where they are long."""
+        order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
+        order = [number for number in order if lengths[number]]  # no step: nothing to read
         while order:
-            room = MOST_STEPS // bucket(len(rows[order[0]]))
+            room = MOST_STEPS // bucket(lengths[order[0]])
             size = max(1, min(self.batch_size, room))
             yield order[:size]
             order = order[size:]
 
-    def _decode(self, rows: list, strategy: Greedy | Values | None) -> list[list[Hypothesis]]:
-        lengths = list(map(len, rows))
-        padded, mask = pad(rows)
+    def _decode(
+        self, texts: list[str], strategy: Greedy | Values | None, unknown: str
+    ) -> list[list[Hypothesis]]:
+        arrays = encode_sources(texts, self.source, self.target, unknown, self.copying)
+        lengths = arrays["source_mask"].sum(1)
         # A batch of another size would be another shape: fill it up with copies of a real row.
-        size = min(self.batch_size, 2 ** math.ceil(math.log2(len(rows))))
-        fill = [*range(len(rows)), *[0] * (size - len(rows))]
-        limit = max(1, self.limit(bucket(max(lengths))))
-        found = self.model.decode(padded[fill], mask[fill], strategy, max_length=limit)
+        size = min(self.batch_size, 2 ** math.ceil(math.log2(len(texts))))
+        fill = [*range(len(texts)), *[0] * (size - len(texts))]
+        limit = max(1, self.limit(bucket(int(lengths.max()))))
+        arrays = {name: array[fill] for name, array in arrays.items()}
+        found = self.model.decode(**arrays, strategy=strategy, max_length=limit)
         return [
-            [self._hypothesis(found, row, place, length) for place in range(found.tokens.shape[1])]
-            for row, length in enumerate(lengths)
+            [self._hypothesis(found, row, place, text) for place in range(found.tokens.shape[1])]
+            for row, text in enumerate(texts)
         ]
 
-    def _hypothesis(self, found, row: int, place: int, source_length: int) -> Hypothesis:
-        length = min(int(found.lengths[row, place]), self.limit(source_length))
+    def _hypothesis(self, found, row: int, place: int, text: str) -> Hypothesis:
+        source = self.source.tokens(text)
+        steps = len(source) + (0 if isinstance(self.source, Numbers) else 1)  # and the end
+        length = min(int(found.lengths[row, place]), self.limit(steps))
         tokens = np.asarray(found.tokens[row, place, :length])
-        said = self.target.decode_tokens(tokens)
+        said = self.target.decode_tokens(tokens, source)
         return Hypothesis(self.target.join(said), said, float(found.scores[row, place]))
 
 

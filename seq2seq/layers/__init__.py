@@ -1,7 +1,38 @@
-"""Layers: the LSTM and its step, stacks of it, and bridges."""
+"""Layers: recurrent cells with a step, stacks of them, bridges, attention and copying."""
 
-from seq2seq.layers.bridges import Bridge, Copy, Dense, Zero
+from seq2seq.layers.attention import Additive, Attention, Concat, Dot, General, Local, Peek, Scaled
+from seq2seq.layers.bridges import Bridge, Copy, Dense, Hidden, Joined, Learned, Top, Zero
+from seq2seq.layers.copying import Pointer
 from seq2seq.layers.lstm import LSTM, LSTMState, lstm_step
-from seq2seq.layers.recurrent import Stack
+from seq2seq.layers.recurrent import GRU, Cell, RNNState, SimpleRNN, gru_step
+from seq2seq.layers.stack import Noise, Stack
 
-__all__ = ["LSTM", "Bridge", "Copy", "Dense", "LSTMState", "Stack", "Zero", "lstm_step"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Additive",
+    "Attention",
+    "Bridge",
+    "Cell",
+    "Concat",
+    "Copy",
+    "Dense",
+    "Dot",
+    "General",
+    "Hidden",
+    "Joined",
+    "LSTMState",
+    "Learned",
+    "Local",
+    "Noise",
+    "Peek",
+    "Pointer",
+    "RNNState",
+    "Scaled",
+    "SimpleRNN",
+    "Stack",
+    "Top",
+    "Zero",
+    "gru_step",
+    "lstm_step",
+]

@@ -1,8 +1,10 @@
-"""What is written for one engine: compiling a function, and feeding batches to `fit`."""
+"""What is written for one engine: compiling, looping over time, and feeding batches to `fit`."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
+from keras import ops, tree
 
 
 def compiled(function: Callable, variables: list) -> Callable:
@@ -24,7 +26,7 @@ def compiled(function: Callable, variables: list) -> Callable:
 
         def run(*tensors, **sizes):
             sizes = {name: tf.constant(value, "int32") for name, value in sizes.items()}
-            return graph(*keras.tree.map_structure(tf.convert_to_tensor, tensors), **sizes)
+            return graph(*tree.map_structure(tf.convert_to_tensor, tensors), **sizes)
 
         return run
     if engine == "jax":
@@ -66,7 +68,79 @@ def feed(batches: Iterator[tuple]):
         free = (None, None, *array.shape[2:])
         return tf.TensorSpec(free, array.dtype)
 
-    signature = keras.tree.map_structure(specify, first)
+    signature = tree.map_structure(specify, first)
+    if "tags" in first[0]:  # the one array without time
+        signature[0]["tags"] = tf.TensorSpec((None, first[0]["tags"].shape[1]), "float32")
     everything = itertools.chain([first], batches)
     dataset = tf.data.Dataset.from_generator(lambda: everything, output_signature=signature)
     return dataset.prefetch(4)
+
+
+def unroll(step: Callable, state: Any, inputs: Any) -> tuple[Any, Any]:
+    """Call `step` for each time, one after the other.
+
+    Args:
+        step: `step(state, inputs at one time) -> (state, outputs at that time)`, a pure function;
+            all are structures of tensors, and the state keeps its structure, shapes and dtypes.
+        state: before the first step.
+        inputs: (batch, time, ...) each.
+
+    Returns:
+        The state after the last step, and the outputs, (batch, time, ...) each.
+    """
+    inputs = tree.map_structure(_swap_time, inputs)  # (time, batch, ...)
+    engine = keras.backend.backend()
+    if engine == "tensorflow":
+        state, outputs = _unroll_tensorflow(step, state, inputs)
+    elif engine == "jax":
+        import jax
+
+        state, outputs = jax.lax.scan(step, state, inputs)
+    else:
+        said = []
+        for time in range(tree.flatten(inputs)[0].shape[0]):
+            now = tree.map_structure(lambda tensor, time=time: tensor[time], inputs)
+            state, outputs = step(state, now)
+            said.append(outputs)
+        outputs = tree.map_structure(lambda *tensors: ops.stack(tensors), *said)
+    return state, tree.map_structure(_swap_time, outputs)
+
+
+def _swap_time(tensor: Any) -> Any:
+    return ops.transpose(tensor, (1, 0, *range(2, len(tensor.shape))))
+
+
+def _unroll_tensorflow(step: Callable, state: Any, inputs: Any) -> tuple[Any, Any]:
+    import tensorflow as tf
+
+    state, inputs = tree.map_structure(tf.convert_to_tensor, (state, inputs))
+    given = tree.flatten(inputs)
+    count = tf.shape(given[0])[0]
+    arrays = [
+        tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape[1:]).unstack(tensor)
+        for tensor in given
+    ]
+    # What the step returns at time 0 tells structure and dtypes; the graph drops the computation.
+    _, sample = step(state, tree.map_structure(lambda tensor: tensor[0], inputs))
+    written = [
+        tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape)
+        for tensor in tree.flatten(sample)
+    ]
+
+    def advance(time, flat, written):
+        now = tree.pack_sequence_as(inputs, [array.read(time) for array in arrays])
+        after, outputs = step(tree.pack_sequence_as(state, flat), now)
+        after = [
+            tf.ensure_shape(t, b.shape) for t, b in zip(tree.flatten(after), flat, strict=True)
+        ]
+        outputs = tree.flatten(outputs)
+        return time + 1, after, [a.write(time, o) for a, o in zip(written, outputs, strict=True)]
+
+    _, after, written = tf.while_loop(
+        lambda time, *_: time < count,
+        advance,
+        (0, tree.flatten(state), written),
+        maximum_iterations=count,
+    )
+    outputs = [array.stack() for array in written]
+    return tree.pack_sequence_as(state, after), tree.pack_sequence_as(sample, outputs)

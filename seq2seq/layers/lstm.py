@@ -61,18 +61,22 @@ class LSTM(keras.layers.LSTM):
         ((2, 5, 8), (2, 8), (2, 8))
     """
 
-    def step(self, inputs: Tensor, state: LSTMState) -> LSTMState:
-        """One step with this layer's weights, as at inference (no dropout).
+    def step(self, inputs: Tensor, state: LSTMState, kept: Tensor | None = None) -> LSTMState:
+        """One step with this layer's weights; none of Keras's own dropout.
 
         Args:
             inputs: (batch, features).
             state: hidden and cell, each (batch, units).
+            kept: (batch, units), what the gates see of the hidden state is multiplied by it
+                (recurrent dropout); None: they see all.
 
         Raises:
             ValueError: the layer has no bias or other activations than tanh and sigmoid; such a
                 layer runs whole sequences only.
         """
         cell = self.cell
+        if kept is not None:
+            state = LSTMState(state.hidden * kept, state.cell)
         if not (
             cell.use_bias
             and cell.activation is keras.activations.tanh

@@ -1,107 +1,255 @@
-"""A stack of recurrent layers: the part that encoder and decoder share."""
+"""The other recurrent layers: GRU, simple RNN, and all three with layer normalisation.
+
+Each has Keras's weights and a `step`, as `LSTM` has. `Cell` names one of them with what surrounds
+it: dropout, residual connections, normalisation.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import keras
+from keras import ops, tree
 
-from seq2seq.arguments import check_count, check_rate
+from seq2seq.arguments import check_choice, check_flag, check_rate
+from seq2seq.layers.kernels import unroll
 from seq2seq.layers.lstm import LSTM, LSTMState, Tensor
 
 
-@keras.saving.register_keras_serializable("seq2seq")
-class Stack(keras.layers.Layer):
-    """LSTM layers on top of each other; each returns its sequence to the next and its final state.
+class RNNState(NamedTuple):
+    """What a GRU or a simple RNN remembers between two steps.
 
-    Dropout (Zaremba et al. 2014) is applied to what each layer reads and to what the top layer
-    says, never to the state.
-
-    Args:
-        input_size: features of the inputs.
-        units: size of hidden and cell of every layer.
-        layers: how many.
-        dropout: share of the non-recurrent values dropped in training.
+    Attributes:
+        hidden: (batch, units), what it says.
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        units: int,
-        layers: int = 1,
-        dropout: float = 0.0,
-        name: str = "stack",
-        dtype: str | None = None,
-    ):
-        super().__init__(name=name, dtype=dtype)
-        self.supports_masking = True  # masks are arguments here, never attached to tensors
-        self.input_size = check_count("input_size", input_size)
-        self.units = check_count("units", units)
-        self.dropout = check_rate("dropout", dropout)
-        self.recurrent = [
-            LSTM(units, return_sequences=True, return_state=True, name=f"layer_{n}", dtype=dtype)
-            for n in range(check_count("layers", layers))
+    hidden: Tensor
+
+
+State = LSTMState | RNNState
+
+
+def gru_step(x: Tensor, h: Tensor, hidden: Tensor) -> RNNState:
+    """One step of the gated recurrent unit (Cho et al. 2014), with the reset after the product.
+
+        z, r = sigmoid(x + h)                     update gate, reset gate
+        g = tanh(x + r * h)                       candidate
+        h' = z * hidden + (1 - z) * g
+
+    Args:
+        x: the inputs' part of the gates z, r, g with its bias, (batch, 3 * units).
+        h: the hidden state's part, with its own bias, (batch, 3 * units).
+        hidden: (batch, units).
+    """
+    x_z, x_r, x_g = ops.split(x, 3, axis=-1)
+    h_z, h_r, h_g = ops.split(h, 3, axis=-1)
+    z, r = ops.sigmoid(x_z + h_z), ops.sigmoid(x_r + h_r)
+    candidate = ops.tanh(x_g + r * h_g)
+    return RNNState(z * hidden + (1 - z) * candidate)
+
+
+def run(
+    step: Callable, inputs: Tensor, state: State, mask: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """A whole sequence by its steps; masked steps change nothing.
+
+    Args:
+        step: `step(inputs, state) -> state`.
+        inputs: (batch, time, features).
+        state: before the first step.
+        mask: (batch, time), True for real steps; None: all are.
+
+    Returns:
+        The hidden state after each step, (batch, time, units), and the last state.
+    """
+
+    def advance(state, now):
+        after = step(now[0], state)
+        if mask is not None:
+            real = now[1][:, None]  # (batch, 1)
+            after = tree.map_structure(lambda a, b: ops.where(real, a, b), after, state)
+        return after, after.hidden
+
+    sequences = (inputs,) if mask is None else (inputs, ops.cast(mask, "bool"))
+    state, sequence = unroll(advance, state, sequences)
+    return sequence, state
+
+
+class Parts:
+    """How GRU, simple RNN and the normalised layers see their gates: an inputs' and a hidden part.
+
+    `norms` are empty, or two layers (of an LSTM three) that normalise the parts (Ba et al. 2016).
+    """
+
+    norms = ()
+
+    def parts(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """`inputs` and `hidden` times their kernels, normalised if this layer does; no bias."""
+        kernels = (self.cell.kernel, self.cell.recurrent_kernel)
+        products = [
+            ops.matmul(vector, ops.cast(kernel, self.compute_dtype))
+            for vector, kernel in zip((inputs, hidden), kernels, strict=True)
         ]
-        self.dropouts = [
-            keras.layers.Dropout(dropout, name=f"dropout_{n}", dtype=dtype)
-            for n in range(layers + 1)
-        ]
+        if self.norms:
+            products = [norm(part) for norm, part in zip(self.norms, products, strict=False)]
+        return tuple(products)
 
-    @property
-    def state_sizes(self) -> tuple[LSTMState, ...]:
-        """The structure of the state, with sizes in place of tensors: one LSTMState a layer."""
-        return tuple(LSTMState(self.units, self.units) for _ in self.recurrent)
+    def biases(self) -> Tensor:
+        """The bias in the dtype that this layer computes with."""
+        return ops.cast(self.cell.bias, self.compute_dtype)
 
-    def build(self, input_shape=None):
-        """Create the weights; the sizes are known from the constructor."""
-        size = self.input_size
-        for layer in self.recurrent:
-            layer.build((None, None, size))
-            size = self.units
 
-    def call(
-        self,
-        inputs: Tensor,
-        state: tuple[LSTMState, ...] | None = None,
-        mask: Tensor | None = None,
-        training: bool = False,
-    ) -> tuple[Tensor, tuple[LSTMState, ...]]:
-        """A whole sequence.
+@keras.saving.register_keras_serializable("seq2seq")
+class GRU(Parts, keras.layers.GRU):
+    """`keras.layers.GRU` with a step of its own: same arguments, weights and numbers."""
 
-        Args:
-            inputs: (batch, time, input_size).
-            state: the state of each layer before the first step; None: zeros.
-            mask: (batch, time), True for real steps; handed to every layer, since Keras's layers
-                do not pass masks on.
-            training: whether dropout is applied.
+    def step(self, inputs: Tensor, state: RNNState, kept: Tensor | None = None) -> RNNState:
+        """One step; see `LSTM.step`."""
+        seen = state.hidden if kept is None else state.hidden * kept
+        x, h = self.parts(inputs, seen)
+        x_bias, h_bias = ops.unstack(self.biases(), 2)
+        return gru_step(x + x_bias, h + h_bias, state.hidden)
 
-        Returns:
-            The top layer's sequence (batch, time, units), and each layer's state after its last
-            real step.
-        """
-        sequence, states = inputs, []
-        for number, layer in enumerate(self.recurrent):
-            sequence = self.dropouts[number](sequence, training=training)
-            before = None if state is None else list(state[number])
-            sequence, hidden, cell = layer(
-                sequence, initial_state=before, mask=mask, training=training
+
+@keras.saving.register_keras_serializable("seq2seq")
+class SimpleRNN(Parts, keras.layers.SimpleRNN):
+    """`keras.layers.SimpleRNN` with a step of its own: h' = tanh(x W + h U + b) (Elman 1990)."""
+
+    def step(self, inputs: Tensor, state: RNNState, kept: Tensor | None = None) -> RNNState:
+        """One step; see `LSTM.step`."""
+        seen = state.hidden if kept is None else state.hidden * kept
+        x, h = self.parts(inputs, seen)
+        return RNNState(ops.tanh(x + h + self.biases()))
+
+
+class Normalised:
+    """Layer normalisation of the gates' two parts, before they are added (Ba et al. 2016).
+
+    A mixin over a layer with a `step`; whole sequences run by their steps.
+    """
+
+    def build(self, sequences_shape, initial_state_shape=None):
+        """Create the weights, Keras's and the norms'."""
+        super().build(sequences_shape)
+        width = self.cell.recurrent_kernel.shape[-1]
+        sizes = {"inputs_norm": width, "hidden_norm": width}
+        if isinstance(self, LSTM):
+            sizes["cell_norm"] = self.units
+        self.norms = []
+        for name, size in sizes.items():
+            # The gates have a bias already; the cell has none.
+            norm = keras.layers.LayerNormalization(
+                center=name == "cell_norm", name=name, dtype=self.dtype_policy
             )
-            states.append(LSTMState(hidden, cell))
-        return self.dropouts[-1](sequence, training=training), tuple(states)
+            norm.build((None, size))
+            self.norms.append(norm)
 
-    def step(
-        self, inputs: Tensor, state: tuple[LSTMState, ...]
-    ) -> tuple[Tensor, tuple[LSTMState, ...]]:
-        """One step of inference: inputs (batch, input_size) to the top's hidden (batch, units)."""
-        states = []
-        for layer, before in zip(self.recurrent, state, strict=True):
-            states.append(layer.step(inputs, before))
-            inputs = states[-1].hidden
-        return inputs, tuple(states)
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Keras's hook for the loop over time: last output, all outputs, last states."""
+        kind = LSTMState if isinstance(self, LSTM) else RNNState
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+        sequence, state = run(self.step, sequences, kind(*initial_state), mask)
+        return state.hidden, sequence, list(state)
 
-    def get_config(self) -> dict:
-        """The constructor's arguments."""
-        return {
-            "input_size": self.input_size,
-            "units": self.units,
-            "layers": len(self.recurrent),
-            "dropout": self.dropout,
-            "name": self.name,
-            "dtype": self.dtype_policy.name,
-        }
+
+@keras.saving.register_keras_serializable("seq2seq")
+class NormalisedLSTM(Normalised, Parts, LSTM):
+    """An LSTM whose gates and cell are normalised (Ba et al. 2016, equations 20-22)."""
+
+    def step(self, inputs: Tensor, state: LSTMState, kept: Tensor | None = None) -> LSTMState:
+        """One step; see `LSTM.step`."""
+        seen = state.hidden if kept is None else state.hidden * kept
+        x, h = self.parts(inputs, seen)
+        i, f, g, o = ops.split(x + h + self.biases(), 4, axis=-1)
+        cell = ops.sigmoid(f) * state.cell + ops.sigmoid(i) * ops.tanh(g)
+        hidden = ops.sigmoid(o) * ops.tanh(self.norms[2](cell))
+        return LSTMState(hidden, cell)
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class NormalisedGRU(Normalised, GRU):
+    """A GRU whose gates' two parts are normalised."""
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class NormalisedRNN(Normalised, SimpleRNN):
+    """A simple RNN whose two parts are normalised."""
+
+
+KINDS = {  # of a cell: its layer, its normalised layer, its state
+    "lstm": (LSTM, NormalisedLSTM, LSTMState),
+    "gru": (GRU, NormalisedGRU, RNNState),
+    "rnn": (SimpleRNN, NormalisedRNN, RNNState),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one recurrent layer of a stack is.
+
+    Dropout uses one mask for a whole sequence (Gal and Ghahramani 2016), drawn anew for each
+    example, so a step and a whole sequence do the same in training too. Recurrent kernels start
+    orthogonal, as Keras's do.
+
+    Args:
+        kind: `"lstm"`, `"gru"` or `"rnn"` (Elman's).
+        dropout: share dropped of what each layer reads, and of what the top layer says.
+        recurrent_dropout: share of the hidden state that the gates do not see.
+        residual: whether each layer but the first adds what it reads to what it says.
+        layer_norm: whether the gates are normalised (Ba et al. 2016). Several times slower.
+        forget_bias: where the forget gate's bias starts; 1 lets gradients through from the
+            beginning (Jozefowicz et al. 2015). LSTM only.
+
+    Raises:
+        ValueError: an unknown kind, a share outside [0, 1), or a forget bias of another kind.
+    """
+
+    kind: str = "lstm"
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    residual: bool = False
+    layer_norm: bool = False
+    forget_bias: float | None = None
+
+    def __post_init__(self):
+        check_choice("cell.kind", self.kind, tuple(KINDS))
+        check_rate("cell.dropout", self.dropout)
+        check_rate("cell.recurrent_dropout", self.recurrent_dropout)
+        check_flag("cell.residual", self.residual)
+        check_flag("cell.layer_norm", self.layer_norm)
+        bias = self.forget_bias
+        if bias is not None and (isinstance(bias, bool) or not isinstance(bias, int | float)):
+            raise ValueError(f"cell.forget_bias must be a number, got {bias!r}")
+        if bias is not None and self.kind != "lstm":
+            raise ValueError(f"cell.forget_bias={bias}: a cell of kind {self.kind} forgets nothing")
+
+    @classmethod
+    def of(cls, cell: "Cell | str | dict | None") -> "Cell":
+        """A cell from itself, its kind, what `to_config` wrote, or None (a plain LSTM)."""
+        if isinstance(cell, Cell):
+            return cell
+        if isinstance(cell, dict):
+            return cls(**cell)
+        return cls() if cell is None else cls(cell)
+
+    def to_config(self) -> dict:
+        """A dictionary for JSON."""
+        return asdict(self)
+
+    def sizes(self, units: int) -> State:
+        """The structure of one layer's state, with sizes in place of tensors."""
+        state = KINDS[self.kind][2]
+        return state(*[units] * len(state._fields))
+
+    def make(self, units: int, input_size: int, name: str, dtype: str | None) -> keras.Layer:
+        """A built layer."""
+        kind = KINDS[self.kind][1 if self.layer_norm else 0]
+        layer = kind(units, return_sequences=True, return_state=True, name=name, dtype=dtype)
+        layer.build((None, None, input_size))
+        if self.forget_bias is not None:
+            bias = keras.ops.convert_to_numpy(layer.cell.bias).copy()
+            bias[units : 2 * units] = self.forget_bias
+            layer.cell.bias.assign(bias)
+        return layer

@@ -1,7 +1,7 @@
 """Models: Encoder, Decoder, and Seq2Seq, which wires the two."""
 
-from seq2seq.models.decoder import Decoder, StepOutput
+from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
 from seq2seq.models.encoder import Encoder, Memory
 from seq2seq.models.seq2seq import Seq2Seq
 
-__all__ = ["Decoder", "Encoder", "Memory", "Seq2Seq", "StepOutput"]
+__all__ = ["Decoder", "DecoderState", "Encoder", "Memory", "Seq2Seq", "StepOutput"]

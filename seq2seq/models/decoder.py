@@ -3,25 +3,50 @@
 from typing import NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
-from seq2seq.layers.lstm import LSTMState, Tensor
-from seq2seq.layers.recurrent import Stack
+from seq2seq.arguments import check_choice, check_count
+from seq2seq.layers.attention import Attention, Peek
+from seq2seq.layers.copying import Pointer, places, readable
+from seq2seq.layers.kernels import unroll
+from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.recurrent import Cell
+from seq2seq.layers.stack import Noise, Stack, States
 from seq2seq.models.encoder import Memory, Reader, check_one
+
+READOUTS = ("dense", "tied", "pointer")
+
+
+class DecoderState(NamedTuple):
+    """What a decoder remembers between two steps.
+
+    Attributes:
+        layers: one LSTMState (or RNNState) a layer.
+        fed: (batch, units), the attentional vector that the next step reads; nothing, `()`,
+            without input feeding.
+        coverage: (batch, source time), the sum of all attention weights so far; nothing, `()`,
+            without coverage.
+    """
+
+    layers: States
+    fed: Tensor | tuple = ()
+    coverage: Tensor | tuple = ()
 
 
 class StepOutput(NamedTuple):
     """What a decoder says at one step; from a whole sequence, with a time axis.
 
     Attributes:
-        logits: (batch, vocabulary) or (batch, time, vocabulary); of a real-valued decoder the
-            predicted values, (batch, features) or (batch, time, features).
-        state: one LSTMState a layer, after the step or sequence.
-        attention: weights over the source, (batch, source time); None without attention.
+        logits: (batch, vocabulary) or (batch, time, vocabulary); of a pointer log-probabilities
+            over vocabulary and source steps; of a real-valued decoder the predicted values,
+            (batch, features) or (batch, time, features).
+        state: after the step or sequence.
+        attention: weights over the source, (batch, source time) or (batch, time, source time);
+            None without attention.
     """
 
     logits: Tensor
-    state: tuple[LSTMState, ...]
+    state: DecoderState
     attention: Tensor | None = None
 
 
@@ -30,26 +55,32 @@ class Decoder(keras.layers.Layer):
     """Says a target from the state it is given; each step reads what was said before.
 
     `step` is the definition of what a decoder does; `call` does the same for a whole target that
-    is already known (teacher forcing), faster.
+    is already known (teacher forcing), faster where no step depends on what another attended to.
 
     Args:
-        units: size of hidden and cell of every layer.
+        units: size of the hidden state of every layer.
         layers: how many.
         vocabulary_size: number of different target tokens; None for real values.
         features: real values per target step; None for tokens.
         embedding_size: of a token's vector.
-        dropout: share of non-recurrent values dropped in training.
+        cell: what a layer is: a `Cell`, or its kind (`"lstm"`, `"gru"`, `"rnn"`); None: an LSTM.
+        attention: what it looks at in the source; None: it knows its source by its state alone.
+        readout: how it says a token: `"dense"`, a layer of its own; `"tied"`, by comparing with its
+            embeddings (Press and Wolf 2017); `"pointer"`, also by copying from the source.
+        tags: number of different tags that a source may have; None: none. Their vector is read at
+            every step.
+        reader: what reads tokens, for example an encoder's, to share its embeddings; None: its own.
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), or neither (or both) of
-            `vocabulary_size` and `features`.
+        ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, a pointer
+            without attention weights, or a reader of other sizes.
 
     Example:
         >>> import numpy as np
         >>> decoder = Decoder(units=8, vocabulary_size=30)
         >>> state = (LSTMState(np.zeros((2, 8)), np.zeros((2, 8))),)
-        >>> memory = Memory(np.zeros((2, 3, 8)), None, state)
-        >>> output = decoder.step(np.array([1, 1]), decoder.start(state, memory), memory)
+        >>> start, memory = decoder.start(state, Memory(np.zeros((2, 3, 8)), None, state))
+        >>> output = decoder.step(np.array([1, 1]), start, memory)
         >>> output.logits.shape
         (2, 30)
     """
@@ -61,7 +92,11 @@ class Decoder(keras.layers.Layer):
         vocabulary_size: int | None = None,
         features: int | None = None,
         embedding_size: int = 32,
-        dropout: float = 0.0,
+        cell: Cell | str | dict | None = None,
+        attention: Attention | None = None,
+        readout: str = "dense",
+        tags: int | None = None,
+        reader: Reader | None = None,
         name: str = "decoder",
         dtype: str | None = None,
     ):
@@ -69,48 +104,200 @@ class Decoder(keras.layers.Layer):
         self.supports_masking = True  # masks are arguments here, never attached to tensors
         check_one(vocabulary_size, features, "the decoder")
         self.vocabulary_size, self.features = vocabulary_size, features
-        self.embedding_size = embedding_size
-        self.reader = Reader(vocabulary_size, features, embedding_size, dtype=dtype)
-        self.stack = Stack(self.reader.output_size, units, layers, dropout, dtype=dtype)
-        self.readout = keras.layers.Dense(vocabulary_size or features, name="readout", dtype=dtype)
-        self.build()
+        self.units, self.layers = check_count("units", units), check_count("layers", layers)
+        self.embedding_size, self.cell, self.attention = embedding_size, Cell.of(cell), attention
+        self.readout = self._check_readout(readout)
+        self.tags = None if tags is None else check_count("tags", tags)
+        self.reader = self._check_reader(reader)
+        self.memory_size = None
+        if attention is None:
+            self.connect(0)
+
+    def _check_readout(self, readout: str) -> str:
+        check_choice("readout", readout, READOUTS)
+        if readout != "dense" and self.features is not None:
+            raise ValueError(f"readout={readout} says tokens; this decoder says real values")
+        if readout == "pointer" and (self.attention is None or isinstance(self.attention, Peek)):
+            raise ValueError(
+                "readout=pointer copies what attention points at, and there is none; choose one, "
+                "for example attention=additive"
+            )
+        return readout
+
+    def _check_reader(self, reader: Reader | None) -> Reader:
+        wanted = (self.vocabulary_size, self.embedding_size)
+        if reader is None:
+            return Reader(*wanted[:1], self.features, self.embedding_size, dtype=self.dtype_policy)
+        if reader.embedding is None or (reader.vocabulary_size, reader.output_size) != wanted:
+            raise ValueError(
+                f"a decoder of {wanted[0]} tokens with embeddings of {wanted[1]} can't read with a "
+                f"reader of {reader.vocabulary_size} tokens and {reader.output_size}; embeddings "
+                "are shared where both sides read tokens of one vocabulary, with one size"
+            )
+        return reader
 
     @property
-    def state_sizes(self) -> tuple[LSTMState, ...]:
-        """The structure of the state, with sizes in place of tensors."""
-        return self.stack.state_sizes
+    def state_sizes(self) -> States:
+        """The structure of the layers' state, with sizes in place of tensors."""
+        return tuple(self.cell.sizes(self.units) for _ in range(self.layers))
 
-    def build(self, input_shape=None):
-        """Create the weights; the sizes are known from the constructor."""
-        if not self.readout.built:
-            self.reader.build()
-            self.stack.build()
-            self.readout.build((None, self.stack.units))
+    def connect(self, memory_size: int) -> None:
+        """Create the weights, once it is known how many features the encoder's values have.
 
-    def start(self, state: tuple[LSTMState, ...], memory: Memory) -> tuple[LSTMState, ...]:
-        """The state before the first step, from what the bridge made of the encoder's state."""
-        del memory  # a decoder without attention knows its source by its state alone
-        return state
+        `Seq2Seq` does this; a decoder without attention is connected from the beginning.
 
-    def step(self, tokens: Tensor, state: tuple[LSTMState, ...], memory: Memory) -> StepOutput:
+        Raises:
+            ValueError: it is connected to an encoder of another size already.
+        """
+        if self.attention is None:
+            memory_size = 0
+        if self.memory_size is not None:
+            if self.memory_size != memory_size:
+                raise ValueError(
+                    f"this decoder is connected to an encoder of {self.memory_size} values a step "
+                    f"already, and can't be to one of {memory_size}; make a new one"
+                )
+            return
+        self.memory_size = memory_size
+        read = self.reader.output_size + (self.embedding_size if self.tags else 0)
+        said = self.units + memory_size
+        if self.attention is not None:
+            self.attention.connect(self.units, memory_size)
+            if self.attention.before:
+                read += memory_size
+            else:
+                self.combine = self._dense(self.units, said, "combine", activation="tanh")
+                said = self.units
+                read += self.units if self.attention.input_feeding else 0
+        self.stack = Stack(read, self.units, self.layers, self.cell, dtype=self.dtype_policy)
+        self.stack.build()
+        self.reader.build()
+        self._make_readout(read, said)
+        if self.tags:
+            self.tag_vectors = self._dense(self.embedding_size, self.tags, "tags", use_bias=False)
+        self.built = True
+
+    def _make_readout(self, read: int, said: int) -> None:
+        if self.readout == "tied":
+            self.shrink = self._dense(self.embedding_size, said, "shrink")
+            self.bias = self.add_weight(
+                shape=(self.vocabulary_size,), initializer="zeros", name="bias"
+            )
+            return
+        self.logits = self._dense(self.vocabulary_size or self.features, said, "readout")
+        if self.readout == "pointer":
+            context = 0 if self.attention.before else self.memory_size  # it is in `said` else
+            self.pointer = Pointer(dtype=self.dtype_policy)
+            self.pointer.build((None, None, said + read + context))
+
+    def _dense(self, size: int, input_size: int, name: str, **options) -> keras.layers.Dense:
+        layer = keras.layers.Dense(size, name=name, dtype=self.dtype_policy, **options)
+        layer.build((None, input_size))
+        return layer
+
+    def start(self, state: States, memory: Memory) -> tuple[DecoderState, Memory]:
+        """The state before the first step, and the memory with what is computed once a source.
+
+        Args:
+            state: one a layer, from the bridge.
+            memory: what the encoder knows.
+        """
+        if self.tags:
+            memory = memory._replace(tags=self.tag_vectors(memory.tags))
+        attention = self.attention
+        if attention is None:
+            return DecoderState(state), memory
+        if memory.mask is None:
+            memory = memory._replace(mask=ops.ones(ops.shape(memory.values)[:2], "bool"))
+        memory = memory._replace(keys=attention.keys(memory.values, memory.state))
+        if self.readout == "pointer":
+            memory = memory._replace(copies=places(memory.copies, self.vocabulary_size))
+        fed, coverage = (), ()
+        if attention.input_feeding:
+            fed = ops.zeros((ops.shape(memory.values)[0], self.units), self.compute_dtype)
+        if attention.coverage:
+            coverage = ops.zeros(ops.shape(memory.mask), "float32")
+        return DecoderState(state, fed, coverage), memory
+
+    def step(
+        self, tokens: Tensor, state: DecoderState, memory: Memory, noise: Noise | None = None
+    ) -> StepOutput:
         """One step.
 
         Args:
             tokens: what was said before: tokens (batch,), or values (batch, features).
             state: from `start` or the step before.
-            memory: what the encoder knows.
+            memory: from `start`.
+            noise: dropout masks, for a training that goes step by step; None: no dropout.
         """
-        del memory
-        inputs = self.reader(ops.expand_dims(tokens, 1))[:, 0]  # (batch, embedding_size)
-        hidden, state = self.stack.step(inputs, state)
-        return StepOutput(self.readout(hidden), state)
+        inputs, context, weights = self._read(ops.expand_dims(tokens, 1), state, memory)
+        hidden, layers = self.stack.step(inputs[:, 0], state.layers, noise)
+        output, context, weights = self._look(hidden[:, None], context, weights, state, memory)
+        logits = self._say(output, context, weights, inputs, memory)
+        fed = () if isinstance(state.fed, tuple) else output[:, 0]
+        coverage = state.coverage
+        if not isinstance(coverage, tuple):
+            coverage = coverage + weights[:, 0]
+        weights = None if weights is None else weights[:, 0]
+        return StepOutput(logits[:, 0], DecoderState(layers, fed, coverage), weights)
+
+    def _read(self, tokens: Tensor, state: DecoderState, memory: Memory):
+        """What the stack reads at each of `tokens` (batch, queries), and what was attended for it.
+
+        There is one query, unless no step's reading depends on what another did.
+        """
+        if self.readout == "pointer":
+            tokens = readable(tokens, self.vocabulary_size)
+        read = [self.reader(tokens)]  # (batch, queries, embedding_size)
+        context = weights = None
+        if self.tags:
+            read.append(_repeat(memory.tags[:, None], read[0]))
+        if self.attention is not None and self.attention.before:
+            query = _repeat(state.layers[-1].hidden[:, None], read[0])
+            context, weights = self._attend(query, state, memory)
+            read.append(context)
+        elif not isinstance(state.fed, tuple):
+            read.append(state.fed[:, None])
+        return (ops.concatenate(read, axis=-1) if read[1:] else read[0]), context, weights
+
+    def _look(self, hidden: Tensor, context, weights, state: DecoderState, memory: Memory):
+        """What is said of the top layer's `hidden` (batch, queries, units); attention after a step.
+
+        Returns:
+            Hidden state and context, made one vector; the context; the attention weights.
+        """
+        if self.attention is None:
+            return hidden, None, None
+        if self.attention.before:
+            return ops.concatenate([hidden, context], axis=-1), context, weights
+        context, weights = self._attend(hidden, state, memory)
+        return self.combine(ops.concatenate([context, hidden], axis=-1)), context, weights
+
+    def _attend(self, query: Tensor, state: DecoderState, memory: Memory):
+        coverage = None if isinstance(state.coverage, tuple) else state.coverage
+        return self.attention(query, memory.keys, memory.values, memory.mask, coverage)
+
+    def _say(self, output: Tensor, context, weights, inputs: Tensor, memory: Memory) -> Tensor:
+        """Logits (batch, queries, vocabulary) of `output` (batch, queries, size)."""
+        if self.readout == "tied":
+            table = ops.cast(self.reader.embedding.embeddings, self.compute_dtype)
+            return ops.matmul(self.shrink(output), ops.transpose(table)) + ops.cast(
+                self.bias, self.compute_dtype
+            )
+        logits = self.logits(output)
+        if self.readout == "dense":
+            return logits
+        seen = [output, inputs] + ([] if self.attention.before else [context])
+        seen = ops.concatenate(seen, axis=-1)
+        return self.pointer(seen, logits, weights, memory.copies)
 
     def call(
         self,
         tokens: Tensor,
-        state: tuple[LSTMState, ...],
+        state: DecoderState,
         memory: Memory,
         mask: Tensor | None = None,
+        forced: Tensor | None = None,
         training: bool = False,
     ) -> StepOutput:
         """A whole known target, equal to its steps one after the other.
@@ -118,26 +305,97 @@ class Decoder(keras.layers.Layer):
         Args:
             tokens: tokens (batch, time) or values (batch, time, features), padded on the right.
             state: from `start`.
-            memory: what the encoder knows.
-            mask: (batch, time), True for real steps. Only the final state depends on it: no step
-                reads what comes after it.
+            memory: from `start`.
+            mask: (batch, time), True for real steps. Only the final state and the coverage loss
+                depend on it: no step reads what comes after it.
+            forced: (batch, time), True where a step reads `tokens`, False where it reads what the
+                step before said (the likeliest token, or the values; no gradient flows through
+                what is read). The first step always reads `tokens`. None: all do, which is teacher
+                forcing.
             training: whether dropout is applied.
         """
-        del memory
         if mask is not None:
             mask = ops.cast(mask, "bool")
-        sequence, state = self.stack(self.reader(tokens), state, mask=mask, training=training)
-        return StepOutput(self.readout(sequence), state)
+        attention = self.attention
+        if forced is not None or (attention is not None and attention.stepwise):
+            output = self._go_step_by_step(tokens, state, memory, mask, forced, training)
+        else:
+            inputs, context, _ = self._read(tokens, state, memory)
+            hidden, layers = self.stack(inputs, state.layers, mask=mask, training=training)
+            said, context, weights = self._look(hidden, context, None, state, memory)
+            logits = self._say(said, context, weights, inputs, memory)
+            output = StepOutput(logits, DecoderState(layers), weights)
+        if attention is not None and attention.coverage and training:
+            self.add_loss(attention.overlap(output.attention, mask))
+        return output
+
+    def _go_step_by_step(self, tokens, state, memory, mask, forced, training) -> StepOutput:
+        noise = self.stack.draw(ops.shape(tokens)[0], training)
+        given = {"tokens": tokens}
+        if mask is not None:
+            given["mask"] = mask
+        if forced is not None:
+            given["forced"] = ops.cast(forced, "bool")
+
+        def advance(before, now):
+            state, said = before
+            read = now["tokens"]
+            if forced is not None:
+                read = ops.where(_align(now["forced"], read), read, said)
+                read = ops.stop_gradient(read) if self.features else read
+            output = self.step(read, state, memory, noise)
+            after = output.state
+            if mask is not None:
+                after = tree.map_structure(
+                    lambda new, old: ops.where(_align(now["mask"], new), new, old), after, state
+                )
+            said = output.logits
+            if self.features is None:
+                said = ops.argmax(said, axis=-1)
+            weights = () if output.attention is None else output.attention
+            return (after, ops.cast(said, tokens.dtype)), (output.logits, weights)
+
+        first = ops.zeros_like(tokens[:, 0]) if forced is None else tokens[:, 0]
+        (state, _), (logits, weights) = unroll(advance, (state, first), given)
+        return StepOutput(logits, state, None if isinstance(weights, tuple) else weights)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """The constructor's arguments but `reader`: who shares it says so (see `Seq2Seq`)."""
+        attention = self.attention
         return {
-            "units": self.stack.units,
-            "layers": len(self.stack.recurrent),
+            "units": self.units,
+            "layers": self.layers,
             "vocabulary_size": self.vocabulary_size,
             "features": self.features,
             "embedding_size": self.embedding_size,
-            "dropout": self.stack.dropout,
+            "cell": self.cell.to_config(),
+            "attention": attention and keras.saving.serialize_keras_object(attention),
+            "readout": self.readout,
+            "tags": self.tags,
             "name": self.name,
             "dtype": self.dtype_policy.name,
         }
+
+    @classmethod
+    def from_config(cls, config: dict) -> "Decoder":
+        """The decoder with the structure of `config` and fresh weights."""
+        attention = config["attention"]
+        if isinstance(attention, dict):
+            attention = keras.saving.deserialize_keras_object(attention)
+        return cls(**{**config, "attention": attention})
+
+    def get_build_config(self) -> None:
+        """Nothing: `connect`, not `build`, creates the weights."""
+        return None
+
+
+def _repeat(vector: Tensor, sequence: Tensor) -> Tensor:
+    """`vector` (batch, 1, size) once for each step of `sequence` (batch, time, ...)."""
+    return ops.broadcast_to(
+        vector, (ops.shape(sequence)[0], ops.shape(sequence)[1], vector.shape[-1])
+    )
+
+
+def _align(mask: Tensor, tensor: Tensor) -> Tensor:
+    """`mask` (batch,) with axes of size 1 until it broadcasts with `tensor` (batch, ...)."""
+    return ops.reshape(mask, (-1,) + (1,) * (len(tensor.shape) - 1))

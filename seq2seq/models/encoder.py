@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import keras
+from keras import ops
 
-from seq2seq.arguments import check_count
-from seq2seq.layers.lstm import LSTMState, Tensor
-from seq2seq.layers.recurrent import Stack
+from seq2seq.arguments import check_count, check_flag
+from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.recurrent import Cell
+from seq2seq.layers.stack import Stack, States
 
 
 class Memory(NamedTuple):
@@ -15,12 +17,20 @@ class Memory(NamedTuple):
     Attributes:
         values: (batch, time, units), the top layer's output at every step.
         mask: (batch, time), True for real steps; None: all are.
-        state: one LSTMState a layer, after the last real step.
+        state: one LSTMState (or RNNState) a layer, after the last real step.
+        keys: (batch, time, size), what attention compares with, made once by `Decoder.start`.
+        tags: (batch, tags), 1.0 for each tag that the source has; after `Decoder.start` their
+            vector (batch, embedding_size).
+        copies: (batch, time) int32, which number each step of the source says if it is copied;
+            after `Decoder.start` the same one-hot (see `seq2seq.layers.copying.places`).
     """
 
     values: Tensor
     mask: Tensor | None
-    state: tuple[LSTMState, ...]
+    state: States
+    keys: Tensor | None = None
+    tags: Tensor | None = None
+    copies: Tensor | None = None
 
 
 def check_one(vocabulary_size: int | None, features: int | None, whose: str) -> None:
@@ -52,6 +62,7 @@ class Reader(keras.layers.Layer):
     ):
         super().__init__(name=name, dtype=dtype)
         self.supports_masking = True  # masks are arguments here, never attached to tensors
+        self.vocabulary_size = vocabulary_size
         if features is None:
             self.output_size = check_count("embedding_size", embedding_size)
             self.embedding = keras.layers.Embedding(
@@ -72,24 +83,28 @@ class Reader(keras.layers.Layer):
         """Tokens (batch, time) or values (batch, time, features) to (batch, time, output_size)."""
         if self.embedding is not None:
             return self.embedding(sequence)
-        return keras.ops.cast(sequence, self.compute_dtype)
+        return ops.cast(sequence, self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable("seq2seq")
 class Encoder(keras.layers.Layer):
-    """Reads a source with a stack of LSTMs and returns all it knows (Sutskever et al. 2014).
+    """Reads a source with a stack of recurrent layers and returns all it knows.
 
     Args:
-        units: size of hidden and cell of every layer.
+        units: size of the hidden state of every layer; of a bidirectional encoder, in each
+            direction, so that its states and values have twice as many.
         layers: how many.
         vocabulary_size: number of different source tokens; None for real values.
         features: real values per source step; None for tokens.
         embedding_size: of a token's vector.
-        dropout: share of non-recurrent values dropped in training.
+        cell: what a layer is: a `Cell`, or its kind (`"lstm"`, `"gru"`, `"rnn"`); None: an LSTM.
+        bidirectional: whether each layer reads in both directions (Schuster and Paliwal 1997).
+        backwards: whether the source is read from its end to its beginning, which brings the
+            beginnings of source and target close together (Sutskever et al. 2014, section 3.3).
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), or neither (or both) of
-            `vocabulary_size` and `features`.
+        ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, or both
+            `bidirectional` and `backwards`.
 
     Example:
         >>> import numpy as np
@@ -106,7 +121,9 @@ class Encoder(keras.layers.Layer):
         vocabulary_size: int | None = None,
         features: int | None = None,
         embedding_size: int = 32,
-        dropout: float = 0.0,
+        cell: Cell | str | dict | None = None,
+        bidirectional: bool = False,
+        backwards: bool = False,
         name: str = "encoder",
         dtype: str | None = None,
     ):
@@ -115,14 +132,25 @@ class Encoder(keras.layers.Layer):
         check_one(vocabulary_size, features, "the encoder")
         self.vocabulary_size, self.features = vocabulary_size, features
         self.embedding_size = embedding_size
+        self.backwards = check_flag("backwards", backwards)
         self.reader = Reader(vocabulary_size, features, embedding_size, dtype=dtype)
-        self.stack = Stack(self.reader.output_size, units, layers, dropout, dtype=dtype)
+        self.stack = Stack(self.reader.output_size, units, layers, cell, bidirectional, dtype=dtype)
+        if self.stack.bidirectional and self.backwards:
+            raise ValueError(
+                "bidirectional=true and backwards=true: a bidirectional encoder reads backwards "
+                "already; choose one"
+            )
         self.build()
 
     @property
-    def state_sizes(self) -> tuple[LSTMState, ...]:
+    def state_sizes(self) -> States:
         """The structure of `Memory.state`, with sizes in place of tensors."""
         return self.stack.state_sizes
+
+    @property
+    def output_size(self) -> int:
+        """Features of `Memory.values`."""
+        return self.stack.output_size
 
     def build(self, input_shape=None):
         """Create the weights; the sizes are known from the constructor."""
@@ -139,19 +167,27 @@ class Encoder(keras.layers.Layer):
             training: whether dropout is applied.
         """
         if mask is not None:
-            mask = keras.ops.cast(mask, "bool")
-        values, state = self.stack(self.reader(source), mask=mask, training=training)
+            mask = ops.cast(mask, "bool")
+        read, read_mask = self.reader(source), mask
+        if self.backwards:  # the padding comes first then, and its masked steps change nothing
+            read = ops.flip(read, axis=1)
+            read_mask = None if mask is None else ops.flip(mask, axis=1)
+        values, state = self.stack(read, mask=read_mask, training=training)
+        if self.backwards:
+            values = ops.flip(values, axis=1)
         return Memory(values, mask, state)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {
             "units": self.stack.units,
-            "layers": len(self.stack.recurrent),
+            "layers": self.stack.layers,
             "vocabulary_size": self.vocabulary_size,
             "features": self.features,
             "embedding_size": self.embedding_size,
-            "dropout": self.stack.dropout,
+            "cell": self.stack.cell.to_config(),
+            "bidirectional": self.stack.bidirectional,
+            "backwards": self.backwards,
             "name": self.name,
             "dtype": self.dtype_policy.name,
         }

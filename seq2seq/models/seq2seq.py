@@ -4,11 +4,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from seq2seq.arguments import check_flag
 from seq2seq.decoding.search import Greedy, Hypotheses, Values, search
 from seq2seq.layers.bridges import Bridge, Copy
 from seq2seq.layers.kernels import compiled
-from seq2seq.layers.lstm import LSTMState, Tensor
-from seq2seq.models.decoder import Decoder
+from seq2seq.layers.lstm import Tensor
+from seq2seq.models.decoder import Decoder, DecoderState
 from seq2seq.models.encoder import Encoder, Memory
 
 
@@ -17,19 +18,28 @@ class Seq2Seq(keras.Model):
     """An encoder hands its final state over a bridge to a decoder.
 
     A Keras model: `compile`, `fit`, `evaluate`, `save` and `keras.models.load_model` work on it.
-    It is called with a dictionary: `source` (batch, time), `source_mask` (the same shape, True for
-    real steps; without it every step counts) and `target`, what the decoder reads: a start and the
-    target's tokens. It returns logits (batch, target time, vocabulary).
+    It is called with a dictionary and returns logits (batch, target time, vocabulary). Of its
+    inputs only the first and the third are always needed:
+
+    - `source` (batch, time), or real values (batch, time, features);
+    - `source_mask` (batch, time), True for real steps; without it every step counts;
+    - `target` (batch, target time), what the decoder reads: a start and the target's tokens;
+    - `target_mask`, `forced` (batch, target time): see `Decoder.call`;
+    - `tags`, `copies`: see `Memory`, for a decoder with tags or a pointer.
 
     Args:
         encoder: reads the source.
         decoder: says the target.
         bridge: makes the decoder's first state of the encoder's last; None: `Copy`.
+        tied_embeddings: whether the decoder reads with the encoder's embeddings; `model.decoder` is
+            then a new decoder, made like the given one.
+        control: whether a decoder may know nothing of its source, as a control experiment.
         start_id: the token that a target begins with, as the decoder reads it.
         end_id: the token that ends a target.
 
     Raises:
-        ValueError: the bridge cannot join this encoder and this decoder.
+        ValueError: the bridge cannot join this encoder and this decoder; or the decoder would know
+            nothing of its source.
 
     Example:
         >>> model = Seq2Seq(
@@ -47,29 +57,51 @@ class Seq2Seq(keras.Model):
         encoder: Encoder,
         decoder: Decoder,
         bridge: Bridge | None = None,
+        tied_embeddings: bool = False,
+        control: bool = False,
         start_id: int = 1,
         end_id: int = 2,
         name: str = "seq2seq",
     ):
         super().__init__(name=name)
-        self.encoder, self.decoder = encoder, decoder
         self.bridge = Copy() if bridge is None else bridge
+        self.control = check_flag("control", control)
+        if not (self.bridge.passes or decoder.attention or control):
+            raise ValueError(
+                f"attention is off and the bridge {type(self.bridge).__name__} passes nothing: the "
+                "decoder would know nothing of its source; choose an attention (attention=dot) or "
+                "a bridge that passes state (bridge=copy), or model.control=true, if just that is "
+                "the experiment"
+            )
+        if check_flag("tied_embeddings", tied_embeddings) and decoder.reader is not encoder.reader:
+            decoder = Decoder.from_config({**decoder.get_config(), "reader": encoder.reader})
+        self.encoder, self.decoder = encoder, decoder
+        decoder.connect(encoder.output_size)
         self.bridge.connect(encoder.state_sizes, decoder.state_sizes)
         self.start_id, self.end_id = start_id, end_id
         self._decoders = {}  # compiled, one a strategy
         self.built = True  # every part has its weights from its constructor
 
     def start(
-        self, source: Tensor, source_mask: Tensor | None = None, training: bool = False
-    ) -> tuple[tuple[LSTMState, ...], Memory]:
-        """Read `source`; the decoder's first state, and what the encoder knows."""
-        memory = self.encoder(source, mask=source_mask, training=training)
-        return self.decoder.start(self.bridge(memory.state), memory), memory
+        self, inputs: dict[str, Tensor], training: bool = False
+    ) -> tuple[DecoderState, Memory]:
+        """Read the source of `inputs`; the decoder's first state, and what the encoder knows."""
+        memory = self.encoder(inputs["source"], mask=inputs.get("source_mask"), training=training)
+        memory = memory._replace(tags=inputs.get("tags"), copies=inputs.get("copies"))
+        return self.decoder.start(self.bridge(memory.state), memory)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         """Logits of every target step, given the targets themselves (teacher forcing)."""
-        state, memory = self.start(inputs["source"], inputs.get("source_mask"), training)
-        return self.decoder(inputs["target"], state, memory, training=training).logits
+        state, memory = self.start(inputs, training)
+        covers = self.decoder.attention is not None and self.decoder.attention.coverage
+        return self.decoder(
+            inputs["target"],
+            state,
+            memory,
+            mask=inputs.get("target_mask") if covers else None,  # only the coverage loss needs it
+            forced=inputs.get("forced"),
+            training=training,
+        ).logits
 
     def decode(
         self,
@@ -78,6 +110,8 @@ class Seq2Seq(keras.Model):
         strategy: Greedy | Values | None = None,
         *,
         max_length: int,
+        tags: Tensor | None = None,
+        copies: Tensor | None = None,
     ) -> Hypotheses:
         """Say targets freely: each step reads what the model itself said before.
 
@@ -89,6 +123,7 @@ class Seq2Seq(keras.Model):
             strategy: how the next token is chosen; None: `Greedy`, or `Values` for a real-valued
                 decoder.
             max_length: steps after which a target is cut off.
+            tags, copies: see `Memory`, for a decoder with tags or a pointer.
 
         Returns:
             NumPy arrays; see `Hypotheses`.
@@ -98,8 +133,8 @@ class Seq2Seq(keras.Model):
             strategy = Greedy() if features is None else Values(features)
         if strategy not in self._decoders:
 
-            def run(source, source_mask, max_length):
-                state, memory = self.start(source, source_mask)
+            def run(inputs, max_length):
+                state, memory = self.start(inputs)
                 ids = {"start_id": self.start_id, "end_id": self.end_id}
                 return search(
                     self.decoder.step, state, memory, strategy, **ids, max_length=max_length
@@ -108,7 +143,9 @@ class Seq2Seq(keras.Model):
             self._decoders[strategy] = compiled(run, self.variables)
         if source_mask is None:
             source_mask = np.ones(np.shape(source)[:2], "bool")
-        found = self._decoders[strategy](source, source_mask, max_length=max_length)
+        inputs = {"source": source, "source_mask": source_mask, "tags": tags, "copies": copies}
+        inputs = {name: array for name, array in inputs.items() if array is not None}
+        found = self._decoders[strategy](inputs, max_length=max_length)
         return Hypotheses(*map(ops.convert_to_numpy, found))
 
     def get_config(self) -> dict:
@@ -116,6 +153,8 @@ class Seq2Seq(keras.Model):
         parts = {"encoder": self.encoder, "decoder": self.decoder, "bridge": self.bridge}
         return {
             **{key: keras.saving.serialize_keras_object(part) for key, part in parts.items()},
+            "tied_embeddings": self.decoder.reader is self.encoder.reader,
+            "control": self.control,
             "start_id": self.start_id,
             "end_id": self.end_id,
             "name": self.name,

@@ -4,7 +4,7 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 from rich.console import Console
@@ -37,18 +37,26 @@ class Counts(keras.callbacks.Callback):
 
     Batches are made ahead of the updates that use them, so what is in a batch waits here until its
     update is done.
+
+    Args:
+        force: `force(shape, step)` draws which steps of a batch read the truth; None: all do.
     """
 
-    def __init__(self):
+    def __init__(self, force: Callable | None = None):
         super().__init__()
+        self.force = force
         self.steps = self.examples = self.target_tokens = 0
         self._ahead: deque[tuple[int, int]] = deque()
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[tuple]:
         """The batches as Keras takes them: inputs, targets, weights."""
-        for batch in batches:
+        for step, batch in enumerate(batches):
             self._ahead.append((len(batch.source), int(batch.target_mask.sum())))
-            yield batch.inputs, batch.target_out, batch.weights
+            inputs = batch.inputs
+            forced = None if self.force is None else self.force(batch.target_mask.shape, step)
+            if forced is not None:
+                inputs["forced"] = forced
+            yield inputs, batch.target_out, batch.weights
 
     def on_train_batch_end(self, batch, logs=None):
         """One update more."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from seq2seq.data.vocabulary import Numbers, Vocabulary, from_config
+from seq2seq.data.tags import Side, from_config
 from seq2seq.models.seq2seq import Seq2Seq
 
 FORMAT = 1
@@ -41,8 +41,8 @@ def write_whole(path: Path, content: bytes | str) -> None:
 def save_model(
     path: Path,
     model: Seq2Seq,
-    source: Vocabulary | Numbers,
-    target: Vocabulary | Numbers,
+    source: Side,
+    target: Side,
     settings: dict,
 ) -> None:
     """Write `model` and all that prediction needs to `path`.
@@ -68,7 +68,7 @@ def save_model(
     write_whole(path, buffer.getvalue())
 
 
-def load_model(path: Path) -> tuple[Seq2Seq, Vocabulary | Numbers, Vocabulary | Numbers, dict]:
+def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
     """What `save_model` wrote: the model with its weights, source, target and settings.
 
     Raises:

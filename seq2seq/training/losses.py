@@ -5,10 +5,44 @@ the sum of the weights: extra padding changes nothing.
 """
 
 import keras
+from keras import ops
+
+from seq2seq.arguments import check_rate
 
 
-def cross_entropy() -> keras.losses.Loss:
-    """Mean of -log p(token) over real tokens, from logits."""
+@keras.saving.register_keras_serializable("seq2seq")
+class SmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy against a target that is spread a little over all tokens (Szegedy et al. 2016).
+
+    Args:
+        label_smoothing: the share that is spread.
+    """
+
+    def __init__(self, label_smoothing: float, name: str = "cross_entropy"):
+        super().__init__(name=name, reduction="mean_with_sample_weight")
+        self.label_smoothing = check_rate("label_smoothing", label_smoothing)
+
+    def call(self, y_true, y_pred):
+        """Losses (batch, time) of tokens (batch, time), from logits (batch, time, vocabulary)."""
+        log_probabilities = ops.log_softmax(y_pred, axis=-1)
+        tokens = ops.cast(y_true, "int32")
+        right = ops.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
+        spread = ops.mean(log_probabilities, axis=-1)
+        return -(1 - self.label_smoothing) * right - self.label_smoothing * spread
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {"label_smoothing": self.label_smoothing, "name": self.name}
+
+
+def cross_entropy(label_smoothing: float = 0.0) -> keras.losses.Loss:
+    """Mean of -log p(token) over real tokens, from logits.
+
+    Args:
+        label_smoothing: share of the target that is spread over all tokens.
+    """
+    if label_smoothing:
+        return SmoothedCrossEntropy(label_smoothing)
     return keras.losses.SparseCategoricalCrossentropy(
         from_logits=True, reduction="mean_with_sample_weight", name="cross_entropy"
     )

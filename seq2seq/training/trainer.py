@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import keras
 
-from seq2seq.arguments import check_count, check_flag
+from seq2seq.arguments import check_count, check_flag, check_rate
 from seq2seq.data.batching import Batches, encode_row
 from seq2seq.data.task import Stream, Task
 from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.evaluation.predictor import Decoding, Predictor, load
-from seq2seq.layers.bridges import Zero
 from seq2seq.layers.kernels import feed
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
+from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
 from seq2seq.training.losses import cross_entropy, squared_error
 from seq2seq.training.run_directory import MODEL, RunDirectory
 
@@ -41,6 +41,9 @@ class Training:
         batch_size: examples an update.
         patience: stop after so many epochs in a row without a better validation metric; None:
             never. Without validation examples there is nothing to wait for.
+        label_smoothing: share of the target that is spread over all tokens.
+        forcing: what the decoder reads: the truth, or what it said itself.
+        curriculum: None: all examples from the beginning; else the short ones first.
         tensorboard: whether to write events for TensorBoard (in `tensorboard/`).
 
     Raises:
@@ -52,9 +55,13 @@ class Training:
     steps_per_epoch: int | None = None
     batch_size: int = 64
     patience: int | None = None
+    label_smoothing: float = 0.0
+    forcing: TeacherForcing = TeacherForcing()
+    curriculum: LengthCurriculum | None = None
     tensorboard: bool = False
 
     def __post_init__(self):
+        check_rate("training.label_smoothing", self.label_smoothing)
         check_flag("training.tensorboard", self.tensorboard)
         for name in ("epochs", "batch_size"):
             check_count(f"training.{name}", getattr(self, name))
@@ -136,7 +143,14 @@ def train(
         "target_length": task.target_length,
     }
     predictor = Predictor(model, task.source, task.target, decoding, settings)
-    batches = Batches(task.examples("train"), task.source, task.target, training.batch_size, seed)
+    batches = Batches(
+        task.examples("train"),
+        task.source,
+        task.target,
+        training.batch_size,
+        seed,
+        copying=predictor.copying,
+    )
     fitted = fit(predictor, task, batches, make_optimizer, training, directory)
     best, error = load(directory.path), fitted.error
     try:
@@ -156,6 +170,20 @@ def train(
     return Outcome(summary, evaluation, error)
 
 
+def make_loss(predictor: Predictor, training: Training) -> keras.losses.Loss:
+    """The loss that suits what the model says.
+
+    Raises:
+        ValueError: label smoothing where there is no fixed set of tokens to spread over.
+    """
+    smoothing = training.label_smoothing
+    values = isinstance(predictor.target, Numbers)
+    if smoothing and (values or predictor.copying):
+        what = "real values have no labels" if values else "a pointer's symbols differ by source"
+        raise ValueError(f"training.label_smoothing={smoothing}: {what}; set it to 0")
+    return squared_error() if values else cross_entropy(smoothing)
+
+
 class Fitted(NamedTuple):
     """Figures of a finished training, and what stopped it early, if anything did."""
 
@@ -173,8 +201,14 @@ def fit(
 ) -> Fitted:
     """Keras's own `fit`, with the callbacks of this package; leaves the best `model.npz` behind."""
     total, per_epoch = training.plan(batches.steps_per_epoch)
-    model, counts = predictor.model, Counts()
-    loss = squared_error() if isinstance(task.target, Numbers) else cross_entropy()
+    if training.curriculum is not None:
+        batches.share = lambda step: training.curriculum.share(step / total)
+
+    def force(shape: tuple[int, int], step: int):
+        return training.forcing.draw(shape, batches.seed, step, total)
+
+    model, counts = predictor.model, Counts(force)
+    loss = make_loss(predictor, training)
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
     evaluation = Evaluate(predictor, task, counts, directory)
     bar = Bar(total, evaluation)
@@ -186,7 +220,7 @@ def fit(
     begun, error = time.perf_counter(), None
     try:
         with warnings.catch_warnings():
-            if isinstance(model.bridge, Zero):  # its encoder learns nothing, on purpose
+            if model.control:  # its encoder learns nothing, on purpose
                 warnings.filterwarnings("ignore", "Gradients do not exist")
             model.fit(
                 feed(counts.watch(batches.iterate())),

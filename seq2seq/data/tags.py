@@ -1,0 +1,102 @@
+"""Tags beside a source: what inflection needs, as in `walk<TAB>V;PST` -> `walked`."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from seq2seq.data.vocabulary import Numbers, Vocabulary
+
+TAB = "\t"  # stands between a source and its tags, wherever both are one text
+
+
+class Tagged:
+    """A source side whose text is `source<TAB>tags`; the source becomes tokens, the tags a set.
+
+    It has the verbs of a `Vocabulary`, which see the source only, and `encode_tags`.
+
+    Args:
+        symbols: the source's own vocabulary.
+        tags: all tags, in the order of their places in the set.
+        separator: stands between two tags of a source.
+
+    >>> side = Tagged.build(["walk\\tV;PST", "sing\\tV;PRS"], "characters")
+    >>> side.tokens("sink\\tV;PRS"), side.encode_tags("sink\\tV;PRS").tolist()
+    (['s', 'i', 'n', 'k'], [1.0, 0.0, 1.0])
+    """
+
+    def __init__(self, symbols: Vocabulary, tags: Iterable[str], separator: str = ";"):
+        if not separator or TAB in separator:
+            raise ValueError(f"the separator of tags must not be empty or a tab, got {separator!r}")
+        self.symbols, self.tags, self.separator = symbols, tuple(tags), separator
+        self._places = {tag: place for place, tag in enumerate(self.tags)}
+
+    @classmethod
+    def build(cls, texts: Iterable[str], tokeniser: str, separator: str = ";") -> "Tagged":
+        """The side that all of `texts` make, symbols and tags in sorted order."""
+        side = cls(Vocabulary("", tokeniser), (), separator)
+        parts = [side.split(text) for text in texts]
+        tags = sorted({tag for _, tags in parts for tag in tags})
+        return cls(Vocabulary.build((source for source, _ in parts), tokeniser), tags, separator)
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def split(self, text: str) -> tuple[str, list[str]]:
+        """The source and its tags; without a tab there are none."""
+        source, tab, tags = text.rpartition(TAB)
+        if not tab:
+            return text, []
+        return source, [tag.strip() for tag in tags.split(self.separator) if tag.strip()]
+
+    def tokens(self, text: str) -> list[str]:
+        """The symbols of the source."""
+        return self.symbols.tokens(self.split(text)[0])
+
+    def encode(self, text: str, unknown: str = "error") -> list[int]:
+        """Token ids of the source; see `Vocabulary.encode`."""
+        return self.symbols.encode(self.split(text)[0], unknown)
+
+    def encode_tags(self, text: str, unknown: str = "error") -> np.ndarray:
+        """(tags,) float32, 1.0 for each tag of `text`.
+
+        Args:
+            text: source, tab and tags.
+            unknown: what to do with a tag outside the set: `"error"`, or `"token"` to leave it out.
+
+        Raises:
+            ValueError: names the unknown tag.
+        """
+        found = np.zeros(len(self.tags), "float32")
+        for tag in self.split(text)[1]:
+            if tag in self._places:
+                found[self._places[tag]] = 1.0
+            elif unknown == "error":
+                raise ValueError(
+                    f"tag {tag!r} was never seen in training; there are: {', '.join(self.tags)}"
+                )
+        return found
+
+    def to_config(self) -> dict:
+        """A dictionary for JSON; `from_config` reads it."""
+        return {
+            "kind": "tagged",
+            "symbols": self.symbols.to_config(),
+            "tags": self.tags,
+            "separator": self.separator,
+        }
+
+
+Side = Vocabulary | Numbers | Tagged  # how one side of a task becomes numbers
+
+
+def from_config(config: dict) -> Side:
+    """What a side's `to_config` wrote."""
+    arguments = {key: value for key, value in config.items() if key != "kind"}
+    kind = config.get("kind")
+    if kind == "tokens":
+        return Vocabulary(**arguments)
+    if kind == "numbers":
+        return Numbers(**arguments)
+    if kind == "tagged":
+        return Tagged(**{**arguments, "symbols": from_config(arguments["symbols"])})
+    raise ValueError(f"expected kind 'tokens', 'numbers' or 'tagged', got {kind!r}")

@@ -1,0 +1,336 @@
+"""Attention: what the decoder looks at in the source, at each step.
+
+Every attention turns a query (what the decoder is about to say) into weights over the encoder's
+values, and the weights into a context: the weighted mean of the values. They differ in the score,
+and in where the decoder uses them:
+
+- *before* its step (Bahdanau et al. 2015): the query is the hidden state of the step before, the
+  context is read together with the token;
+- after its step (Luong et al. 2015): the query is the new hidden state; with *input feeding* the
+  next step reads what was made of hidden state and context.
+"""
+
+import keras
+from keras import ops
+
+from seq2seq.arguments import check_count, check_flag
+from seq2seq.layers.lstm import Tensor
+
+
+def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
+    """Weights (batch, queries, time) in float32: exactly 0 where `mask` (batch, time) is False."""
+    scores = ops.cast(scores, "float32")
+    mask = ops.broadcast_to(mask, ops.shape(scores)) if len(mask.shape) == 3 else mask[:, None]
+    scores = ops.where(mask, scores, -1e9)
+    return ops.where(mask, ops.softmax(scores, axis=-1), 0.0)
+
+
+class Attention(keras.layers.Layer):
+    """What attentions share. A subclass implements `score`, and `make_weights` and `keys`.
+
+    Args:
+        before: whether the decoder attends before its step, with the hidden state that it has.
+        input_feeding: whether the next step reads this one's attentional vector; for attention
+            after the step only.
+
+    Raises:
+        ValueError: both at once: what is attended before the step is read by that very step.
+    """
+
+    coverage = False
+
+    def __init__(
+        self,
+        before: bool = False,
+        input_feeding: bool = False,
+        name: str = "attention",
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        self.before = check_flag("attention.before", before)
+        self.input_feeding = check_flag("attention.input_feeding", input_feeding)
+        if before and input_feeding:
+            raise ValueError(
+                "attention.before=true and attention.input_feeding=true exclude each other: what "
+                "is attended before a step is read by that step already"
+            )
+
+    def connect(self, query_size: int, memory_size: int) -> None:
+        """Learn the sizes of both sides, and create the weights, before the first call."""
+        self.query_size, self.memory_size = query_size, memory_size
+        self.make_weights()
+        self.built = True
+
+    def make_weights(self) -> None:
+        """Create the weights; `query_size` and `memory_size` are known. Nothing by default."""
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether a step depends on what steps before it attended to."""
+        return self.before or self.input_feeding or self.coverage
+
+    def keys(self, values: Tensor, state: tuple) -> Tensor:
+        """What queries are compared with; computed once a source. The values by default.
+
+        Args:
+            values: (batch, time, memory_size).
+            state: the encoder's last.
+        """
+        del state
+        return values
+
+    def score(self, query: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
+        """Scores (batch, queries, time) of `query` (batch, queries, query_size)."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        query: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor,
+        coverage: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Attend.
+
+        Args:
+            query: (batch, queries, query_size).
+            keys: from `keys`, (batch, time, size).
+            values: (batch, time, memory_size).
+            mask: (batch, time), True for real steps of the source.
+            coverage: (batch, time), the sum of all weights so far; None: it plays no part.
+
+        Returns:
+            The contexts (batch, queries, memory_size), and the weights (batch, queries, time).
+        """
+        weights = self.weigh(query, self.score(query, keys, coverage), mask)
+        return ops.matmul(ops.cast(weights, values.dtype), values), weights
+
+    def weigh(self, query: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
+        """Weights (batch, queries, time) from scores."""
+        del query
+        return masked_softmax(scores, mask)
+
+    def dense(self, size: int, input_size: int, name: str, use_bias: bool = False):
+        """A built projection."""
+        layer = keras.layers.Dense(size, use_bias=use_bias, name=name, dtype=self.dtype_policy)
+        layer.build((None, input_size))
+        return layer
+
+    def get_build_config(self) -> None:
+        """Nothing: `connect`, not `build`, creates the weights."""
+        return None
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            "before": self.before,
+            "input_feeding": self.input_feeding,
+            "name": self.name,
+            "dtype": self.dtype_policy.name,
+        }
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class Dot(Attention):
+    """score = q . k (Luong et al. 2015, section 3.1, dot). Both sides must have one size."""
+
+    def make_weights(self) -> None:
+        """None; the sizes must be alike."""
+        if self.query_size != self.memory_size:
+            raise ValueError(
+                f"the decoder's query has {self.query_size} units, the encoder's values have "
+                f"{self.memory_size}: attention {type(self).__name__} needs both alike; use "
+                "attention=general, which joins any two"
+            )
+
+    def score(self, query: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
+        """Products of every query with every key."""
+        return ops.matmul(query, ops.transpose(keys, (0, 2, 1)))
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class Scaled(Dot):
+    """score = q . k / sqrt(size), which keeps the softmax soft (Vaswani et al. 2017, 3.2.1)."""
+
+    def score(self, query: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
+        """Scaled products."""
+        return super().score(query * self.query_size**-0.5, keys, coverage)
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class General(Dot):
+    """score = q . W k (Luong et al. 2015, section 3.1, general). Joins sides of any sizes."""
+
+    def make_weights(self) -> None:
+        """W, (memory_size, query_size)."""
+        self.key = self.dense(self.query_size, self.memory_size, "key")
+
+    def keys(self, values: Tensor, state: tuple) -> Tensor:
+        """W k, (batch, time, query_size)."""
+        return self.key(values)
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class Additive(Attention):
+    """score = v . tanh(W q + U k + b) (Bahdanau et al. 2015, appendix A.1.2).
+
+    Args:
+        units: size of the hidden layer; None: the query's.
+        before: see `Attention`; as in the paper by default.
+        input_feeding: see `Attention`.
+        coverage: whether the score sees what was attended so far, and a loss discourages attending
+            to it again (See et al. 2017, section 2.3).
+    """
+
+    def __init__(
+        self,
+        units: int | None = None,
+        before: bool = True,
+        input_feeding: bool = False,
+        coverage: bool = False,
+        name: str = "attention",
+        dtype: str | None = None,
+    ):
+        super().__init__(before, input_feeding, name, dtype)
+        self.units = None if units is None else check_count("attention.units", units)
+        self.coverage = check_flag("attention.coverage", coverage)
+
+    def make_weights(self) -> None:
+        """W, U with b, v, and for coverage w."""
+        units = self.query_size if self.units is None else self.units
+        self.query = self.dense(units, self.query_size, "query")
+        self.key = self.dense(units, self.memory_size, "key", use_bias=True)
+        self.energy = self.dense(1, units, "energy")
+        if self.coverage:
+            self.covered = self.dense(units, 1, "covered")
+
+    def keys(self, values: Tensor, state: tuple) -> Tensor:
+        """U k + b, (batch, time, units)."""
+        return self.key(values)
+
+    def score(self, query: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
+        """One hidden layer over every pair of query and key."""
+        pairs = self.query(query)[:, :, None] + keys[:, None]  # (batch, queries, time, units)
+        if self.coverage:
+            pairs = pairs + self.covered(ops.expand_dims(coverage, -1))[:, None]
+        return ops.squeeze(self.energy(ops.tanh(pairs)), -1)
+
+    def overlap(self, weights: Tensor, mask: Tensor | None) -> Tensor:
+        """The coverage loss: attention to what was attended before (See et al. 2017, eq. 12).
+
+        Args:
+            weights: (batch, target time, source time).
+            mask: (batch, target time), True for real steps, of which this is the mean.
+        """
+        before = ops.cumsum(weights, axis=1) - weights
+        again = ops.sum(ops.minimum(weights, before), axis=-1)  # (batch, target time)
+        if mask is None:
+            return ops.mean(again)
+        real = ops.cast(mask, again.dtype)
+        return ops.sum(again * real) / ops.sum(real)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "units": self.units, "coverage": self.coverage}
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class Concat(Additive):
+    """score = v . tanh(W [q; k]) (Luong et al. 2015, section 3.1, concat).
+
+    The same score as `Additive`, used after the step unless told otherwise.
+    """
+
+    def __init__(
+        self,
+        units: int | None = None,
+        before: bool = False,
+        input_feeding: bool = False,
+        coverage: bool = False,
+        name: str = "attention",
+        dtype: str | None = None,
+    ):
+        super().__init__(units, before, input_feeding, coverage, name, dtype)
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class Local(General):
+    """General attention around a predicted place (Luong et al. 2015, section 3.2, local-p).
+
+        p = length * sigmoid(v . tanh(W q))       the place, between the first and the last step
+        weights = softmax(scores in [p - width, p + width]) * exp(-(step - p)^2 / (2 sigma^2))
+
+    with sigma = width / 2.
+
+    Args:
+        width: steps on each side that are looked at; the paper's D is 10.
+        before, input_feeding: see `Attention`.
+    """
+
+    def __init__(
+        self,
+        width: int = 10,
+        before: bool = False,
+        input_feeding: bool = False,
+        name: str = "attention",
+        dtype: str | None = None,
+    ):
+        super().__init__(before, input_feeding, name, dtype)
+        self.width = check_count("attention.width", width)
+
+    def make_weights(self) -> None:
+        """General's, and those that predict the place."""
+        super().make_weights()
+        self.hidden = self.dense(self.query_size, self.query_size, "hidden")
+        self.place = self.dense(1, self.query_size, "place")
+
+    def weigh(self, query: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
+        """Softmax inside the window, times a bell around its middle."""
+        steps = ops.arange(ops.shape(scores)[-1], dtype="float32")  # (time,)
+        length = ops.sum(ops.cast(mask, "float32"), axis=1)[:, None, None]
+        place = ops.sigmoid(self.place(ops.tanh(self.hidden(query))))
+        # Steps count from 0, so the last is length - 1; the window always holds a real step.
+        place = (length - 1) * ops.cast(place, "float32")  # (batch, queries, 1)
+        distance = steps - place  # (batch, queries, time)
+        near = ops.logical_and(ops.abs(distance) <= self.width, mask[:, None])
+        bell = ops.exp(-ops.square(distance) / (2 * (self.width / 2) ** 2))
+        return masked_softmax(scores, near) * bell
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "width": self.width}
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class Peek(Attention):
+    """No weights: the context is the encoder's last hidden state at every step (Cho et al. 2014).
+
+    Bahdanau et al. call it attention with the context fixed (appendix A.2.2). The decoder reads it
+    with every token, and says with it in view.
+    """
+
+    stepwise = False
+
+    def __init__(self, name: str = "attention", dtype: str | None = None):
+        super().__init__(before=True, name=name, dtype=dtype)
+
+    def keys(self, values: Tensor, state: tuple) -> Tensor:
+        """The top layer's last hidden state, (batch, 1, memory_size)."""
+        return ops.expand_dims(state[-1].hidden, 1)
+
+    def call(
+        self,
+        query: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor,
+        coverage: Tensor | None = None,
+    ) -> tuple[Tensor, None]:
+        """The same context for every query, and no weights."""
+        batch, queries = ops.shape(query)[:2]
+        return ops.broadcast_to(keys, (batch, queries, keys.shape[-1])), None
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {"name": self.name, "dtype": self.dtype_policy.name}

@@ -1,0 +1,213 @@
+"""A stack of recurrent layers: the part that encoder and decoder share."""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+from seq2seq.arguments import check_count, check_flag
+from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.recurrent import Cell, State, run
+
+States = tuple  # of one state a layer
+
+
+class Noise(NamedTuple):
+    """Dropout masks for one batch, the same at every step: 0 where dropped, else 1 / (1 - rate).
+
+    Attributes:
+        read: (batch, features) for what each layer reads; empty without dropout.
+        said: (batch, units) for what the top layer says; empty without dropout.
+        kept: (batch, units) for what each layer's gates see of its hidden state, directions one
+            after the other; empty without recurrent dropout.
+    """
+
+    read: tuple = ()
+    said: tuple = ()
+    kept: tuple = ()
+
+
+def drop(values: Tensor, masks: tuple, number: int = 0) -> Tensor:
+    """`values` (batch, [time,] size) times mask `number` (batch, size), if there are masks."""
+    if not masks:
+        return values
+    mask = masks[number]
+    return values * (mask if len(values.shape) == 2 else ops.expand_dims(mask, 1))
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class Stack(keras.layers.Layer):
+    """Recurrent layers on top of each other; each hands its sequence to the next.
+
+    A bidirectional stack has two layers at each place, one for each direction; what they say and
+    what they end with is joined side by side, forwards first (Schuster and Paliwal 1997).
+
+    Args:
+        input_size: features of the inputs.
+        units: size of the hidden state of every layer, in each direction.
+        layers: how many.
+        cell: what a layer is: a `Cell`, or its kind; None: a plain LSTM.
+        bidirectional: whether the inputs are read in both directions; such a stack has no `step`.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        units: int,
+        layers: int = 1,
+        cell: Cell | str | dict | None = None,
+        bidirectional: bool = False,
+        name: str = "stack",
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, dtype=dtype)
+        self.supports_masking = True  # masks are arguments here, never attached to tensors
+        self.input_size = check_count("input_size", input_size)
+        self.units = check_count("units", units)
+        self.layers = check_count("layers", layers)
+        self.bidirectional = check_flag("bidirectional", bidirectional)
+        self.cell = Cell.of(cell)
+        self.seed = keras.random.SeedGenerator() if self._noisy else None
+        self.recurrent, self.backward = [], []
+
+    @property
+    def _noisy(self) -> bool:
+        return bool(self.cell.dropout or self.cell.recurrent_dropout)
+
+    @property
+    def output_size(self) -> int:
+        """Features of what the top layer says."""
+        return self.units * (2 if self.bidirectional else 1)
+
+    @property
+    def state_sizes(self) -> States:
+        """The structure of the state, with sizes in place of tensors: one state a layer."""
+        return tuple(self.cell.sizes(self.output_size) for _ in range(self.layers))
+
+    def build(self, input_shape=None):
+        """Create the weights; the sizes are known from the constructor."""
+        size = self.input_size
+        for number in range(self.layers):
+            make = (self.units, size)
+            self.recurrent.append(self.cell.make(*make, f"layer_{number}", self.dtype_policy))
+            if self.bidirectional:
+                name = f"backward_{number}"
+                self.backward.append(self.cell.make(*make, name, self.dtype_policy))
+            size = self.output_size
+
+    def call(
+        self,
+        inputs: Tensor,
+        state: States | None = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[Tensor, States]:
+        """A whole sequence.
+
+        Args:
+            inputs: (batch, time, input_size).
+            state: the state of each layer before the first step; None: zeros, the only start of a
+                bidirectional stack.
+            mask: (batch, time), True for real steps; handed to every layer, since Keras's layers
+                do not pass masks on.
+            training: whether dropout is applied.
+
+        Returns:
+            The top layer's sequence (batch, time, output_size), and each layer's state after its
+            last real step (of the backward direction, after its first).
+        """
+        noise = self.draw(ops.shape(inputs)[0], training)
+        sequence, states = inputs, []
+        for number in range(self.layers):
+            read = drop(sequence, noise.read, number)
+            before = None if state is None else state[number]
+            said, after = self._run(number, read, before, mask, noise)
+            if self.cell.residual and number:
+                said = said + sequence
+            sequence = said
+            states.append(after)
+        return drop(sequence, noise.said), tuple(states)
+
+    def _run(self, number: int, read: Tensor, before, mask, noise: Noise) -> tuple[Tensor, State]:
+        """One layer over a whole sequence, in one direction or both."""
+        layer = self.recurrent[number]
+        if not self.bidirectional:
+            return self._one_way(layer, read, before, mask, noise.kept[number : number + 1])
+        said, after = self._one_way(layer, read, None, mask, noise.kept[2 * number :][:1])
+        # Flipped, the padding comes first: masked steps leave the zero state as it is.
+        flipped = None if mask is None else ops.flip(mask, axis=1)
+        back, back_after = self._one_way(
+            self.backward[number],
+            ops.flip(read, axis=1),
+            None,
+            flipped,
+            noise.kept[2 * number + 1 :][:1],
+        )
+        joined = [ops.concatenate(pair, axis=-1) for pair in zip(after, back_after, strict=True)]
+        said = ops.concatenate([said, ops.flip(back, axis=1)], axis=-1)
+        return said, type(after)(*joined)
+
+    def _one_way(self, layer, read, before, mask, kept: tuple) -> tuple[Tensor, State]:
+        kind = type(self.cell.sizes(self.units))
+        if not kept:
+            start = None if before is None else list(before)
+            said, *after = layer(read, initial_state=start, mask=mask)
+            return said, kind(*after)
+        if before is None:
+            zeros = ops.zeros((ops.shape(read)[0], self.units), read.dtype)
+            before = kind(*[zeros] * len(kind._fields))
+
+        def step(inputs, state):
+            return layer.step(inputs, state, kept[0])
+
+        return run(step, read, before, mask)
+
+    def step(
+        self, inputs: Tensor, state: States, noise: Noise | None = None
+    ) -> tuple[Tensor, States]:
+        """One step: inputs (batch, input_size) to what the top layer says (batch, units).
+
+        Args:
+            inputs: (batch, input_size).
+            state: of each layer, before the step.
+            noise: from `draw`, for a training that goes step by step; None: no dropout.
+        """
+        noise = Noise() if noise is None else noise
+        said, states = inputs, []
+        for number, (layer, before) in enumerate(zip(self.recurrent, state, strict=True)):
+            kept = noise.kept[number] if noise.kept else None
+            states.append(layer.step(drop(said, noise.read, number), before, kept))
+            hidden = states[-1].hidden
+            said = said + hidden if self.cell.residual and number else hidden
+        return drop(said, noise.said), tuple(states)
+
+    def draw(self, rows: Tensor, training: bool) -> Noise:
+        """Dropout masks for a batch of `rows` examples; empty ones when not training."""
+        if not training or not self._noisy:
+            return Noise()
+        directions = 2 if self.bidirectional else 1
+        read, said, kept = (), (), ()
+        if self.cell.dropout:
+            sizes = [self.input_size, *[self.output_size] * self.layers]
+            *read, top = [self._mask(rows, size, self.cell.dropout) for size in sizes]
+            said = (top,)
+        if self.cell.recurrent_dropout:
+            rate = self.cell.recurrent_dropout
+            kept = [self._mask(rows, self.units, rate) for _ in range(self.layers * directions)]
+        return Noise(tuple(read), said, tuple(kept))
+
+    def _mask(self, rows: Tensor, size: int, rate: float) -> Tensor:
+        ones = ops.ones((rows, size), self.compute_dtype)
+        return keras.random.dropout(ones, rate, seed=self.seed)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {
+            "input_size": self.input_size,
+            "units": self.units,
+            "layers": self.layers,
+            "cell": self.cell.to_config(),
+            "bidirectional": self.bidirectional,
+            "name": self.name,
+            "dtype": self.dtype_policy.name,
+        }
