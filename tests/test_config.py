@@ -33,7 +33,10 @@ def files(tmp_path):
 
 @pytest.mark.parametrize("group, option", OPTIONS)
 def test_every_choice_makes_its_objects(group, option, files):
-    config = compose([f"{group}={option}", *(files.get(option, []) if group == "task" else [])])
+    more = files.get(option, []) if group == "task" else []
+    if group == "bridge" and option in ("zero", "learned"):
+        more = ["attention=dot"]  # without it the decoder would know nothing
+    config = compose([f"{group}={option}", *more])
     task = build_task(config)
     assert len(task.examples("test")) > 0
     model = build_model(config, task)
@@ -128,7 +131,19 @@ def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
     [
         (["model.encoder.units=0"], "units must be a whole number of at least 1, got 0"),
         (["model.encoder.units=many"], "got 'many'"),
-        (["model.encoder.dropout=1.5"], "dropout must be at least 0 and less than 1, got 1.5"),
+        (["cell.dropout=1.5"], "cell.dropout must be at least 0 and less than 1, got 1.5"),
+        (["bridge=zero"], "the decoder would know nothing of its source"),
+        (["bridge=learned", "attention=none"], "choose an attention"),
+        (["model.encoder.bidirectional=true"], "bridge=joined"),
+        (["model.encoder.bidirectional=true", "model.encoder.backwards=true"], "choose one"),
+        (["attention=dot", "bridge=dense", "model.decoder.units=64"], "attention=general"),
+        (["attention=additive", "attention.input_feeding=true"], "exclude each other"),
+        (["model.decoder.readout=pointer"], "readout=pointer copies what attention points at"),
+        (["task=sinusoids", "model.decoder.readout=tied"], "this decoder says real values"),
+        (["task=running_mean", "model=pointer"], "says real values|this source has none"),
+        (["task=inflection", "model.tied_embeddings=true"], "task.shared_vocabulary=true"),
+        (["cell=gru", "+cell.forget_bias=1"], "forgets nothing"),
+        (["cell.kind=lstn"], "unknown cell.kind 'lstn'; did you mean 'lstm'"),
         (["model.decoder.units=64"], "bridge=dense"),
         (["model.decoder.layers=2"], "bridge=dense"),
         (["optimizer.learning_rate=-1"], "learning_rate must be a number of at least 0, got -1"),

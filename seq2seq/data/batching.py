@@ -128,8 +128,8 @@ def encode_sources(
         unknown: see `Vocabulary.encode`; a model that copies takes every symbol.
         copying: whether the model copies from the source.
     """
-    unknown = "token" if copying else unknown
-    padded, mask = pad([encode_row(text, source, unknown) for text in texts])
+    symbols = "token" if copying else unknown
+    padded, mask = pad([encode_row(text, source, symbols) for text in texts])
     arrays = {"source": padded, "source_mask": mask}
     if isinstance(source, Tagged):
         arrays["tags"] = np.stack([source.encode_tags(text, unknown) for text in texts])

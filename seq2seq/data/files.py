@@ -85,9 +85,10 @@ def _decode(name: str, number: int, raw: bytes) -> str:
 
 def check_columns(columns: Sequence[int | str]) -> None:
     """Raise a ValueError unless `columns` names source, target and maybe tags, in one manner."""
-    numbers = all(type(column) is int and column >= 1 for column in columns)
-    names = all(isinstance(column, str) for column in columns)
-    if not (isinstance(columns, list | tuple) and len(columns) in (2, 3) and (numbers or names)):
+    listed = list(columns) if isinstance(columns, list | tuple) else []
+    numbers = all(type(column) is int and column >= 1 for column in listed)
+    names = all(isinstance(column, str) for column in listed)
+    if len(listed) not in (2, 3) or not (numbers or names):
         raise ValueError(
             "columns must be the numbers (counted from 1) or the names of two columns, source and "
             f"target, or of three, the last for tags; got {columns!r}"
@@ -147,6 +148,8 @@ class PairReader:
         lowered = str(paths).lower().removesuffix(".gz")
         lines = read_lines(paths)
         if lowered.endswith((".jsonl", ".ndjson")):
+            if self.columns is not None and isinstance(self.columns[0], int):
+                raise ValueError(f"{paths} has keys, not columns: got columns={self.columns}")
             parse = self._json_row
         else:
             columns = self.columns
@@ -182,9 +185,9 @@ class PairReader:
             row = json.loads(line)
         except ValueError:
             raise BadRow("not JSON") from None
-        if not isinstance(row, dict):
-            raise BadRow('expected {"source": ..., "target": ...}')
         keys = ("source", "target") if self.columns is None else self.columns
+        if not isinstance(row, dict):
+            raise BadRow("expected {" + ", ".join(f'"{key}": ...' for key in keys) + "}")
         for key in keys:
             if not isinstance(row.get(key), str):
                 raise BadRow(f"no text under the key {key!r}")

@@ -11,8 +11,8 @@ from seq2seq.data.vocabulary import Vocabulary
 
 ONSETS = "b c d f g h j k l m n p r s t v w bl br cl cr dr fl gl gr pl pr sc sh sk sl sp st tr"
 VOWELS = "a e i o u"
-CODAS = "b ck d g ll m n ng ng nk nk p r rd rt s sh sk st t x"
-ENDINGS = ("", "e", "y")  # of a lemma, beside its last coda
+CODAS = "b ck d g ll m n ng ng ng nk nk nk p r rd rt s sh sk st t x"
+ENDINGS = ("", "", "e", "y")  # of a lemma, after its last coda
 STRONG = {"i": "a", "e": "o", "a": "e"}  # the last vowel of an irregular verb, in the past
 TAGS = (
     *("V;NFIN", "V;PRS;3;SG", "V;PST", "V;PTCP;PRS", "V;PTCP;PST"),
@@ -33,8 +33,8 @@ def attach(lemma: str, ending: str) -> str:
         return lemma[:-1] + ("ies" if ending == "s" else "i" + ending)
     if lemma.endswith("e") and before_vowel:
         return lemma[:-1] + ending
-    short = lemma[-1] not in "wxyeaiou" and lemma[-2] in VOWELS and lemma[-3] not in VOWELS
-    if before_vowel and short and sum(letter in VOWELS for letter in lemma) == 1:
+    one_vowel = sum(letter in "aeiou" for letter in lemma) == 1
+    if before_vowel and one_vowel and lemma[-2] in VOWELS and lemma[-1] not in "wxy":
         return lemma + lemma[-1] + ending
     return lemma + ending
 
@@ -50,7 +50,7 @@ def change_vowel(lemma: str) -> str:
 
 
 def is_strong(lemma: str) -> bool:
-    """Whether the verb is irregular by its shape: it ends like `sing`, `drink`, `spend`, `stand`.
+    """Whether the verb is irregular by its shape: it ends like `sing`, `drink` or `hang`.
 
     >>> [is_strong(lemma) for lemma in ("sing", "walk")]
     [True, False]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seq2seq.arguments import check_choice, check_count, check_flag
 from seq2seq.data.files import PairReader, read_lines
-from seq2seq.data.tags import Side, Tagged
+from seq2seq.data.tags import Side, Tagged, check_separator
 from seq2seq.data.task import SPLITS, Example, Task, position
 from seq2seq.data.vocabulary import SPECIALS, TOKENISERS, Numbers, Vocabulary
 
@@ -91,6 +91,12 @@ class FileTask(Task):
     ):
         check_count("seed", seed, 0)
         rows = dict(rows)
+        if separator is not None:  # one text for one set of tags, or equal sources were divided
+            own, spelling = Tagged(Vocabulary(""), (), separator), {}
+            rows = {
+                split: [(spelling.setdefault(own.canonical(text), text), _) for text, _ in part]
+                for split, part in rows.items()
+            }
         self._leave_out(rows, "validation", "test")
         self._leave_out(rows, "train", "test")
         self._leave_out(rows, "train", "validation")
@@ -125,7 +131,10 @@ class FileTask(Task):
         if name == "numbers":
             return Numbers.build(texts)
         if separator is not None:
-            return Tagged.build(texts, name, separator)
+            side = Tagged.build(texts, name, separator)
+            if not side.tags:
+                raise ValueError("the column of tags is empty in all rows; give two task.columns")
+            return side
         return Vocabulary.build(texts, name)
 
     def _share_vocabulary(self) -> None:
@@ -196,6 +205,9 @@ class Pairs(FileTask):
         ]
         advice = "; mend the row, or leave such rows out with task.on_bad_row=skip"
         reader = PairReader(columns, on_bad_row, advice)
+        tagged = columns is not None and len(columns) == 3
+        if tagged and source_tokens == "numbers":
+            raise ValueError("sources of real values can't have tags: give two task.columns")
         files = {"train": train, "validation": validation, "test": test}
         features: dict[int, int] = {}  # values a step, the same in every row of every file
         rows = {
@@ -205,13 +217,8 @@ class Pairs(FileTask):
         }
         if reader.skipped:
             self.notes = (f"{reader.skipped} bad rows were skipped",)
-        tagged = columns is not None and len(columns) == 3
-        if tagged and source_tokens == "numbers":
-            raise ValueError(
-                "sources of real values can't have tags: give task.columns two columns"
-            )
         shared = check_flag("task.shared_vocabulary", shared_vocabulary)
-        separator = tag_separator if tagged else None
+        separator = check_separator(tag_separator) if tagged else None
         super().__init__(rows, source_tokens, target_tokens, seed, separator, shared)
         if target_tokens == "numbers":
             self.metrics, self.monitor = "values", ("mae", "min")

@@ -9,6 +9,13 @@ from seq2seq.data.vocabulary import Numbers, Vocabulary
 TAB = "\t"  # stands between a source and its tags, wherever both are one text
 
 
+def check_separator(separator: str) -> str:
+    """`separator` if it can stand between tags."""
+    if not isinstance(separator, str) or not separator or TAB in separator:
+        raise ValueError(f"the separator of tags must be text without a tab, got {separator!r}")
+    return separator
+
+
 class Tagged:
     """A source side whose text is `source<TAB>tags`; the source becomes tokens, the tags a set.
 
@@ -25,10 +32,11 @@ class Tagged:
     """
 
     def __init__(self, symbols: Vocabulary, tags: Iterable[str], separator: str = ";"):
-        if not separator or TAB in separator:
-            raise ValueError(f"the separator of tags must not be empty or a tab, got {separator!r}")
-        self.symbols, self.tags, self.separator = symbols, tuple(tags), separator
+        self.symbols, self.tags = symbols, tuple(tags)
+        self.separator = check_separator(separator)
         self._places = {tag: place for place, tag in enumerate(self.tags)}
+        if len(self._places) < len(self.tags):
+            raise ValueError(f"a tag stands twice: {', '.join(self.tags)}")
 
     @classmethod
     def build(cls, texts: Iterable[str], tokeniser: str, separator: str = ";") -> "Tagged":
@@ -47,6 +55,15 @@ class Tagged:
         if not tab:
             return text, []
         return source, [tag.strip() for tag in tags.split(self.separator) if tag.strip()]
+
+    def canonical(self, text: str) -> str:
+        """`text` with its tags in sorted order, each once: equal sources have equal texts.
+
+        >>> Tagged(Vocabulary("a"), ["V", "PST"]).canonical("a\\tV; PST;V")
+        'a\\tPST;V'
+        """
+        source, tags = self.split(text)
+        return source + TAB + self.separator.join(sorted(set(tags)))
 
     def tokens(self, text: str) -> list[str]:
         """The symbols of the source."""

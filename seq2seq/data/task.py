@@ -174,10 +174,12 @@ class GeneratedTask(Task):
                 found[example.source] = example
                 misses = 0
             elif (misses := misses + 1) > PATIENCE:
-                fewer = f"set task.{split}_examples={len(found)} or " if found else ""
+                name = "training" if split == "train" else split
+                fewer = f"set task.{name}_examples={len(found)} or " if found else ""
+                where = "there" if split == "train" else "held out of training"
                 raise ValueError(
-                    f"{self._space(split)}: only {len(found)} distinct {split} examples are held "
-                    f"out of training, {count} were asked for; {fewer}widen the sizes"
+                    f"{self._space(split)}: only {len(found)} distinct {name} examples are "
+                    f"{where}, {count} were asked for; {fewer}widen the sizes"
                 )
         return list(found.values())
 

@@ -140,7 +140,6 @@ class Predictor:
     ) -> Iterator[list[Hypothesis]]:
         """Hypotheses of each source, the best first; see `predict`."""
         policy = check_choice("unknown", unknown or self.decoding.unknown, UNKNOWN_POLICIES)
-        policy = "token" if self.copying else policy  # what it has never seen it can still copy
         texts = list(sources)
         lengths = [self._measure(number, text, policy) for number, text in enumerate(texts, 1)]
         self._warn_of_length(lengths)
@@ -177,7 +176,8 @@ class Predictor:
         try:
             if isinstance(self.source, Tagged):
                 self.source.encode_tags(text, unknown)
-            return len(encode_row(text, self.source, unknown))
+            # What a pointer has never seen it can still copy.
+            return len(encode_row(text, self.source, "token" if self.copying else unknown))
         except ValueError as error:
             raise BadSource(number, str(error)) from None
 

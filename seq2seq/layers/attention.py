@@ -46,7 +46,7 @@ class Attention(keras.layers.Layer):
         name: str = "attention",
         dtype: str | None = None,
     ):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype, autocast=False)  # weights stay float32
         self.before = check_flag("attention.before", before)
         self.input_feeding = check_flag("attention.input_feeding", input_feeding)
         if before and input_feeding:
@@ -58,7 +58,8 @@ class Attention(keras.layers.Layer):
     def connect(self, query_size: int, memory_size: int) -> None:
         """Learn the sizes of both sides, and create the weights, before the first call."""
         self.query_size, self.memory_size = query_size, memory_size
-        self.make_weights()
+        with keras.name_scope(self.name):
+            self.make_weights()
         self.built = True
 
     def make_weights(self) -> None:

@@ -116,20 +116,20 @@ class Projection(Bridge):
     A hidden state is bounded by 1, a cell is not.
     """
 
-    def project(self, size_of_source: int, number: int) -> list:
-        """The projections to the states of decoder layer `number`."""
-        layer = self.decoder_sizes[number]
-        projections = []
-        for field, size in zip(layer._fields, layer, strict=True):
-            projection = keras.layers.Dense(
-                size,
-                activation="tanh" if field == "hidden" else None,
-                name=f"layer_{number}_{field}",
-                dtype=self.dtype_policy,
-            )
-            projection.build((None, size_of_source))
-            projections.append(projection)
-        return projections
+    def make_projections(self, sizes: list[int]) -> None:
+        """Create the projections to each decoder layer, which read vectors of `sizes`."""
+        self.projections = []
+        for number, (size, layer) in enumerate(zip(sizes, self.decoder_sizes, strict=True)):
+            for field, units in zip(layer._fields, layer, strict=True):
+                projection = keras.layers.Dense(
+                    units,
+                    activation="tanh" if field == "hidden" else None,
+                    name=f"layer_{number}_{field}",
+                    dtype=self.dtype_policy,
+                )
+                with keras.name_scope(self.name):
+                    projection.build((None, size))
+                self.projections.append(projection)
 
     def pack(self, states: list) -> States:
         """Projected states in the decoder's structure."""
@@ -149,9 +149,7 @@ class Dense(Projection):
         """See `Bridge.connect`; any two sides can be joined."""
         super().connect(encoder_sizes, decoder_sizes)
         total = sum(tree.flatten(encoder_sizes))
-        self.projections = []
-        for number in range(len(decoder_sizes)):
-            self.projections += self.project(total, number)
+        self.make_projections([total] * len(decoder_sizes))
 
     def call(self, state: States) -> States:
         """Project the joined encoder states (batch, all units) to each decoder state."""
@@ -176,9 +174,7 @@ class Joined(Projection):
                 "many of the same kind; use the bridge Dense (bridge=dense)"
             )
         super().connect(encoder_sizes, decoder_sizes)
-        self.projections = []
-        for number, layer in enumerate(encoder_sizes):
-            self.projections += self.project(layer.hidden, number)
+        self.make_projections([layer.hidden for layer in encoder_sizes])
 
     def call(self, state: States) -> States:
         """Project each layer's states by themselves."""
@@ -228,11 +224,12 @@ class Learned(Bridge):
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:
         """See `Bridge.connect`; the encoder's sizes play no part."""
         super().connect(encoder_sizes, decoder_sizes)
-        self.starts = [
-            self.add_weight(shape=(size,), initializer="zeros", name=f"layer_{number}_{field}")
-            for number, layer in enumerate(decoder_sizes)
-            for field, size in zip(layer._fields, layer, strict=True)
-        ]
+        with keras.name_scope(self.name):
+            self.starts = [
+                self.add_weight(shape=(size,), initializer="zeros", name=f"layer_{number}_{field}")
+                for number, layer in enumerate(decoder_sizes)
+                for field, size in zip(layer._fields, layer, strict=True)
+            ]
 
     def call(self, state: States) -> States:
         """The learned start, repeated for the batch."""

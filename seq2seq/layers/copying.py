@@ -38,7 +38,7 @@ class Pointer(keras.layers.Layer):
     """
 
     def __init__(self, name: str = "pointer", dtype: str | None = None):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype, autocast=False)  # probabilities stay float32
         self.share = keras.layers.Dense(1, activation="sigmoid", name="share", dtype=dtype)
 
     def build(self, input_shape):

@@ -100,7 +100,7 @@ class Decoder(keras.layers.Layer):
         name: str = "decoder",
         dtype: str | None = None,
     ):
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(name=name, dtype=dtype, autocast=False)  # attention weights stay float32
         self.supports_masking = True  # masks are arguments here, never attached to tensors
         check_one(vocabulary_size, features, "the decoder")
         self.vocabulary_size, self.features = vocabulary_size, features
@@ -159,6 +159,11 @@ class Decoder(keras.layers.Layer):
                 )
             return
         self.memory_size = memory_size
+        with keras.name_scope(self.name):
+            self._make_parts(memory_size)
+        self.built = True
+
+    def _make_parts(self, memory_size: int) -> None:
         read = self.reader.output_size + (self.embedding_size if self.tags else 0)
         said = self.units + memory_size
         if self.attention is not None:
@@ -175,7 +180,6 @@ class Decoder(keras.layers.Layer):
         self._make_readout(read, said)
         if self.tags:
             self.tag_vectors = self._dense(self.embedding_size, self.tags, "tags", use_bias=False)
-        self.built = True
 
     def _make_readout(self, read: int, said: int) -> None:
         if self.readout == "tied":

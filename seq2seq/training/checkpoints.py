@@ -54,6 +54,8 @@ def save_model(
         settings: decoding settings and remarks, as JSON knows them.
     """
     arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    if len(arrays) < len(model.weights):
+        raise ValueError(f"two weights of the model have one path; give its parts names: {path}")
     header = {
         "format": FORMAT,
         "model": keras.saving.serialize_keras_object(model),

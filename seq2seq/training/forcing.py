@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seq2seq.arguments import check_choice, check_rate
+from seq2seq.arguments import check_choice
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class LengthCurriculum:
 
     def __post_init__(self):
         for name in ("first", "over"):
-            check_rate(f"curriculum.{name}", getattr(self, name))
+            check_share(f"curriculum.{name}", getattr(self, name))
             if not getattr(self, name):
                 raise ValueError(f"curriculum.{name} must be more than 0, got 0")
 

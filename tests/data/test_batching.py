@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.data import Batches, Example, Numbers, Reverse, Vocabulary, make_batch
-from seq2seq.data.batching import bucket, pad
+from seq2seq.data import Batches, Example, Numbers, Reverse, Tagged, Vocabulary, make_batch
+from seq2seq.data.batching import WINDOW, bucket, encode_sources, pad
 
 LETTERS = Vocabulary("abcd")
 
 
-def finite(count, size=4, seed=0):
+def finite(count, size=4, seed=0, share=None):
     words = ["".join(w) for w in np.random.default_rng(0).choice(list("abcd"), (count, 6))]
     examples = [Example(f"{w}"[: 1 + n % 6], f"{w}"[: 1 + n % 6]) for n, w in enumerate(words)]
-    return Batches(examples, LETTERS, LETTERS, size, seed)
+    return Batches(examples, LETTERS, LETTERS, size, seed, share=share)
 
 
 @given(st.integers(0, 10_000))
@@ -57,6 +57,39 @@ def test_real_values_start_from_zeros():
     assert batch.target_out[0, :, 0].tolist() == [3, 4, 5, 0]
     assert batch.target_in[1, :, 0].tolist() == [0, 0, 0, 0]
     assert batch.target_mask.sum(1).tolist() == [3, 1]
+
+
+def test_tags_are_a_row_of_the_batch():
+    side = Tagged(LETTERS, ["N", "PL", "V"])
+    batch = make_batch([Example("ab\tV", "c"), Example("a\tPL;N", "d")], side, LETTERS)
+    assert batch.source.tolist() == [[4, 5, 2, 0], [4, 2, 0, 0]]
+    assert batch.tags.tolist() == [[0, 0, 1], [1, 1, 0]]
+    assert batch.inputs["tags"] is batch.tags
+    assert "copies" not in batch.inputs and batch.copies is None
+    with pytest.raises(ValueError, match="tag 'ADJ' was never seen"):
+        make_batch([Example("ab\tADJ", "c")], side, LETTERS)
+
+
+def test_copies_number_what_the_vocabulary_lacks_by_its_place():
+    examples = [Example("axbx", "xbq"), Example("y", "y")]  # 8 symbols: x is 8 + 1, y is 8 + 0
+    batch = make_batch(examples, LETTERS, LETTERS, copying=True)
+    tail = [0, 0, 0]
+    assert batch.source.tolist() == [[4, 3, 5, 3, 2, *tail], [3, 2, 0, 0, 0, *tail]]
+    assert batch.copies.tolist() == [[4, 9, 5, 9, 2, *tail], [8, 2, 0, 0, 0, *tail]]
+    assert batch.target_out.tolist() == [[9, 5, 3, 2], [8, 2, 0, 0]]
+    assert batch.target_in.tolist() == [[1, 9, 5, 3], [1, 8, 0, 0]]
+    assert batch.copies.dtype == batch.target_out.dtype == "int32"
+    assert batch.tags is None and "tags" not in batch.inputs
+    with pytest.raises(ValueError, match="'x' at position 2"):
+        make_batch(examples, LETTERS, LETTERS)
+
+
+def test_copies_are_numbers_of_the_target_side():
+    side = Tagged(Vocabulary("xy"), ["V"])
+    arrays = encode_sources(["xa\tV"], side, LETTERS, copying=True)
+    assert arrays["source"].tolist() == [[4, 3, 2, 0]]
+    assert arrays["copies"].tolist() == [[8, 4, 2, 0]]
+    assert arrays["tags"].tolist() == [[1]]
 
 
 @pytest.mark.parametrize("count, size", [(37, 4), (64, 4), (3, 8), (500, 7)])
@@ -102,3 +135,44 @@ def test_like_lengths_come_together():
     batches = Batches(task.examples("train"), task.source, task.target, 64, 0)
     masks = [batches[step].target_mask for step in range(64)]
     assert sum(m.sum() for m in masks) / sum(m.size for m in masks) > 0.7
+
+
+@pytest.mark.parametrize("share", [0.001, 0.25, 0.6])
+def test_a_curriculum_draws_the_shortest_of_each_window(share):
+    everything, short = finite(300), finite(300, share=lambda step: share)
+    for steps in (range(WINDOW), range(WINDOW, 2 * WINDOW), range(64, 75)):  # the last is cut off
+        lengths = sorted(n for step in steps for n in everything[step].target_mask.sum(1))
+        drawn = [n for step in steps for n in short[step].target_mask.sum(1)]
+        part = lengths[: max(1, round(share * len(lengths)))]
+        assert len(drawn) == len(lengths)
+        assert set(drawn) == set(part)
+
+
+def test_a_whole_share_is_no_curriculum():
+    plain, whole = finite(70), finite(70, share=lambda step: 1.0)
+    for step in range(2 * plain.steps_per_epoch):
+        assert plain[step].source.tolist() == whole[step].source.tolist()
+
+
+def test_a_curriculum_is_asked_at_the_first_step_of_each_window():
+    asked = []
+    batches = finite(150, share=lambda step: asked.append(step) or 0.5)  # 38 steps an epoch
+    for step in range(80):
+        batches[step]
+    assert asked == [0, 16, 32, 38, 54, 70, 76]
+
+
+def test_a_curriculum_can_be_computed_at_any_step():
+    def grow(step):
+        return min(1.0, 0.1 + step / 100)
+
+    def stream():
+        task = Reverse()
+        return Batches(task.examples("train"), task.source, task.target, 4, 0, share=grow)
+
+    for make in (lambda: finite(150, share=grow), stream):
+        one, other = make(), make()
+        straight = [one[step].source.tolist() for step in range(100)]
+        assert all(other[step].source.tolist() == straight[step] for step in range(99, -1, -3))
+        means = [np.mean([one[s].target_mask.sum() for s in range(n, n + 16)]) for n in (0, 80)]
+        assert means[0] < means[1]  # longer ones come later

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import threading
 
 import pytest
@@ -51,6 +52,8 @@ def test_parallel_files(tmp_path):
         list(PairReader().read(paths))
     with pytest.raises(ValueError, match="one file or two parallel files"):
         list(PairReader().read([paths[0]]))
+    with pytest.raises(ValueError, match=r"parallel files have no columns, got columns=\(1, 2\)"):
+        list(PairReader(columns=(1, 2)).read(paths))
 
 
 def test_json_lines(tmp_path):
@@ -95,10 +98,52 @@ def test_columns_are_chosen(tmp_path):
         rows(path, columns=(1, 4))
 
 
-@pytest.mark.parametrize("columns", [(0, 1), (1,), ("a", "b")])
+@pytest.mark.parametrize(
+    "columns", [(0, 1), (1,), (1, 2, 3, 4), (1, "b"), (True, 2), (1.0, 2), (), "ab", 5]
+)
 def test_impossible_columns(columns):
-    with pytest.raises(ValueError, match="two column numbers counted from 1"):
+    message = f"the numbers .counted from 1. or the names of .*; got {re.escape(repr(columns))}"
+    with pytest.raises(ValueError, match=message):
         PairReader(columns=columns)
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_columns_are_named_by_the_first_line(tmp_path, start):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(start + "form\tlemma\ttags\nsang\tsing\tV;PST\nb\n", "utf-8")
+    reader = PairReader(columns=["lemma", "form"], on_bad_row="skip")
+    assert list(reader.read(str(path))) == [(2, "sing", "sang")]
+    assert reader.skipped == 1
+    assert rows(path, columns=[1, 2], on_bad_row="skip")[0] == ("form", "lemma")
+    with pytest.raises(ValueError, match="no column 'root' in its .*: form, lemma, tags$"):
+        rows(path, columns=["form", "root"], on_bad_row="skip")
+
+
+@pytest.mark.parametrize(
+    "name, content, columns",
+    [
+        ("a.tsv", "V;PST\tsang\tsing\n", [3, 2, 1]),
+        ("a.tsv", "lemma\tform\ttags\nsing\tsang\tV;PST\n", ["lemma", "form", "tags"]),
+        (
+            "a.jsonl",
+            '{"tags": "V;PST", "form": "sang", "lemma": "sing"}\n',
+            ["lemma", "form", "tags"],
+        ),
+    ],
+)
+def test_a_third_column_is_tags_behind_the_source(tmp_path, name, content, columns):
+    (tmp_path / name).write_text(content)
+    assert rows(tmp_path / name, columns=columns) == [("sing\tV;PST", "sang")]
+    assert rows(tmp_path / name, columns=columns[:2]) == [("sing", "sang")]
+
+
+def test_a_source_with_tags_holds_no_tab(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"s": "a\\tb", "t": "c", "tags": "V"}\n')
+    with pytest.raises(ValueError, match="line 1: a source with tags can't hold a tab"):
+        rows(tmp_path / "a.jsonl", columns=["s", "t", "tags"])
+    assert rows(tmp_path / "a.jsonl", columns=["s", "t"]) == [("a\tb", "c")]
+    with pytest.raises(ValueError, match="line 1: no text under the key 'tag'"):
+        rows(tmp_path / "a.jsonl", columns=["s", "t", "tag"])
 
 
 @pytest.mark.parametrize(

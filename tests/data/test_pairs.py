@@ -2,7 +2,7 @@
 
 import pytest
 
-from seq2seq.data import Pairs, Pronunciation
+from seq2seq.data import Pairs, Pronunciation, Tagged
 from seq2seq.data.pairs import CMUDICT_SHA256, fetch_dictionary
 
 DICTIONARY = """;;; a comment
@@ -117,7 +117,7 @@ def test_real_values_without_a_common_length_are_refused(tmp_path):
             "unknown task.source_tokens 'letters'; did you mean 'characters'",
         ),
         ({"train": 5}, "expected one file or two parallel files, got 5"),
-        ({"columns": 5}, "columns must be two column numbers"),
+        ({"columns": 5}, "columns must be the numbers .* got 5"),
         ({"on_bad_row": "ignore"}, "unknown task.on_bad_row 'ignore'"),
     ],
 )
@@ -125,6 +125,71 @@ def test_impossible_arguments_are_refused(tmp_path, arguments, message):
     path = write(tmp_path / "a.tsv", numbered(30))
     with pytest.raises(ValueError, match=message):
         Pairs(**{"train": path, **arguments})
+
+
+def tagged(path, separator=";", count=100):
+    """Two sets of tags a lemma, and a header."""
+    rows = [
+        f"w{n}\tV{separator}{time}\tw{n}{end}\n"
+        for n in range(count)
+        for time, end in (("PRS", "s"), ("PST", "ed"))
+    ]
+    path.write_text("lemma\ttags\tform\n" + "".join(rows))
+    return str(path)
+
+
+@pytest.mark.parametrize("separator", [";", "+"])
+def test_tags_stand_beside_the_source_and_are_divided_with_it(tmp_path, separator):
+    path = tagged(tmp_path / "a.tsv", separator)
+    task = Pairs(path, columns=["lemma", "form", "tags"], tag_separator=separator)
+    assert isinstance(task.source, Tagged)
+    assert task.source.tags == ("PRS", "PST", "V")
+    assert "P" not in task.source.symbols.symbols  # tags are no text
+    splits = [sources(task, split) for split in ("train", "validation", "test")]
+    assert list(map(len, splits)) == [170, 10, 20]  # a source with its tags is one
+    assert len(set.union(*splits)) == 200
+    for example in task.examples("test"):
+        lemma, tags = task.source.split(example.source)
+        assert example.target == lemma + ("s" if "PRS" in tags else "ed")
+        assert len(tags) == 2 and not example.others
+
+
+def test_given_splits_overlap_only_where_source_and_tags_are_the_same(tmp_path):
+    (tmp_path / "test.tsv").write_text("lemma\ttags\tform\nw0\tV;PST\tw0ed\nw1\t\tw1\n")
+    path = tagged(tmp_path / "a.tsv")
+    task = Pairs(path, test=str(tmp_path / "test.tsv"), columns=["lemma", "form", "tags"])
+    seen = sources(task, "train") | sources(task, "validation")
+    assert "w0\tV;PRS" in seen and "w0\tV;PST" not in seen
+    assert task.notes == ("1 train rows were left out: their source is in test",)
+
+
+def test_a_shared_vocabulary_has_the_symbols_of_both(tmp_path):
+    path = tagged(tmp_path / "a.tsv")
+    alone = Pairs(path, columns=[1, 3])
+    assert alone.source.symbols != alone.target.symbols
+    plain = Pairs(path, columns=[1, 3], shared_vocabulary=True)
+    assert plain.source.symbols == plain.target.symbols
+    assert set(plain.target.symbols) == {*alone.source.symbols, *alone.target.symbols}
+    task = Pairs(path, columns=["lemma", "form", "tags"], shared_vocabulary=True)
+    assert task.source.symbols.symbols == task.target.symbols
+    assert task.source.tags == ("PRS", "PST", "V")
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"source_tokens": "numbers"}, "real values have no vocabulary to share"),
+        ({"target_tokens": "numbers"}, "real values have no vocabulary to share"),
+        ({"target_tokens": "words"}, "both sides split alike, got characters and words"),
+        ({"shared_vocabulary": "no"}, "shared_vocabulary must be true or false, got 'no'"),
+        ({"columns": [1, 2, 3], "source_tokens": "numbers"}, "can't have tags"),
+    ],
+)
+def test_what_can_not_be_shared_or_tagged_is_refused(tmp_path, arguments, message):
+    (tmp_path / "a.tsv").write_text("".join(f"{n}\t{n}\tV\n" for n in range(40)))
+    arguments = {"columns": [1, 2], "shared_vocabulary": True, **arguments}
+    with pytest.raises(ValueError, match=message):
+        Pairs(str(tmp_path / "a.tsv"), **arguments)
 
 
 def test_too_few_rows_to_hold_out(tmp_path):
@@ -168,3 +233,12 @@ def test_without_a_network_the_option_is_named(monkeypatch):
     monkeypatch.setattr(keras.utils, "get_file", refuse)
     with pytest.raises(ValueError, match="could not be fetched.*no network.*task.path="):
         fetch_dictionary()
+
+
+def test_one_set_of_tags_is_one_source_however_it_is_written(tmp_path):
+    rows = [f"w{n}\tf{n}\t{tags}\n" for n in range(60) for tags in ("V;PST", "PST; V")]
+    (tmp_path / "a.tsv").write_text("".join(rows))
+    task = Pairs(str(tmp_path / "a.tsv"), columns=[1, 2, 3])
+    words = {split: {s.split("\t")[0] for s in sources(task, split)} for split in SPLITS}
+    assert not words["test"] & (words["train"] | words["validation"])
+    assert all(source.endswith("V;PST") for source in sources(task, "train"))

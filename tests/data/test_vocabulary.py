@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.data.vocabulary import END, PAD, UNKNOWN, Numbers, Vocabulary, from_config
+from seq2seq.data.tags import from_config
+from seq2seq.data.vocabulary import END, PAD, UNKNOWN, Numbers, Vocabulary
 
 
 @given(st.lists(st.text(min_size=1), min_size=1))
@@ -40,6 +41,23 @@ def test_unknown_symbols_follow_the_policy():
     assert vocabulary.encode("axb", unknown="token") == [4, UNKNOWN, 5]
     with pytest.raises(ValueError, match="'x' at position 2 was never seen in training"):
         vocabulary.encode("axb")
+
+
+@given(st.data(), st.lists(st.sampled_from("abcxyz")))
+def test_a_copied_target_survives_a_round_trip(data, source):
+    vocabulary = Vocabulary("abc")
+    target = data.draw(st.lists(st.sampled_from(["a", "b", "c", *source])))
+    ids = vocabulary.encode_copies(target, source)
+    assert vocabulary.decode_tokens([*ids, END, 4], source) == target
+    assert UNKNOWN not in ids
+    known = [number for number in ids if number < len(vocabulary)]
+    assert len(known) == sum(symbol in "abc" for symbol in target)  # the vocabulary goes first
+
+
+def test_what_stands_in_neither_source_nor_vocabulary_is_unknown():
+    vocabulary = Vocabulary("abc")
+    assert vocabulary.encode_copies("axyx", source="bxyx") == [4, 8, 9, 8]  # at its first place
+    assert vocabulary.encode_copies("axz", source="bx") == [4, 8, UNKNOWN]
 
 
 def test_bad_vocabularies_are_refused():

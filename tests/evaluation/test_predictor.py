@@ -31,7 +31,7 @@ LETTERS = Vocabulary("abc")
 def make(**decoding):
     size = {"vocabulary_size": len(LETTERS)}
     model = Seq2Seq(Encoder(8, 2, **size), Decoder(8, 2, **size))
-    model.decoder.readout.bias.assign(np.linspace(0, 1, len(LETTERS)))
+    model.decoder.logits.bias.assign(np.linspace(0, 1, len(LETTERS)))
     return Predictor(model, LETTERS, LETTERS, Decoding(**decoding), SETTINGS, batch_size=4)
 
 
@@ -79,7 +79,7 @@ def test_a_source_longer_than_any_trained_on_works_with_a_warning(caplog):
 
 def test_answers_are_cut_off_at_the_limit():
     predictor = make(max_length=3)
-    predictor.model.decoder.readout.bias.assign(np.eye(len(LETTERS))[5] * 100)
+    predictor.model.decoder.logits.bias.assign(np.eye(len(LETTERS))[5] * 100)
     assert predictor.predict(["a"]) == ["bbb"]
 
 
@@ -202,6 +202,6 @@ def test_impossible_requests_are_refused(predictor, arguments):
 def test_long_sources_are_decoded_few_at_a_time(predictor, monkeypatch):
     monkeypatch.setattr("seq2seq.evaluation.predictor.MOST_STEPS", 64)
     sources = ["abc" * 30, "a", "ab", "abc" * 7, "b", "", "abc" * 6]
-    groups = [len(group) for group in predictor._group([[0] * len(s) for s in sources])]
+    groups = [len(group) for group in predictor._group(list(map(len, sources)))]
     assert groups == [1, 2, 3]
     assert predictor.predict(sources) == [predictor.predict([source])[0] for source in sources]

@@ -81,9 +81,9 @@ def test_a_step_at_a_time(lesson):
 
 def test_a_model(lesson):
     names = lesson[9]
-    for handed, ended in zip(names["first_state"], names["memory"].state, strict=True):
+    for handed, ended in zip(names["first_state"].layers, names["memory"].state, strict=True):
         assert same(handed.hidden, ended.hidden) and same(handed.cell, ended.cell)
-    assert len(names["first_state"]) == 2
+    assert len(names["first_state"].layers) == 2
     assert names["hypotheses"].tokens.shape == (1, 1, 10)
 
 

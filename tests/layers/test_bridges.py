@@ -4,7 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq.layers import Copy, Dense, LSTMState, Zero
+from seq2seq.layers import (
+    Copy,
+    Dense,
+    Hidden,
+    Joined,
+    Learned,
+    LSTMState,
+    RNNState,
+    Top,
+    Zero,
+)
 
 RNG = np.random.default_rng(2)
 
@@ -60,7 +70,77 @@ def test_copy_names_both_sides_and_the_bridge_that_fixes_it(decoder):
     assert "bridge=dense" in message
 
 
-@pytest.mark.parametrize("kind", [Copy, Dense, Zero])
+def gru_sizes(layers, units):
+    return tuple(RNNState(units) for _ in range(layers))
+
+
+def test_hidden_hands_over_the_hidden_state_alone():
+    bridge, state = Hidden(), states(2, 4)
+    bridge.connect(sizes(2, 4), sizes(2, 4))
+    for before, after in zip(state, bridge(state), strict=True):
+        np.testing.assert_array_equal(before.hidden, after.hidden)
+        np.testing.assert_array_equal(after.cell, np.zeros((3, 4)))
+    bridge.connect(sizes(2, 4), gru_sizes(2, 4))
+    assert bridge(state)[1]._fields == ("hidden",)
+
+
+def test_joined_goes_layer_by_layer_by_its_formula():
+    bridge, state = Joined(), states(2, 8)  # two directions of 4
+    bridge.connect(sizes(2, 8), sizes(2, 5))
+    for number, (before, after) in enumerate(zip(state, bridge(state), strict=True)):
+        hidden, cell = bridge.projections[2 * number : 2 * number + 2]
+        expected = np.tanh(before.hidden @ np.array(hidden.kernel) + np.array(hidden.bias))
+        np.testing.assert_allclose(after.hidden, expected, atol=1e-5)
+        expected = before.cell @ np.array(cell.kernel) + np.array(cell.bias)
+        np.testing.assert_allclose(after.cell, expected, atol=1e-5)
+
+
+def test_top_starts_every_layer_with_the_encoders_top():
+    bridge, state = Top(), states(2, 4)
+    bridge.connect(sizes(2, 4), sizes(3, 4))
+    after = bridge(state)
+    assert len(after) == 3
+    for layer in after:
+        np.testing.assert_array_equal(layer.cell, state[1].cell)
+
+
+def test_learned_starts_are_weights_and_know_no_source():
+    bridge = Learned()
+    bridge.connect(sizes(2, 4), sizes(1, 6))
+    bridge.set_weights([np.full(6, 1.0), np.full(6, 2.0)])
+    (one,), (other,) = bridge(states(2, 4)), bridge(states(2, 4))
+    np.testing.assert_array_equal(one.hidden, np.full((3, 6), 1.0))
+    np.testing.assert_array_equal(one.cell, np.full((3, 6), 2.0))
+    np.testing.assert_array_equal(one.cell, other.cell)
+
+
+@pytest.mark.parametrize(
+    "bridge, encoder, decoder, message",
+    [
+        (
+            Hidden(),
+            sizes(2, 4),
+            sizes(1, 4),
+            "bridge Hidden .* depth and width alike.*bridge=dense",
+        ),
+        (Joined(), sizes(2, 4), sizes(1, 4), "bridge Joined goes layer by layer.*bridge=dense"),
+        (Joined(), gru_sizes(1, 4), sizes(1, 4), r"units \(hidden only\), .* of the same kind"),
+        (Top(), sizes(2, 4), sizes(2, 5), "bridge Top .* one width.*bridge=dense"),
+        (Copy(), gru_sizes(1, 4), sizes(1, 4), r"1 layer of 4 units \(hidden only\), the decoder"),
+        (Copy(), sizes(1, 8), sizes(1, 4), "or Joined .bridge=joined. for the two directions"),
+    ],
+)
+def test_sides_that_do_not_fit_are_refused_in_words(bridge, encoder, decoder, message):
+    with pytest.raises(ValueError, match=message):
+        bridge.connect(encoder, decoder)
+
+
+def test_which_bridges_pass_anything():
+    passing = [kind.passes for kind in (Copy, Hidden, Dense, Joined, Top, Zero, Learned)]
+    assert passing == [True] * 5 + [False] * 2
+
+
+@pytest.mark.parametrize("kind", [Copy, Dense, Hidden, Joined, Learned, Top, Zero])
 def test_survives_serialisation(kind):
     bridge = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(kind()))
     assert isinstance(bridge, kind)

@@ -1,57 +1,143 @@
-"""Stacks: each layer's final state, step = sequence, sizes checked."""
+"""GRU, simple RNN and normalised layers: Keras's numbers, the papers' formulas, Cell's checks."""
 
+import keras
 import numpy as np
 import pytest
 
-from seq2seq.layers import Stack
+from seq2seq.layers import GRU, LSTM, Cell, LSTMState, RNNState, SimpleRNN
+from seq2seq.layers.recurrent import NormalisedGRU, NormalisedLSTM, NormalisedRNN, run
 
-INPUTS = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
-
-
-def test_final_state_of_every_layer_equals_the_steps():
-    stack = Stack(3, 4, layers=3)
-    sequence, state = stack(INPUTS)
-    assert sequence.shape == (2, 5, 4) and len(state) == 3
-    after = tuple(type(s)(np.zeros((2, 4), "f"), np.zeros((2, 4), "f")) for s in state)
-    for time in range(5):
-        output, after = stack.step(INPUTS[:, time], after)
-        np.testing.assert_allclose(output, sequence[:, time], atol=1e-6)
-    for one, other in zip(state, after, strict=True):
-        np.testing.assert_allclose(one.hidden, other.hidden, atol=1e-6)
-        np.testing.assert_allclose(one.cell, other.cell, atol=1e-6)
+RNG = np.random.default_rng(4)
+INPUTS = RNG.normal(size=(3, 6, 5)).astype("float32")
+MASK = np.arange(6) < np.array([[6], [4], [1]])
+PAIRS = [
+    (LSTM, keras.layers.LSTM),
+    (GRU, keras.layers.GRU),
+    (SimpleRNN, keras.layers.SimpleRNN),
+]
 
 
-def test_every_layer_gets_the_mask():
-    stack = Stack(3, 4, layers=2)
-    padded = np.concatenate([INPUTS, np.full((2, 3, 3), 9.0, "float32")], axis=1)
-    mask = np.arange(8) < np.full((2, 1), 5)
-    _, masked = stack(padded, mask=mask)
-    _, plain = stack(INPUTS)
-    for one, other in zip(masked, plain, strict=True):
-        np.testing.assert_allclose(one.hidden, other.hidden, atol=1e-6)
-        np.testing.assert_allclose(one.cell, other.cell, atol=1e-6)
+class Everything(keras.Model):
+    """What a layer says and ends with, in one vector."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def call(self, inputs):
+        parts = self.layer(inputs, mask=keras.ops.convert_to_tensor(MASK))
+        return keras.ops.concatenate([keras.ops.reshape(part, (-1,)) for part in parts])
 
 
-def test_dropout_acts_in_training_only():
-    stack = Stack(3, 4, layers=2, dropout=0.5)
-    once, _ = stack(INPUTS)
-    again, _ = stack(INPUTS)
-    trained, _ = stack(INPUTS, training=True)
-    np.testing.assert_array_equal(once, again)
-    assert not np.allclose(once, trained)
+def gradients(layer):
+    """Of the sum of squares: by one step of plain gradient descent, on any engine."""
+    model = Everything(layer)
+    model.compile(keras.optimizers.SGD(1.0), lambda _, said: keras.ops.sum(said**2))
+    before = layer.get_weights()
+    model.train_on_batch(INPUTS, np.zeros((3, 1)))
+    after = layer.get_weights()
+    layer.set_weights(before)
+    return [b - a for b, a in zip(before, after, strict=True)]
+
+
+@pytest.mark.parametrize("ours, keras_own", PAIRS)
+def test_outputs_states_and_gradients_equal_keras(ours, keras_own):
+    arguments = {"return_sequences": True, "return_state": True}
+    one, other = ours(4, **arguments), keras_own(4, **arguments)
+    one.build(INPUTS.shape)
+    other.build(INPUTS.shape)
+    other.set_weights([RNG.normal(size=w.shape) * 0.5 for w in one.weights])
+    one.set_weights(other.get_weights())
+    for a, b in zip(one(INPUTS, mask=MASK), other(INPUTS, mask=MASK), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    mine, theirs = gradients(one), gradients(other)
+    assert max(np.abs(g).max() for g in mine) > 0.1
+    for a, b in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5 * max(1, np.abs(b).max()))
+
+
+@pytest.mark.parametrize(
+    "kind", [GRU, SimpleRNN, NormalisedLSTM, NormalisedGRU, NormalisedRNN, LSTM]
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_steps_equal_the_sequence(kind, backwards):
+    layer = kind(4, return_sequences=True, return_state=True, go_backwards=backwards)
+    layer.build(INPUTS.shape)
+    layer.set_weights([RNG.normal(size=w.shape) * 0.5 for w in layer.weights])
+    sequence, *state = layer(INPUTS, mask=None if backwards else MASK)
+    fields = LSTMState._fields if issubclass(kind, LSTM) else RNNState._fields
+    zeros = [np.zeros((3, 4), "float32")] * len(fields)
+    before = LSTMState(*zeros) if len(fields) == 2 else RNNState(*zeros)
+    inputs = INPUTS[:, ::-1] if backwards else INPUTS
+    said, after = run(layer.step, inputs, before, None if backwards else MASK)
+    np.testing.assert_allclose(said, sequence, atol=1e-5)
+    for one, other in zip(after, state, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def normalise(x):
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
+
+
+def test_layer_normalisation_is_the_papers():
+    """Ba et al. 2016, equations 20-22."""
+    layer = NormalisedLSTM(4)
+    layer.build(INPUTS.shape)
+    layer.set_weights([RNG.normal(size=w.shape) for w in layer.weights])
+    kernel, recurrent, bias, x_gain, h_gain, c_gain, c_bias = layer.get_weights()
+    hidden, cell = RNG.normal(size=(2, 3, 4)).astype("float32")
+    gates = (
+        normalise(INPUTS[:, 0] @ kernel) * x_gain + normalise(hidden @ recurrent) * h_gain + bias
+    )
+    i, f, g, o = np.split(gates, 4, axis=-1)
+    i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+    expected_cell = f * cell + i * np.tanh(g)
+    expected = o * np.tanh(normalise(expected_cell) * c_gain + c_bias)
+    after = layer.step(INPUTS[:, 0], LSTMState(hidden, cell))
+    np.testing.assert_allclose(after.cell, expected_cell, atol=1e-4)
+    np.testing.assert_allclose(after.hidden, expected, atol=1e-4)
+
+
+def test_recurrent_dropout_hides_the_hidden_state_from_the_gates_only():
+    layer = GRU(4)
+    layer.build(INPUTS.shape)
+    hidden = RNG.normal(size=(3, 4)).astype("float32")
+    nothing = layer.step(INPUTS[:, 0], RNNState(hidden), kept=np.zeros((3, 4), "float32"))
+    kernel, _, bias = layer.get_weights()
+    z, r, g = np.split(INPUTS[:, 0] @ kernel + bias[0], 3, axis=-1)
+    z, r = (1 / (1 + np.exp(-gate)) for gate in (z, r))
+    np.testing.assert_allclose(nothing.hidden, z * hidden + (1 - z) * np.tanh(g), atol=1e-5)
+
+
+def test_initialisation_is_orthogonal_and_forget_biases_are_as_told():
+    for kind in ("lstm", "gru", "rnn"):
+        kernel = Cell(kind).make(4, 3, "layer", None).get_weights()[1]
+        np.testing.assert_allclose(kernel @ kernel.T, np.eye(4), atol=1e-5)
+    bias = Cell().make(4, 3, "layer", None).get_weights()[2]
+    np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], 4))
+    bias = Cell(forget_bias=2.5).make(4, 3, "layer", None).get_weights()[2]
+    np.testing.assert_array_equal(bias, np.repeat([0, 2.5, 0, 0], 4))
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"units": 0}, "units must be a whole number of at least 1, got 0"),
-        ({"units": -3}, "got -3"),
-        ({"units": "abc"}, "got 'abc'"),
-        ({"units": 4, "layers": 0}, "layers must be"),
-        ({"units": 4, "dropout": 1.5}, "dropout must be at least 0 and less than 1, got 1.5"),
-        ({"units": 4, "dropout": -0.1}, "got -0.1"),
+        ({"kind": "lstn"}, "unknown cell.kind 'lstn'"),
+        ({"dropout": 1.5}, "cell.dropout must be at least 0 and less than 1, got 1.5"),
+        ({"dropout": -0.1}, "got -0.1"),
+        ({"recurrent_dropout": 1}, "cell.recurrent_dropout must be"),
+        ({"residual": 1}, "cell.residual must be true or false, got 1"),
+        ({"layer_norm": None}, "cell.layer_norm must be true or false"),
+        ({"forget_bias": "big"}, "cell.forget_bias must be a number, got 'big'"),
+        ({"kind": "gru", "forget_bias": 1.0}, "forgets nothing"),
     ],
 )
-def test_impossible_sizes_are_refused(arguments, message):
+def test_impossible_cells_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        Stack(3, **arguments)
+        Cell(**arguments)
+
+
+def test_a_cell_is_made_of_many_things():
+    cell = Cell("gru", dropout=0.1)
+    assert Cell.of(cell) is cell and Cell.of(cell.to_config()) == cell
+    assert Cell.of("gru") == Cell("gru") and Cell.of(None) == Cell("lstm")

@@ -1,46 +1,196 @@
-"""The decoder: its step is the definition, a whole sequence equals its steps."""
+"""Decoders of every kind: the step is the definition, a whole sequence equals its steps."""
 
+import keras
 import numpy as np
 import pytest
+from keras import tree
 
-from seq2seq import Decoder, LSTMState, Memory
+from seq2seq.layers import (
+    Additive,
+    Cell,
+    Concat,
+    Dot,
+    General,
+    Local,
+    LSTMState,
+    Peek,
+    RNNState,
+    Scaled,
+)
+from seq2seq.models import Decoder, DecoderState, Encoder, Memory
 
 RNG = np.random.default_rng(3)
-TOKENS = np.array([[1, 5, 6, 7], [1, 8, 0, 0]])
+TOKENS = np.array([[1, 5, 6, 7], [1, 8, 0, 0]], "int32")
 VALUES = RNG.normal(size=(2, 4, 2)).astype("float32")
+MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], "bool")
+SOURCE_MASK = np.arange(5) < np.array([[5], [3]])
+TOKENS_KIND = {"vocabulary_size": 10}
+KINDS = {
+    "plain": {},
+    "two layers": {"layers": 2},
+    "gru": {"cell": "gru", "layers": 2},
+    "normalised": {"cell": Cell(layer_norm=True, residual=True), "layers": 2},
+    "values": {"vocabulary_size": None, "features": 2},
+    "values, attending": {"vocabulary_size": None, "features": 2, "attention": Additive},
+    "tags": {"tags": 3},
+    "peek": {"attention": Peek, "cell": "gru"},
+    "peek, tied": {"attention": Peek, "readout": "tied", "layers": 2},
+    "additive": {"attention": Additive},
+    "additive, tags, pointer": {"attention": Additive, "tags": 3, "readout": "pointer"},
+    "coverage": {"attention": lambda: Additive(coverage=True), "readout": "pointer"},
+    "coverage after": {"attention": lambda: Concat(input_feeding=True, coverage=True)},
+    "concat": {"attention": Concat, "readout": "tied"},
+    "dot": {"attention": Dot, "layers": 2},
+    "dot before": {"attention": lambda: Dot(before=True), "cell": "rnn"},
+    "scaled": {"attention": Scaled, "readout": "pointer"},
+    "general, fed": {"attention": lambda: General(input_feeding=True), "layers": 2},
+    "general, fed, pointer": {
+        "attention": lambda: General(input_feeding=True), "readout": "pointer", "tags": 3,
+    },
+    "local": {"attention": lambda: Local(width=1)},
+    "local, fed": {"attention": lambda: Local(width=2, input_feeding=True), "cell": "gru"},
+}  # fmt: skip
 
 
-def random_state(layers):
-    return tuple(LSTMState(*RNG.normal(size=(2, 2, 8)).astype("float32")) for _ in range(layers))
+def make(layers=1, attention=None, **kind):
+    """A decoder of a kind, its start, its memory, and a target to read."""
+    kind = {**TOKENS_KIND, **kind}
+    decoder = Decoder(8, layers, attention=attention and attention(), **kind)
+    decoder.connect(8)
+    lstm = "cell" in decoder.state_sizes[0]._fields
+    parts = RNG.normal(size=(layers, 2, 2, 8)).astype("float32")
+    state = tuple(LSTMState(*both) if lstm else RNNState(both[0]) for both in parts)
+    memory = Memory(
+        RNG.normal(size=(2, 5, 8)).astype("float32"),
+        SOURCE_MASK,
+        state,
+        tags=np.array([[1, 0, 1], [0, 0, 0]], "float32") if decoder.tags else None,
+        copies=np.array([[5, 11, 6, 11, 2], [7, 8, 2, 0, 0]], "int32"),
+    )
+    start, memory = decoder.start(state, memory)
+    return decoder, start, memory, VALUES if decoder.features else TOKENS
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-@pytest.mark.parametrize(
-    "sequence, kind", [(TOKENS, {"vocabulary_size": 10}), (VALUES, {"features": 2})]
-)
-def test_a_sequence_equals_its_steps(layers, sequence, kind):
-    decoder, state = Decoder(8, layers, **kind), random_state(layers)
-    memory = Memory(None, None, state)
-    state = decoder.start(state, memory)
-    whole = decoder(sequence, state, memory)
+def assert_same(one, other):
+    for a, b in zip(tree.flatten(one), tree.flatten(other), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_sequence_equals_its_steps(kind):
+    decoder, state, memory, target = make(**kind)
+    whole = decoder(target, state, memory)
     for time in range(4):
-        output = decoder.step(sequence[:, time], state, memory)
+        output = decoder.step(target[:, time], state, memory)
+        assert [type(layer) for layer in output.state.layers] == [type(s) for s in state.layers]
         state = output.state
         np.testing.assert_allclose(output.logits, whole.logits[:, time], atol=1e-5)
-    for one, other in zip(state, whole.state, strict=True):
-        np.testing.assert_allclose(one.cell, other.cell, atol=1e-5)
+        if decoder.attention and not isinstance(decoder.attention, Peek):
+            np.testing.assert_allclose(output.attention, whole.attention[:, time], atol=1e-6)
+    assert_same(state.layers, whole.state.layers)
 
 
-def test_the_mask_keeps_the_final_state_from_padding():
-    decoder, state = Decoder(8, 2, vocabulary_size=10), random_state(2)
-    memory = Memory(None, None, state)
-    masked = decoder(TOKENS, state, memory, mask=TOKENS > 0)
-    alone = decoder(TOKENS[1:, :2], tuple(LSTMState(*(x[1:] for x in s)) for s in state), memory)
-    for one, other in zip(masked.state, alone.state, strict=True):
-        np.testing.assert_allclose(one.hidden[1], other.hidden[0], atol=1e-6)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_read_as_it_was_forced(kind):
+    """Forced throughout it is teacher forcing; never forced, it reads what it said itself."""
+    decoder, start, memory, target = make(**kind)
+    forced = decoder(target, start, memory, forced=np.ones((2, 4), "bool"))
+    np.testing.assert_allclose(forced.logits, decoder(target, start, memory).logits, atol=1e-5)
+    free = decoder(target, start, memory, forced=np.zeros((2, 4), "bool"))
+    state, read = start, target[:, 0]
+    for time in range(4):
+        output = decoder.step(read, state, memory)
+        np.testing.assert_allclose(output.logits, free.logits[:, time], atol=1e-5)
+        state, read = output.state, output.logits
+        if decoder.features is None:
+            read = np.argmax(read, axis=-1).astype("int32")
+
+
+def test_each_place_is_forced_by_itself():
+    decoder, start, memory, target = make(attention=Additive)
+    forced = np.array([[True, False, True, True], [True, True, True, False]])
+    mixed = decoder(target, start, memory, forced=forced)
+    said = np.argmax(mixed.logits, axis=-1)
+    read = np.where(forced, target, np.pad(said, ((0, 0), (1, 0)))[:, :-1]).astype("int32")
+    assert (read != target).any()
+    np.testing.assert_allclose(decoder(read, start, memory).logits, mixed.logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["two layers", "general, fed", "coverage"])
+def test_the_mask_keeps_the_final_state_from_padding(name):
+    decoder, start, memory, target = make(**KINDS[name])
+    masked = decoder(target, start, memory, mask=MASK).state
+    alone = decoder(target[:, :2], start, memory).state
+    assert_same(*(tree.map_structure(lambda part: part[1], state) for state in (masked, alone)))
+
+
+def test_dropout_in_a_stepwise_pass_uses_one_mask_a_sequence(monkeypatch):
+    decoder, start, memory, target = make(
+        cell=Cell(dropout=0.5, recurrent_dropout=0.3), attention=lambda: General(input_feeding=True)
+    )
+    plain = decoder(target, start, memory).logits
+    noise = decoder.stack.draw(2, training=True)
+    monkeypatch.setattr(decoder.stack, "draw", lambda rows, training: noise)
+    whole = decoder(target, start, memory, training=True)
+    state = start
+    for time in range(4):
+        output = decoder.step(target[:, time], state, memory, noise)
+        state = output.state
+        np.testing.assert_allclose(output.logits, whole.logits[:, time], atol=1e-5)
+    assert not np.allclose(whole.logits, plain)
+
+
+def test_coverage_is_a_loss_of_training_alone():
+    decoder, start, memory, target = make(**KINDS["coverage"])
+    decoder(target, start, memory)
+    assert decoder.losses == []
+    weights = decoder(target, start, memory, mask=MASK, training=True).attention
+    expected = decoder.attention.overlap(weights, MASK)
+    np.testing.assert_allclose(decoder.losses, [expected], rtol=1e-5)
+
+
+def test_tied_logits_compare_with_the_embeddings():
+    decoder, start, memory, target = make(readout="tied")
+    hidden, _ = decoder.stack(decoder.reader(target), start.layers)
+    table = np.array(decoder.reader.embedding.embeddings)
+    expected = np.array(decoder.shrink(hidden)) @ table.T + np.array(decoder.bias)
+    np.testing.assert_allclose(decoder(target, start, memory).logits, expected, atol=1e-5)
 
 
 def test_structure_of_the_state_is_kept():
-    decoder, state = Decoder(8, 2, vocabulary_size=10), random_state(2)
-    output = decoder.step(TOKENS[:, 0], state, Memory(None, None, state))
-    assert [type(layer) for layer in output.state] == [LSTMState, LSTMState]
+    decoder, start, memory, _ = make(layers=2)
+    output = decoder.step(TOKENS[:, 0], start, memory)
+    assert isinstance(output.state, DecoderState)
+    assert [type(layer) for layer in output.state.layers] == [LSTMState, LSTMState]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"readout": "pointer"}, "readout=pointer copies what attention points at"),
+        ({"readout": "pointer", "attention": Peek()}, "there is none; choose one"),
+        ({"readout": "pionter"}, "unknown readout 'pionter'; did you mean 'pointer'"),
+        ({"vocabulary_size": None, "features": 2, "readout": "tied"}, "says tokens"),
+        ({"tags": 0}, "tags must be a whole number of at least 1, got 0"),
+        ({"reader": Encoder(4, vocabulary_size=7).reader}, "a reader of 7 tokens and 32"),
+        ({"reader": Encoder(4, features=2).reader}, "can't read with a reader of None tokens"),
+    ],
+)
+def test_senseless_combinations_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Decoder(8, **{**TOKENS_KIND, **arguments})
+
+
+def test_a_decoder_belongs_to_one_size_of_memory():
+    decoder = Decoder(8, attention=Additive(), **TOKENS_KIND)
+    decoder.connect(6)
+    decoder.connect(6)
+    with pytest.raises(ValueError, match="encoder of 6 values a step already"):
+        decoder.connect(7)
+
+
+@pytest.mark.parametrize("name", ["gru", "additive, tags, pointer", "local, fed"])
+def test_survives_serialisation(name):
+    decoder, *_ = make(**KINDS[name])
+    again = keras.layers.deserialize(keras.layers.serialize(decoder))
+    assert again.get_config() == decoder.get_config()

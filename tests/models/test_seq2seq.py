@@ -4,7 +4,22 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq import Copy, Decoder, Dense, Encoder, LSTMState, Seq2Seq, Zero, cross_entropy
+from seq2seq import (
+    Additive,
+    Copy,
+    Decoder,
+    Dense,
+    Dot,
+    Encoder,
+    General,
+    Joined,
+    Learned,
+    LSTMState,
+    Peek,
+    Seq2Seq,
+    Zero,
+    cross_entropy,
+)
 from seq2seq.data.vocabulary import END, START
 
 SOURCE = np.array([[5, 6, 7, 2], [8, 2, 0, 0], [4, 4, 2, 0]], "int32")
@@ -17,6 +32,7 @@ def make_model(layers=1, bridge=None, decoder_units=8, decoder_layers=None):
         Encoder(8, layers, vocabulary_size=10),
         Decoder(decoder_units, decoder_layers or layers, vocabulary_size=10),
         bridge,
+        control=isinstance(bridge, Zero),
     )
 
 
@@ -72,7 +88,7 @@ def test_decoding_a_batch_is_decoding_its_rows():
 def test_free_running_says_what_teacher_forcing_says_of_it():
     """The score of a greedy answer is the sum of its log-probabilities under the whole pass."""
     model = make_model(2)
-    model.decoder.readout.bias.assign(np.linspace(-1, 1, 10))
+    model.decoder.logits.bias.assign(np.linspace(-1, 1, 10))
     found = model.decode(SOURCE, SOURCE > 0, max_length=6)
     tokens, lengths = found.tokens[:, 0], found.lengths[:, 0]
     target_in = np.concatenate([np.full((3, 1), START), tokens[:, :-1]], axis=1)
@@ -121,7 +137,7 @@ def test_decoding_sees_weights_that_changed_after_the_first_call():
     model.decode(SOURCE, SOURCE > 0, max_length=4)
     bias = np.zeros(10)
     bias[7] = 100.0
-    model.decoder.readout.bias.assign(bias)
+    model.decoder.logits.bias.assign(bias)
     assert (model.decode(SOURCE, SOURCE > 0, max_length=4).tokens == 7).all()
 
 
@@ -135,9 +151,9 @@ def test_unlike_sides_are_an_error_that_names_the_bridge(units, layers):
 
 def test_the_start_is_what_the_encoder_ended_with():
     model = make_model(2)
-    state, memory = model.start(SOURCE, SOURCE > 0)
-    assert all(isinstance(layer, LSTMState) for layer in state)
-    for handed, ended in zip(state, memory.state, strict=True):
+    state, memory = model.start({"source": SOURCE, "source_mask": SOURCE > 0})
+    assert all(isinstance(layer, LSTMState) for layer in state.layers)
+    for handed, ended in zip(state.layers, memory.state, strict=True):
         np.testing.assert_array_equal(handed.cell, ended.cell)
 
 
@@ -164,3 +180,116 @@ def test_parts_work_in_a_functional_model(bridge):
     functional = keras.Model(inputs, model(inputs))
     values = inputs_of(SOURCE, TARGET_IN)
     np.testing.assert_allclose(functional(values), model(values), atol=1e-6)
+
+
+COPIES = np.array([[5, 11, 7, 2], [8, 2, 0, 0], [4, 4, 2, 0]], "int32")
+TAGS = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]], "float32")
+
+
+def make_pointer(coverage=False, before=False, cell=None):
+    return Seq2Seq(
+        Encoder(8, vocabulary_size=10, bidirectional=True, cell=cell),
+        Decoder(
+            8,
+            vocabulary_size=10,
+            attention=Additive(before=before, coverage=coverage),
+            readout="pointer",
+            tags=3,
+            cell=cell,
+        ),
+        Joined(),
+    )
+
+
+def full_inputs(source=SOURCE, copies=COPIES, target_in=TARGET_IN):
+    mask = {"target_mask": target_in > 0}
+    return {**inputs_of(source, target_in), **mask, "tags": TAGS, "copies": copies}
+
+
+@pytest.mark.parametrize("coverage, before", [(False, False), (True, True)])
+def test_padding_changes_neither_loss_nor_gradient_of_a_pointer(coverage, before):
+    model = make_pointer(coverage, before)
+    weights = (TARGET_OUT > 0).astype("float32")
+    found = []
+    for extra in (0, 3):
+        source, copies, target_in, target_out = (
+            np.pad(a, ((0, 0), (0, extra))) for a in (SOURCE, COPIES, TARGET_IN, TARGET_OUT)
+        )
+        before_step = model.get_weights()
+        model.compile(keras.optimizers.SGD(1.0), cross_entropy(), run_eagerly=True)
+        inputs = full_inputs(source, copies, target_in)
+        weight = np.pad(weights, ((0, 0), (0, extra)))
+        loss = model.train_on_batch(inputs, target_out, weight)
+        steps = [b - a for b, a in zip(before_step, model.get_weights(), strict=True)]
+        model.set_weights(before_step)
+        found.append((loss, steps))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_pointer_decodes_each_row_as_it_would_alone():
+    model = make_pointer(coverage=True)
+    together = model.decode(SOURCE, SOURCE > 0, max_length=6, tags=TAGS, copies=COPIES)
+    for row, length in enumerate((4, 2, 3)):
+        part = slice(row, row + 1)
+        alone = model.decode(
+            SOURCE[part, :length], max_length=6, tags=TAGS[part], copies=COPIES[part, :length]
+        )
+        np.testing.assert_array_equal(together.tokens[row], alone.tokens[0])
+        np.testing.assert_allclose(together.scores[row], alone.scores[0], atol=1e-4)
+
+
+def test_an_unseen_symbol_can_be_said_by_copying_alone():
+    model = make_pointer()
+    model.decoder.pointer.share.bias.assign([-60.0])  # never from the vocabulary
+    found = model.decode(SOURCE, SOURCE > 0, max_length=6, tags=TAGS, copies=COPIES)
+    for row, length in enumerate((4, 2, 3)):
+        said = found.tokens[row, 0, : found.lengths[row, 0]]
+        assert set(said) <= set(COPIES[row, :length])
+
+
+@pytest.mark.parametrize("bridge", [Zero, Learned])
+def test_a_decoder_that_would_know_nothing_is_refused(bridge):
+    parts = Encoder(8, vocabulary_size=10), Decoder(8, vocabulary_size=10)
+    with pytest.raises(ValueError, match="would know nothing of its source; .* model.control=true"):
+        Seq2Seq(*parts, bridge())
+    Seq2Seq(*parts, bridge(), control=True)
+    for attention in (Dot(), Peek()):
+        Seq2Seq(parts[0], Decoder(8, vocabulary_size=10, attention=attention), bridge())
+
+
+def test_tied_embeddings_are_one_weight_also_after_loading(tmp_path):
+    parts = Encoder(8, vocabulary_size=10), Decoder(8, vocabulary_size=10, readout="tied")
+    loose, tied = Seq2Seq(*parts), Seq2Seq(*parts, tied_embeddings=True)
+    assert loose.count_params() - tied.count_params() == 10 * 32
+    assert tied.decoder.reader is tied.encoder.reader
+    tied.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.decoder.reader is loaded.encoder.reader
+    inputs = inputs_of(SOURCE, TARGET_IN)
+    np.testing.assert_allclose(loaded(inputs), tied(inputs), atol=1e-6)
+    with pytest.raises(ValueError, match="embeddings are shared where both sides"):
+        Seq2Seq(Encoder(8, vocabulary_size=11), parts[1], tied_embeddings=True)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("kind", ["plain", "attending", "pointer"])
+def test_mixed_precision_trains_without_nan(policy, kind):
+    keras.config.set_dtype_policy(policy)
+    try:
+        if kind == "pointer":
+            model = make_pointer(coverage=True)
+        else:
+            attention = General(input_feeding=True) if kind == "attending" else None
+            decoder = Decoder(8, 2, vocabulary_size=10, attention=attention)
+            model = Seq2Seq(Encoder(8, 2, vocabulary_size=10), decoder)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert model.encoder.compute_dtype == policy.removeprefix("mixed_")
+    assert {str(weight.dtype) for weight in model.weights} == {"float32"}
+    model.compile(keras.optimizers.Adam(0.05), cross_entropy(), run_eagerly=True)
+    weights = (TARGET_OUT > 0).astype("float32")
+    losses = [model.train_on_batch(full_inputs(), TARGET_OUT, weights) for _ in range(6)]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())

@@ -1,0 +1,77 @@
+"""Tags beside a source: the source is tokens, the tags are a set."""
+
+import json
+
+import pytest
+
+from seq2seq.data import Tagged, Vocabulary
+from seq2seq.data.tags import from_config
+
+SIDE = Tagged(Vocabulary("abc"), ["N", "PL", "V"])
+
+
+@pytest.mark.parametrize(
+    "text, source, tags",
+    [
+        ("ab\tV;PL", "ab", ["V", "PL"]),
+        ("ab\t V ;; PL ;", "ab", ["V", "PL"]),
+        ("ab\t", "ab", []),
+        ("ab", "ab", []),
+        ("a\tb\tV", "a\tb", ["V"]),
+        ("\tV", "", ["V"]),
+    ],
+)
+def test_the_last_tab_stands_between_source_and_tags(text, source, tags):
+    assert SIDE.split(text) == (source, tags)
+
+
+def test_only_the_source_becomes_tokens():
+    assert SIDE.tokens("cab\tV;PL") == ["c", "a", "b"]
+    assert SIDE.encode("cab\tV;PL") == SIDE.symbols.encode("cab") == SIDE.encode("cab")
+    assert len(SIDE) == len(SIDE.symbols)
+
+
+@pytest.mark.parametrize("tags", ["V;N", "N;V", " N ; V ;", "V;N;V"])
+def test_tags_are_a_set_in_any_order(tags):
+    encoded = SIDE.encode_tags(f"ab\t{tags}")
+    assert encoded.dtype == "float32"
+    assert encoded.tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("text", ["ab", "ab\t", "ab\t;"])
+def test_a_source_without_tags_has_the_empty_set(text):
+    assert SIDE.encode_tags(text).tolist() == [0, 0, 0]
+
+
+def test_unknown_tags_and_symbols_follow_the_policy():
+    with pytest.raises(ValueError, match="tag 'ADJ' was never seen in training; .*: N, PL, V$"):
+        SIDE.encode_tags("ab\tV;ADJ")
+    assert SIDE.encode_tags("ab\tV;ADJ", unknown="token").tolist() == [0, 0, 1]
+    with pytest.raises(ValueError, match="symbol 'x' at position 2"):
+        SIDE.encode("ax\tV")
+    assert SIDE.encode("ax\tV", unknown="token") == [4, 3]
+
+
+@pytest.mark.parametrize("separator", [";", "+", " ", "::"])
+def test_a_built_side_has_all_symbols_and_tags_in_order(separator):
+    texts = [f"k ae t\tPL{separator}N", "t\tV", "m"]
+    side = Tagged.build(texts, "symbols", separator)
+    assert side.symbols.symbols[4:] == ("ae", "k", "m", "t")
+    assert side.tags == ("N", "PL", "V")
+    assert side.encode_tags(texts[0]).tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("separator", ["", "\t", "a\t", None, 5])
+def test_bad_separators_are_refused(separator):
+    with pytest.raises(ValueError, match="separator of tags must be text without a tab, got "):
+        Tagged(Vocabulary("ab"), ["V"], separator)
+
+
+def test_configuration_survives_json():
+    side = Tagged.build(["k ae\tV+PST", "t\tN"], "symbols", "+")
+    again = from_config(json.loads(json.dumps(side.to_config())))
+    assert type(again) is Tagged
+    assert again.to_config() == side.to_config()
+    for text in ("ae t\tPST+N", "k"):
+        assert again.encode(text) == side.encode(text)
+        assert again.encode_tags(text).tolist() == side.encode_tags(text).tolist()

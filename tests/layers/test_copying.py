@@ -1,0 +1,60 @@
+"""The pointer: probability only on what is there, in all one, by the paper's formula."""
+
+import numpy as np
+
+from seq2seq.data.vocabulary import UNKNOWN as DATA_UNKNOWN
+from seq2seq.layers import Pointer
+from seq2seq.layers.copying import UNKNOWN, places, readable
+
+RNG = np.random.default_rng(6)
+VOCABULARY = 6
+COPIES = np.array([[4, 8, 5, 8, 2], [5, 5, 2, 0, 0]])  # 8 is the unseen symbol at place 2
+LENGTHS = (5, 3)
+WEIGHTS = np.zeros((2, 3, 5), "float32")
+for row, length in enumerate(LENGTHS):
+    WEIGHTS[row, :, :length] = RNG.dirichlet(np.ones(length), size=3)
+
+
+def mix(share_bias=0.0):
+    pointer = Pointer()
+    pointer.build((None, None, 7))
+    pointer.share.bias.assign([share_bias])
+    seen = RNG.normal(size=(2, 3, 7)).astype("float32")
+    logits = RNG.normal(size=(2, 3, VOCABULARY)).astype("float32")
+    said = np.array(pointer(seen, logits, WEIGHTS, places(COPIES, VOCABULARY)))
+    share = 1 / (1 + np.exp(-(seen @ np.array(pointer.share.kernel) + share_bias)))
+    return np.exp(said), logits, share
+
+
+def test_equals_the_papers_formula():
+    probabilities, logits, share = mix()
+    vocabulary = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    expected = np.zeros((2, 3, VOCABULARY + 5))
+    expected[..., :VOCABULARY] = share * vocabulary
+    for row, length in enumerate(LENGTHS):
+        for step in range(length):
+            expected[row, :, COPIES[row, step]] += (1 - share[row, :, 0]) * WEIGHTS[row, :, step]
+    np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+
+
+def test_sums_to_one_and_says_only_what_is_there():
+    probabilities, _, _ = mix()
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
+    absent = np.ones((2, VOCABULARY + 5), "bool")
+    absent[:, :VOCABULARY] = False
+    absent[0, 8] = False
+    assert probabilities.transpose(0, 2, 1)[absent].max() < 1e-20
+    assert probabilities[0, :, 8].min() > 0
+
+
+def test_pure_copying_puts_probability_on_the_source_alone():
+    probabilities, _, share = mix(share_bias=-60.0)
+    assert share.max() < 1e-20
+    for row in range(2):
+        there = np.unique(COPIES[row, : LENGTHS[row]])
+        np.testing.assert_allclose(probabilities[row][:, there].sum(-1), 1, atol=1e-5)
+
+
+def test_what_was_copied_is_read_as_unknown():
+    np.testing.assert_array_equal(readable(np.array([5, 6, 10]), 6), [5, UNKNOWN, UNKNOWN])
+    assert UNKNOWN == DATA_UNKNOWN

@@ -1,0 +1,52 @@
+"""The loop over time: steps in order, any structure, gradients through it."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from seq2seq.layers.kernels import compiled, unroll
+
+INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
+
+
+def step(state, now):
+    total, count = state
+    total = total + now["x"] * 2
+    return (total, count + 1), {"total": total, "count": (count,)}
+
+
+def start():
+    return (ops.zeros((2, 3)), ops.zeros((2,), "int32"))
+
+
+def test_steps_come_in_order_and_all_is_kept():
+    (total, count), said = unroll(step, start(), {"x": INPUTS, "y": INPUTS})
+    np.testing.assert_allclose(total, 2 * INPUTS.sum(1), atol=1e-5)
+    np.testing.assert_array_equal(count, [5, 5])
+    np.testing.assert_allclose(said["total"], 2 * INPUTS.cumsum(1), atol=1e-5)
+    np.testing.assert_array_equal(said["count"][0], [range(5)] * 2)
+
+
+def test_compiled_it_does_the_same():
+    run = compiled(lambda x: unroll(step, start(), {"x": x}), [])
+    for inputs in (INPUTS, INPUTS[:, :2]):
+        (total, _), _ = run(inputs)
+        np.testing.assert_allclose(total, 2 * inputs.sum(1), atol=1e-5)
+
+
+def test_gradients_flow_through_time():
+    class Power(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.base = self.add_weight(shape=(), initializer=keras.initializers.Constant(1.5))
+
+        def call(self, x):
+            def multiply(state, now):
+                return state * self.base, now
+
+            return unroll(multiply, ops.ones_like(x[:, 0]), x)[0]
+
+    model = Power()
+    model.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.mean(said))
+    model.train_on_batch(INPUTS, np.zeros((2, 1)))
+    np.testing.assert_allclose(float(model.base), 1.5 - 5 * 1.5**4, rtol=1e-5)

@@ -1,0 +1,148 @@
+"""Stacks: each layer's final state, step = sequence, both directions, dropout, sizes checked."""
+
+import keras
+import numpy as np
+import pytest
+from keras import tree
+
+from seq2seq.layers import Cell, Stack
+
+INPUTS = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
+CELLS = [
+    "lstm",
+    "gru",
+    "rnn",
+    Cell("lstm", residual=True, layer_norm=True),
+    Cell("gru", layer_norm=True),
+]
+
+
+def zeros(stack, batch=2):
+    return tree.map_structure(lambda size: np.zeros((batch, size), "float32"), stack.state_sizes)
+
+
+def assert_same(one, other, **tolerance):
+    one, other = tree.flatten(one), tree.flatten(other)
+    assert len(one) == len(other)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, **(tolerance or {"atol": 1e-6}))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_final_state_of_every_layer_equals_the_steps(cell):
+    stack = Stack(3, 4, layers=3, cell=cell)
+    sequence, state = stack(INPUTS)
+    assert sequence.shape == (2, 5, 4) and len(state) == 3
+    after = zeros(stack)
+    for time in range(5):
+        output, after = stack.step(INPUTS[:, time], after)
+        np.testing.assert_allclose(output, sequence[:, time], atol=1e-6)
+    assert_same(state, after)
+    assert [type(layer) for layer in state] == [type(layer) for layer in stack.state_sizes]
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_every_layer_gets_the_mask(cell, bidirectional):
+    stack = Stack(3, 4, layers=2, cell=cell, bidirectional=bidirectional)
+    padded = np.concatenate([INPUTS, np.full((2, 3, 3), 9.0, "float32")], axis=1)
+    mask = np.arange(8) < np.full((2, 1), 5)
+    sequence, masked = stack(padded, mask=mask)
+    alone, plain = stack(INPUTS)
+    assert_same(masked, plain)
+    np.testing.assert_allclose(sequence[:, :5], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind, layer", [("lstm", keras.layers.LSTM), ("gru", keras.layers.GRU)])
+def test_both_directions_equal_keras(kind, layer):
+    stack = Stack(3, 4, layers=2, cell=kind, bidirectional=True)
+    sequence, state = stack(INPUTS)
+    expected = INPUTS
+    for number in range(2):
+        wrapped = keras.layers.Bidirectional(layer(4, return_sequences=True, return_state=True))
+        wrapped.build(expected.shape)
+        ours = stack.recurrent[number].get_weights() + stack.backward[number].get_weights()
+        wrapped.set_weights(ours)
+        expected, *parts = wrapped(expected)
+        half = len(parts) // 2
+        joined = [np.concatenate(pair, -1) for pair in zip(parts[:half], parts[half:], strict=True)]
+        assert_same(state[number], joined)
+    np.testing.assert_allclose(sequence, expected, atol=1e-6)
+
+
+def test_a_bidirectional_batch_is_its_rows():
+    stack = Stack(3, 4, layers=2, bidirectional=True)
+    sequence, state = stack(INPUTS, mask=np.arange(5) < np.array([[5], [2]]))
+    alone, alone_state = stack(INPUTS[1:, :2])
+    np.testing.assert_allclose(sequence[1, :2], alone[0], atol=1e-6)
+    assert_same(tree.map_structure(lambda part: part[1:], state), alone_state)
+
+
+def test_residual_connections_add_what_a_layer_reads():
+    plain, residual = Stack(3, 4, 2), Stack(3, 4, 2, cell=Cell(residual=True))
+    plain.build()
+    residual.build()
+    residual.set_weights(plain.get_weights())
+    lower = np.array(Stack.call(plain, INPUTS)[0])  # the top layer's own output
+    below = plain.recurrent[0](INPUTS)[0]
+    np.testing.assert_allclose(residual(INPUTS)[0], lower + below, atol=1e-6)
+
+
+NOISY = Cell(dropout=0.5, recurrent_dropout=0.5)
+
+
+def test_dropout_acts_in_training_only():
+    stack = Stack(3, 4, layers=2, cell=NOISY)
+    once, _ = stack(INPUTS)
+    again, _ = stack(INPUTS)
+    trained, _ = stack(INPUTS, training=True)
+    np.testing.assert_array_equal(once, again)
+    assert not np.allclose(once, trained)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("rates", [{"dropout": 0.5}, {"recurrent_dropout": 0.5}])
+def test_one_mask_serves_a_whole_sequence(kind, rates, monkeypatch):
+    """With the same masks, steps and sequence agree in training too."""
+    stack = Stack(3, 4, layers=2, cell=Cell(kind, **rates))
+    stack.build()
+    noise = stack.draw(2, training=True)
+    monkeypatch.setattr(stack, "draw", lambda rows, training: noise)
+    sequence, state = stack(INPUTS, training=True)
+    after = zeros(stack)
+    for time in range(5):
+        output, after = stack.step(INPUTS[:, time], after, noise)
+        np.testing.assert_allclose(output, sequence[:, time], atol=1e-6)
+    assert_same(state, after)
+    assert not np.allclose(sequence, stack.step(INPUTS[:, 4], zeros(stack))[0][:, None])
+
+
+def test_dropout_keeps_the_mean():
+    masks = Stack(50, 40, cell=NOISY)
+    masks.build()
+    noise = masks.draw(200, training=True)
+    for mask, size in ((noise.read[0], 50), (noise.said[0], 40), (noise.kept[0], 40)):
+        assert mask.shape == (200, size)
+        assert set(np.unique(mask)) == {0.0, 2.0} and abs(np.mean(mask) - 1) < 0.05
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"units": 0}, "units must be a whole number of at least 1, got 0"),
+        ({"units": -3}, "got -3"),
+        ({"units": "abc"}, "got 'abc'"),
+        ({"units": 4, "layers": 0}, "layers must be"),
+        ({"units": 4, "bidirectional": "yes"}, "bidirectional must be true or false, got 'yes'"),
+        ({"units": 4, "cell": "lstn"}, "unknown cell.kind 'lstn'; did you mean 'lstm'"),
+    ],
+)
+def test_impossible_sizes_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Stack(3, **arguments)
+
+
+def test_survives_serialisation():
+    stack = Stack(3, 4, 2, cell=NOISY, bidirectional=True)
+    again = keras.layers.deserialize(keras.layers.serialize(stack))
+    assert again.get_config() == stack.get_config()
