@@ -86,6 +86,17 @@ def make_parser() -> argparse.ArgumentParser:
         help="source<TAB>target lines (with tags, source<TAB>target<TAB>tags), or JSON Lines",
     )
     judge.add_argument("--json", action="store_true", help="print all metrics as JSON")
+
+    report = verbs.add_parser(
+        "report",
+        help="compare runs: one table, a row for all seeds of one configuration",
+        description="A Markdown table of the finished runs at or below the given directories: what "
+        "sets them apart, and their results (mean, least and greatest over the seeds).",
+    )
+    report.add_argument("places", nargs="+", metavar="DIRECTORY")
+    report.add_argument(
+        "--lengths", metavar="RANGES", help="exact match by length, for example 1-20,20,21-30"
+    )
     return parser
 
 
@@ -117,7 +128,7 @@ def guarded(command: Callable[[], int | None], overrides: Sequence[str] = ()) ->
 
 def train(arguments: list[str]) -> int:
     """`python train.py ARGUMENTS`: Hydra's overrides and flags."""
-    statuses = []
+    statuses, runs = [], []
 
     def launch() -> int:
         from seq2seq.config import CONFIGS, VERSION_BASE, describe_job, hydra, resolve
@@ -127,11 +138,15 @@ def train(arguments: list[str]) -> int:
             # Errors end here: beyond, Hydra would say more than a line, and end a multirun.
             if job := describe_job():
                 print(job, file=sys.stderr)
-            statuses.append(guarded(lambda: train_one(resolve(config)), arguments))
+            statuses.append(guarded(lambda: train_one(resolve(config), runs), arguments))
             if statuses[-1] == EXIT_INTERRUPTED:
                 raise SystemExit(EXIT_INTERRUPTED)
 
         run()
+        if len(runs) > 1:
+            from seq2seq.evaluation.compare import compare
+
+            print("\n" + compare(runs), flush=True)
         return max(statuses, default=0)
 
     # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
@@ -141,9 +156,10 @@ def train(arguments: list[str]) -> int:
     return guarded(launch, arguments)
 
 
-def train_one(config: dict) -> int:
-    """One training, and its report on standard output."""
+def train_one(config: dict, runs: list) -> int:
+    """One training, and its report on standard output; it is added to `runs`."""
     from seq2seq import config as configuration
+    from seq2seq.evaluation.compare import Run
 
     with held_back_noise():  # reading data needs no engine, fetching a dictionary does
         task = configuration.build_task(config)
@@ -154,6 +170,7 @@ def train_one(config: dict) -> int:
 
     outcome, path = configuration.train(config, task)
     summary = outcome.summary
+    runs.append(Run(config, summary))
     print(
         f"\n{summary['task']}-{summary['model']}  seed {summary['seed']}  "
         f"{summary['parameters']:,} parameters  {summary['train']['steps']:,} steps in "
@@ -247,7 +264,16 @@ def evaluate(options: argparse.Namespace) -> None:
     print(render(evaluation), flush=True)
 
 
-VERBS = {"examples": show_examples, "predict": predict, "evaluate": evaluate}
+def report(options: argparse.Namespace) -> None:
+    """`seq2seq report`: runs side by side."""
+    from seq2seq.config import read_run
+    from seq2seq.evaluation.compare import compare, find_runs, parse_lengths
+
+    lengths = parse_lengths(options.lengths) if options.lengths else []
+    print(compare([read_run(path) for path in find_runs(options.places)], lengths))
+
+
+VERBS = {"examples": show_examples, "predict": predict, "evaluate": evaluate, "report": report}
 
 
 def chunks(lines: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -13,11 +13,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, InstantiationException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
-from seq2seq.arguments import check_count
+from seq2seq.arguments import check_choice, check_count
+from seq2seq.evaluation.compare import Run, read_summary
 
 VERSION_BASE = "1.3"
 TRUSTED = ("seq2seq", "keras")  # packages whose classes a configuration may name
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 PACKAGE = Path(__file__).parent
 # In a wheel the configs lie inside the package, in a checkout beside it.
 CONFIGS = next(
@@ -54,6 +57,19 @@ def describe_job() -> str:
     if job.mode is None or job.mode.name != "MULTIRUN":
         return ""
     return f"run {job.job.num + 1}: {' '.join(job.overrides.task)}"
+
+
+def read_run(path: Path) -> Run:
+    """The configuration and the summary of a finished run.
+
+    Raises:
+        ValueError: the run directory lacks one of them, or it is damaged.
+    """
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path / "config.yaml"))
+    except (OSError, ValueError, OmegaConfBaseException, YAMLError) as error:
+        raise ValueError(f"{path / 'config.yaml'} can't be read: {error}") from None
+    return Run(config, read_summary(path))
 
 
 def find_class(target: str) -> type:
@@ -216,7 +232,12 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
     keras.utils.set_random_seed(config["seed"])
     training = instantiate("training", config["training"])
     decoding = instantiate("decoding", config["decoding"])
-    model = build_model(config, task)
+    check_choice("precision", config["precision"], PRECISIONS)
+    keras.config.set_dtype_policy(config["precision"])
+    try:
+        model = build_model(config, task)
+    finally:
+        keras.config.set_dtype_policy("float32")
     make_optimizer = build_optimizer(config)
     name = "-".join(config["names"].values())
     directory = RunDirectory(config["run_dir"], name, config["overwrite"])

@@ -13,9 +13,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
     r"arguments",
-    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.metrics|evaluation$",
+    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(metrics|compare)|evaluation$",
     r"models\b.*",
-    r"training\.(losses|checkpoints|run_directory)|training$",
+    r"training\.(losses|forcing|checkpoints|run_directory)|training$",
     r"evaluation\b.*",
     r"training\b.*",
     r"config",

@@ -4,6 +4,7 @@ import pytest
 
 from seq2seq.data import Pairs, Pronunciation, Tagged
 from seq2seq.data.pairs import CMUDICT_SHA256, fetch_dictionary
+from seq2seq.data.task import SPLITS
 
 DICTIONARY = """;;; a comment
 hello HH AH0 L OW1

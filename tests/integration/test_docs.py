@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 
 LESSON = (ROOT / "docs/states.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
+MODELS = (ROOT / "docs/models.md").read_text("utf-8")
 
 
 def blocks(text):
@@ -102,3 +103,17 @@ def test_the_readmes_blocks_run(number, trained, tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/latest").symlink_to(trained)
     exec(compile(blocks(README)[number], "README.md", "exec"), {})
+
+
+def test_the_models_by_hand_run():
+    names = {}
+    for block in blocks(MODELS):
+        exec(compile(block, "docs/models.md", "exec"), names)
+    assert tuple(names["output"].attention.shape) == (1, 6)
+    np.testing.assert_allclose(np.sum(names["output"].attention), 1, atol=1e-6)
+
+
+def test_every_choice_is_in_the_table():
+    for group in ("cell", "bridge", "attention", "forcing", "curriculum", "model"):
+        for path in (ROOT / "configs" / group).glob("*.yaml"):
+            assert f"`{path.stem}`" in MODELS, f"{group}={path.stem}"
