@@ -30,7 +30,7 @@ def main() -> None:
     letters = Vocabulary(string.ascii_lowercase)
     size = {"vocabulary_size": len(letters), "embedding_size": 32}
     model = Seq2Seq(Encoder(options.units, **size), Decoder(options.units, **size))
-    bias = model.decoder.logits.bias
+    bias = model.decoder.say.logits.bias
     bias.assign([-100.0] * 4 + [0.0] * 26)  # never an end: every string runs to the limit
     settings = {"longest_source": 11, "longest_target": 11, "target_length": None}
     predictor = Predictor(model, letters, letters, Decoding(max_length=11), settings)

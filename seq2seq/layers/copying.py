@@ -8,59 +8,43 @@ import keras
 from keras import ops
 
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.readout import Readout
 
 UNKNOWN = 3  # what is read after a symbol outside the vocabulary was copied
 LEAST = 1e-30  # probability of what can't be said; its logarithm is still a number
 
 
-def readable(tokens: Tensor, vocabulary_size: int) -> Tensor:
-    """`tokens` as an embedding knows them: copied symbols of the source become the unknown."""
-    return ops.where(tokens < vocabulary_size, tokens, UNKNOWN)
-
-
-def places(copies: Tensor, vocabulary_size: int) -> Tensor:
-    """Which number each source step says if it is copied: (batch, time, vocabulary + time).
-
-    Args:
-        copies: (batch, time) int32, the number of the symbol at each step of the source.
-        vocabulary_size: of the target.
-    """
-    numbers = ops.arange(vocabulary_size + ops.shape(copies)[1], dtype="int32")
-    return ops.cast(ops.equal(ops.expand_dims(copies, -1), numbers), "float32")
-
-
-@keras.saving.register_keras_serializable("seq2seq")
-class Pointer(keras.layers.Layer):
+class Pointer(Readout):
     """Mixes saying and copying (See et al. 2017, section 2.2).
 
-    p = sigmoid(w . [context; output; inputs] + b)              the share that is said
+    p = sigmoid(w . [output; inputs; context] + b)              the share that is said
     P(symbol) = p P_vocabulary(symbol) + (1 - p) sum of the weights of its places in the source
     """
 
-    def __init__(self, name: str = "pointer", dtype: str | None = None):
-        super().__init__(name=name, dtype=dtype, autocast=False)  # probabilities stay float32
-        self.share = keras.layers.Dense(1, activation="sigmoid", name="share", dtype=dtype)
+    def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
+        """See `Readout.connect`: also w and b."""
+        super().connect(output, inputs, context, table)
+        self.share = self.dense(1, output + inputs + context, "share", activation="sigmoid")
 
-    def build(self, input_shape):
-        """Create w and b.
-
-        Args:
-            input_shape: of `seen` in `call`.
-        """
-        self.share.build(input_shape)
-
-    def call(self, seen: Tensor, logits: Tensor, weights: Tensor, places: Tensor) -> Tensor:
-        """Log-probabilities (batch, queries, vocabulary + time).
+    def prepare(self, copies: Tensor) -> Tensor:
+        """Which number each source step says if it is copied: (batch, time, vocabulary + time).
 
         Args:
-            seen: (batch, queries, size), what the share depends on.
-            logits: (batch, queries, vocabulary).
-            weights: (batch, queries, time), of the attention.
-            places: from `places`.
+            copies: (batch, time) int32, the number of the symbol at each step of the source.
         """
+        numbers = ops.arange(self.size + ops.shape(copies)[1], dtype="int32")
+        return ops.cast(ops.equal(ops.expand_dims(copies, -1), numbers), "float32")
+
+    def readable(self, tokens: Tensor) -> Tensor:
+        """Symbols of the source that the vocabulary lacks become the unknown."""
+        return ops.where(tokens < self.size, tokens, UNKNOWN)
+
+    def call(self, output, inputs, context, weights, copies) -> Tensor:
+        """Log-probabilities (batch, queries, vocabulary + time); see `Readout.call`."""
+        seen = ops.concatenate([output, inputs, context], axis=-1)
         share = ops.cast(self.share(seen), "float32")
-        said = share * ops.softmax(ops.cast(logits, "float32"), axis=-1)
-        copied = (1 - share) * ops.matmul(weights, places)
+        said = share * ops.softmax(ops.cast(self.logits(output), "float32"), axis=-1)
+        copied = (1 - share) * ops.matmul(weights, copies)
         room = ops.zeros_like(copied[..., : ops.shape(weights)[-1]])  # for the source's symbols
         mixed = ops.concatenate([said, room], axis=-1) + copied
         return ops.log(ops.maximum(mixed, LEAST))

@@ -7,14 +7,15 @@ from keras import ops, tree
 
 from seq2seq.arguments import check_choice, check_count
 from seq2seq.layers.attention import Attention, Peek
-from seq2seq.layers.copying import Pointer, places, readable
+from seq2seq.layers.copying import Pointer
 from seq2seq.layers.kernels import unroll
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.readout import Readout, Tied
 from seq2seq.layers.recurrent import Cell
 from seq2seq.layers.stack import Noise, Stack, States
 from seq2seq.models.encoder import Memory, Reader, check_one
 
-READOUTS = ("dense", "tied", "pointer")
+READOUTS = {"dense": Readout, "tied": Tied, "pointer": Pointer}
 
 
 class DecoderState(NamedTuple):
@@ -177,22 +178,12 @@ class Decoder(keras.layers.Layer):
         self.stack = Stack(read, self.units, self.layers, self.cell, dtype=self.dtype_policy)
         self.stack.build()
         self.reader.build()
-        self._make_readout(read, said)
+        self.say = READOUTS[self.readout](
+            self.vocabulary_size or self.features, dtype=self.dtype_policy
+        )
+        self.say.connect(said, read, memory_size, self.reader.embedding)
         if self.tags:
             self.tag_vectors = self._dense(self.embedding_size, self.tags, "tags", use_bias=False)
-
-    def _make_readout(self, read: int, said: int) -> None:
-        if self.readout == "tied":
-            self.shrink = self._dense(self.embedding_size, said, "shrink")
-            self.bias = self.add_weight(
-                shape=(self.vocabulary_size,), initializer="zeros", name="bias"
-            )
-            return
-        self.logits = self._dense(self.vocabulary_size or self.features, said, "readout")
-        if self.readout == "pointer":
-            context = 0 if self.attention.before else self.memory_size  # it is in `said` else
-            self.pointer = Pointer(dtype=self.dtype_policy)
-            self.pointer.build((None, None, said + read + context))
 
     def _dense(self, size: int, input_size: int, name: str, **options) -> keras.layers.Dense:
         layer = keras.layers.Dense(size, name=name, dtype=self.dtype_policy, **options)
@@ -213,9 +204,10 @@ class Decoder(keras.layers.Layer):
             return DecoderState(state), memory
         if memory.mask is None:
             memory = memory._replace(mask=ops.ones(ops.shape(memory.values)[:2], "bool"))
-        memory = memory._replace(keys=attention.keys(memory.values, memory.state))
-        if self.readout == "pointer":
-            memory = memory._replace(copies=places(memory.copies, self.vocabulary_size))
+        memory = memory._replace(
+            keys=attention.keys(memory.values, memory.state),
+            copies=self.say.prepare(memory.copies),
+        )
         fed, coverage = (), ()
         if attention.input_feeding:
             fed = ops.zeros((ops.shape(memory.values)[0], self.units), self.compute_dtype)
@@ -237,7 +229,7 @@ class Decoder(keras.layers.Layer):
         inputs, context, weights = self._read(ops.expand_dims(tokens, 1), state, memory)
         hidden, layers = self.stack.step(inputs[:, 0], state.layers, noise)
         output, context, weights = self._look(hidden[:, None], context, weights, state, memory)
-        logits = self._say(output, context, weights, inputs, memory)
+        logits = self.say(output, inputs, context, weights, memory.copies)
         fed = () if isinstance(state.fed, tuple) else output[:, 0]
         coverage = state.coverage
         if not isinstance(coverage, tuple):
@@ -250,9 +242,7 @@ class Decoder(keras.layers.Layer):
 
         There is one query, unless no step's reading depends on what another did.
         """
-        if self.readout == "pointer":
-            tokens = readable(tokens, self.vocabulary_size)
-        read = [self.reader(tokens)]  # (batch, queries, embedding_size)
+        read = [self.reader(self.say.readable(tokens))]  # (batch, queries, embedding_size)
         context = weights = None
         if self.tags:
             read.append(_repeat(memory.tags[:, None], read[0]))
@@ -280,20 +270,6 @@ class Decoder(keras.layers.Layer):
     def _attend(self, query: Tensor, state: DecoderState, memory: Memory):
         coverage = None if isinstance(state.coverage, tuple) else state.coverage
         return self.attention(query, memory.keys, memory.values, memory.mask, coverage)
-
-    def _say(self, output: Tensor, context, weights, inputs: Tensor, memory: Memory) -> Tensor:
-        """Logits (batch, queries, vocabulary) of `output` (batch, queries, size)."""
-        if self.readout == "tied":
-            table = ops.cast(self.reader.embedding.embeddings, self.compute_dtype)
-            return ops.matmul(self.shrink(output), ops.transpose(table)) + ops.cast(
-                self.bias, self.compute_dtype
-            )
-        logits = self.logits(output)
-        if self.readout == "dense":
-            return logits
-        seen = [output, inputs] + ([] if self.attention.before else [context])
-        seen = ops.concatenate(seen, axis=-1)
-        return self.pointer(seen, logits, weights, memory.copies)
 
     def call(
         self,
@@ -327,7 +303,7 @@ class Decoder(keras.layers.Layer):
             inputs, context, _ = self._read(tokens, state, memory)
             hidden, layers = self.stack(inputs, state.layers, mask=mask, training=training)
             said, context, weights = self._look(hidden, context, None, state, memory)
-            logits = self._say(said, context, weights, inputs, memory)
+            logits = self.say(said, inputs, context, weights, memory.copies)
             output = StepOutput(logits, DecoderState(layers), weights)
         if attention is not None and attention.coverage and training:
             self.add_loss(attention.overlap(output.attention, mask))

@@ -22,7 +22,7 @@ class Memory(NamedTuple):
         tags: (batch, tags), 1.0 for each tag that the source has; after `Decoder.start` their
             vector (batch, embedding_size).
         copies: (batch, time) int32, which number each step of the source says if it is copied;
-            after `Decoder.start` the same one-hot (see `seq2seq.layers.copying.places`).
+            after `Decoder.start` the same one-hot (see `Pointer.prepare`).
     """
 
     values: Tensor

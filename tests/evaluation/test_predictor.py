@@ -31,7 +31,7 @@ LETTERS = Vocabulary("abc")
 def make(**decoding):
     size = {"vocabulary_size": len(LETTERS)}
     model = Seq2Seq(Encoder(8, 2, **size), Decoder(8, 2, **size))
-    model.decoder.logits.bias.assign(np.linspace(0, 1, len(LETTERS)))
+    model.decoder.say.logits.bias.assign(np.linspace(0, 1, len(LETTERS)))
     return Predictor(model, LETTERS, LETTERS, Decoding(**decoding), SETTINGS, batch_size=4)
 
 
@@ -79,7 +79,7 @@ def test_a_source_longer_than_any_trained_on_works_with_a_warning(caplog):
 
 def test_answers_are_cut_off_at_the_limit():
     predictor = make(max_length=3)
-    predictor.model.decoder.logits.bias.assign(np.eye(len(LETTERS))[5] * 100)
+    predictor.model.decoder.say.logits.bias.assign(np.eye(len(LETTERS))[5] * 100)
     assert predictor.predict(["a"]) == ["bbb"]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from seq2seq.data.vocabulary import UNKNOWN as DATA_UNKNOWN
 from seq2seq.layers import Pointer
-from seq2seq.layers.copying import UNKNOWN, places, readable
+from seq2seq.layers.copying import UNKNOWN
 
 RNG = np.random.default_rng(6)
 VOCABULARY = 6
@@ -16,14 +16,14 @@ for row, length in enumerate(LENGTHS):
 
 
 def mix(share_bias=0.0):
-    pointer = Pointer()
-    pointer.build((None, None, 7))
+    pointer = Pointer(VOCABULARY)
+    pointer.connect(4, 2, 3, None)
     pointer.share.bias.assign([share_bias])
-    seen = RNG.normal(size=(2, 3, 7)).astype("float32")
-    logits = RNG.normal(size=(2, 3, VOCABULARY)).astype("float32")
-    said = np.array(pointer(seen, logits, WEIGHTS, places(COPIES, VOCABULARY)))
-    share = 1 / (1 + np.exp(-(seen @ np.array(pointer.share.kernel) + share_bias)))
-    return np.exp(said), logits, share
+    parts = [RNG.normal(size=(2, 3, size)).astype("float32") for size in (4, 2, 3)]
+    said = np.array(pointer(*parts, WEIGHTS, pointer.prepare(COPIES)))
+    logits = parts[0] @ np.array(pointer.logits.kernel)
+    seen = np.concatenate(parts, -1) @ np.array(pointer.share.kernel)
+    return np.exp(said), logits, 1 / (1 + np.exp(-(seen + share_bias)))
 
 
 def test_equals_the_papers_formula():
@@ -56,5 +56,6 @@ def test_pure_copying_puts_probability_on_the_source_alone():
 
 
 def test_what_was_copied_is_read_as_unknown():
-    np.testing.assert_array_equal(readable(np.array([5, 6, 10]), 6), [5, UNKNOWN, UNKNOWN])
+    read = Pointer(6).readable(np.array([5, 6, 10]))
+    np.testing.assert_array_equal(read, [5, UNKNOWN, UNKNOWN])
     assert UNKNOWN == DATA_UNKNOWN

@@ -153,7 +153,7 @@ def test_tied_logits_compare_with_the_embeddings():
     decoder, start, memory, target = make(readout="tied")
     hidden, _ = decoder.stack(decoder.reader(target), start.layers)
     table = np.array(decoder.reader.embedding.embeddings)
-    expected = np.array(decoder.shrink(hidden)) @ table.T + np.array(decoder.bias)
+    expected = np.array(decoder.say.shrink(hidden)) @ table.T + np.array(decoder.say.bias)
     np.testing.assert_allclose(decoder(target, start, memory).logits, expected, atol=1e-5)
 
 

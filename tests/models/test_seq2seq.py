@@ -88,7 +88,7 @@ def test_decoding_a_batch_is_decoding_its_rows():
 def test_free_running_says_what_teacher_forcing_says_of_it():
     """The score of a greedy answer is the sum of its log-probabilities under the whole pass."""
     model = make_model(2)
-    model.decoder.logits.bias.assign(np.linspace(-1, 1, 10))
+    model.decoder.say.logits.bias.assign(np.linspace(-1, 1, 10))
     found = model.decode(SOURCE, SOURCE > 0, max_length=6)
     tokens, lengths = found.tokens[:, 0], found.lengths[:, 0]
     target_in = np.concatenate([np.full((3, 1), START), tokens[:, :-1]], axis=1)
@@ -137,7 +137,7 @@ def test_decoding_sees_weights_that_changed_after_the_first_call():
     model.decode(SOURCE, SOURCE > 0, max_length=4)
     bias = np.zeros(10)
     bias[7] = 100.0
-    model.decoder.logits.bias.assign(bias)
+    model.decoder.say.logits.bias.assign(bias)
     assert (model.decode(SOURCE, SOURCE > 0, max_length=4).tokens == 7).all()
 
 
@@ -242,7 +242,7 @@ def test_a_pointer_decodes_each_row_as_it_would_alone():
 
 def test_an_unseen_symbol_can_be_said_by_copying_alone():
     model = make_pointer()
-    model.decoder.pointer.share.bias.assign([-60.0])  # never from the vocabulary
+    model.decoder.say.share.bias.assign([-60.0])  # never from the vocabulary
     found = model.decode(SOURCE, SOURCE > 0, max_length=6, tags=TAGS, copies=COPIES)
     for row, length in enumerate((4, 2, 3)):
         said = found.tokens[row, 0, : found.lengths[row, 0]]

@@ -1,0 +1,82 @@
+"""Readouts: from what a decoder has to say at a step to logits."""
+
+import keras
+from keras import ops
+
+from seq2seq.layers.lstm import Tensor
+
+
+class Readout(keras.layers.Layer):
+    """A dense layer: logits of tokens, or real values.
+
+    Args:
+        size: different tokens, or values a step.
+    """
+
+    def __init__(self, size: int, name: str = "readout", dtype: str | None = None):
+        super().__init__(name=name, dtype=dtype, autocast=False)  # probabilities stay float32
+        self.supports_masking = True  # masks are arguments here, never attached to tensors
+        self.size = size
+
+    def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
+        """Create the weights.
+
+        Args:
+            output, inputs, context: sizes of what `call` gets.
+            table: the embedding layer of the tokens that are said.
+        """
+        self.logits = self.dense(self.size, output, "logits")
+        self.built = True
+
+    def dense(self, size: int, input_size: int, name: str, **options) -> keras.layers.Dense:
+        """A built dense layer."""
+        layer = keras.layers.Dense(size, name=name, dtype=self.dtype_policy, **options)
+        with keras.name_scope(self.name):
+            layer.build((None, input_size))
+        return layer
+
+    def prepare(self, copies: Tensor | None) -> Tensor | None:
+        """What is made of the source's `copies` once, before the first step; nothing here."""
+        return copies
+
+    def readable(self, tokens: Tensor) -> Tensor:
+        """`tokens`, once said, as the decoder reads them."""
+        return tokens
+
+    def call(
+        self,
+        output: Tensor,
+        inputs: Tensor,
+        context: Tensor | None,
+        weights: Tensor | None,
+        copies: Tensor | None,
+    ) -> Tensor:
+        """Logits (batch, queries, size).
+
+        Args:
+            output: (batch, queries, size), the hidden state, joined with the context if there is
+                one.
+            inputs: (batch, queries, size), what the recurrent layers read.
+            context: (batch, queries, size), of the attention; None without.
+            weights: (batch, queries, source time), of the attention; None without.
+            copies: from `prepare`.
+        """
+        return self.logits(output)
+
+
+class Tied(Readout):
+    """Compares what is to be said with the tokens' embeddings (Press and Wolf 2017)."""
+
+    def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
+        """See `Readout.connect`: a projection to the embeddings' size, and a bias."""
+        self.table = table
+        self.shrink = self.dense(table.output_dim, output, "shrink")
+        with keras.name_scope(self.name):
+            self.bias = self.add_weight(shape=(self.size,), initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, output, inputs, context, weights, copies) -> Tensor:
+        """See `Readout.call`."""
+        table = ops.cast(self.table.embeddings, self.compute_dtype)
+        bias = ops.cast(self.bias, self.compute_dtype)
+        return ops.matmul(self.shrink(output), ops.transpose(table)) + bias
