@@ -35,6 +35,24 @@ def drop(values: Tensor, masks: tuple, number: int = 0) -> Tensor:
     return values * (mask if len(values.shape) == 2 else ops.expand_dims(mask, 1))
 
 
+def reverse(sequence: Tensor, mask: Tensor | None) -> Tensor:
+    """The real steps of `sequence` (batch, time, size) from last to first; padding stays behind.
+
+    Args:
+        sequence: padded on the right.
+        mask: (batch, time), True for real steps; None: all are.
+    """
+    if mask is None:
+        return ops.flip(sequence, axis=1)
+    batch, time = ops.shape(sequence)[:2]
+    steps = ops.arange(time, dtype="int32")
+    lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
+    places = ops.where(mask, lengths - 1 - steps, steps)  # (batch, time)
+    rows = ops.arange(batch, dtype="int32")[:, None] * time
+    flat = ops.reshape(sequence, (batch * time, sequence.shape[-1]))
+    return ops.reshape(ops.take(flat, rows + places, axis=0), ops.shape(sequence))
+
+
 @keras.saving.register_keras_serializable("seq2seq")
 class Stack(keras.layers.Layer):
     """Recurrent layers on top of each other; each hands its sequence to the next.
@@ -108,14 +126,16 @@ class Stack(keras.layers.Layer):
             inputs: (batch, time, input_size).
             state: the state of each layer before the first step; None: zeros, the only start of a
                 bidirectional stack.
-            mask: (batch, time), True for real steps; handed to every layer, since Keras's layers
-                do not pass masks on.
+            mask: (batch, time) bool, True for real steps, padding on the right; handed to every
+                layer, since Keras's layers do not pass masks on.
             training: whether dropout is applied.
 
         Returns:
             The top layer's sequence (batch, time, output_size), and each layer's state after its
             last real step (of the backward direction, after its first).
         """
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
         noise = self.draw(ops.shape(inputs)[0], training)
         sequence, states = inputs, []
         for number in range(self.layers):
@@ -133,18 +153,12 @@ class Stack(keras.layers.Layer):
         layer = self.recurrent[number]
         if not self.bidirectional:
             return self._one_way(layer, read, before, mask, noise.kept[number : number + 1])
-        said, after = self._one_way(layer, read, None, mask, noise.kept[2 * number :][:1])
-        # Flipped, the padding comes first: masked steps leave the zero state as it is.
-        flipped = None if mask is None else ops.flip(mask, axis=1)
-        back, back_after = self._one_way(
-            self.backward[number],
-            ops.flip(read, axis=1),
-            None,
-            flipped,
-            noise.kept[2 * number + 1 :][:1],
-        )
+        kept = noise.kept[2 * number : 2 * number + 2]
+        said, after = self._one_way(layer, read, None, mask, kept[:1])
+        reader, reversed_read = self.backward[number], reverse(read, mask)
+        back, back_after = self._one_way(reader, reversed_read, None, mask, kept[1:])
         joined = [ops.concatenate(pair, axis=-1) for pair in zip(after, back_after, strict=True)]
-        said = ops.concatenate([said, ops.flip(back, axis=1)], axis=-1)
+        said = ops.concatenate([said, reverse(back, mask)], axis=-1)
         return said, type(after)(*joined)
 
     def _one_way(self, layer, read, before, mask, kept: tuple) -> tuple[Tensor, State]:

@@ -8,7 +8,7 @@ from keras import ops
 from seq2seq.arguments import check_count, check_flag
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import Cell
-from seq2seq.layers.stack import Stack, States
+from seq2seq.layers.stack import Stack, States, reverse
 
 
 class Memory(NamedTuple):
@@ -168,13 +168,12 @@ class Encoder(keras.layers.Layer):
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
-        read, read_mask = self.reader(source), mask
-        if self.backwards:  # the padding comes first then, and its masked steps change nothing
-            read = ops.flip(read, axis=1)
-            read_mask = None if mask is None else ops.flip(mask, axis=1)
-        values, state = self.stack(read, mask=read_mask, training=training)
+        read = self.reader(source)
+        values, state = self.stack(
+            reverse(read, mask) if self.backwards else read, mask=mask, training=training
+        )
         if self.backwards:
-            values = ops.flip(values, axis=1)
+            values = reverse(values, mask)
         return Memory(values, mask, state)
 
     def get_config(self) -> dict:

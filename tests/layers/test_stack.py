@@ -6,6 +6,7 @@ import pytest
 from keras import tree
 
 from seq2seq.layers import Cell, Stack
+from seq2seq.layers.stack import reverse
 
 INPUTS = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
 CELLS = [
@@ -146,3 +147,11 @@ def test_survives_serialisation():
     stack = Stack(3, 4, 2, cell=NOISY, bidirectional=True)
     again = keras.layers.deserialize(keras.layers.serialize(stack))
     assert again.get_config() == stack.get_config()
+
+
+def test_reversing_leaves_the_padding_behind():
+    sequence = np.arange(8.0).reshape(2, 4, 1)
+    mask = np.array([[True, True, True, False], [True, False, False, False]])
+    found = np.array(reverse(sequence, mask))[..., 0]
+    np.testing.assert_array_equal(found, [[2, 1, 0, 3], [4, 5, 6, 7]])
+    np.testing.assert_array_equal(reverse(sequence, None)[0, :, 0], [3, 2, 1, 0])
