@@ -78,11 +78,14 @@ class Tagged:
 
         Args:
             text: source, tab and tags.
-            unknown: what to do with a tag outside the set: `"error"`, or `"token"` to leave it out.
+            unknown: what to do with a tag outside the set, or with a text without a tab: `"error"`,
+                or `"token"` to go on without.
 
         Raises:
-            ValueError: names the unknown tag.
+            ValueError: names the unknown tag, or says that there are none.
         """
+        if TAB not in text and unknown == "error":
+            raise ValueError(f"{text!r} has no tags: expected source<TAB>tags")
         found = np.zeros(len(self.tags), "float32")
         for tag in self.split(text)[1]:
             if tag in self._places:
