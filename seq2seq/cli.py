@@ -83,7 +83,12 @@ def make_parser() -> argparse.ArgumentParser:
     judge.add_argument(
         "--pairs",
         metavar="FILE",
-        help="source<TAB>target lines (with tags, source<TAB>target<TAB>tags), or JSON Lines",
+        help="a file like the run's own: source<TAB>target (<TAB>tags) lines, or JSON Lines",
+    )
+    judge.add_argument(
+        "--columns",
+        metavar="COLUMNS",
+        help="which columns or keys of it, as 1,2,3 or lemma,form,tags (default: the run's own)",
     )
     judge.add_argument("--json", action="store_true", help="print all metrics as JSON")
 
@@ -128,7 +133,7 @@ def guarded(command: Callable[[], int | None], overrides: Sequence[str] = ()) ->
 
 def train(arguments: list[str]) -> int:
     """`python train.py ARGUMENTS`: Hydra's overrides and flags."""
-    statuses, runs = [], []
+    statuses, runs, failed = [], [], []
 
     def launch() -> int:
         from seq2seq.config import CONFIGS, VERSION_BASE, describe_job, hydra, resolve
@@ -139,6 +144,8 @@ def train(arguments: list[str]) -> int:
             if job := describe_job():
                 print(job, file=sys.stderr)
             statuses.append(guarded(lambda: train_one(resolve(config), runs), arguments))
+            if statuses[-1]:
+                failed.append(job)
             if statuses[-1] == EXIT_INTERRUPTED:
                 raise SystemExit(EXIT_INTERRUPTED)
 
@@ -147,6 +154,9 @@ def train(arguments: list[str]) -> int:
             from seq2seq.evaluation.compare import compare
 
             print("\n" + compare(runs), flush=True)
+        if len(statuses) > 1 and failed:
+            print(f"{len(failed)} of {len(statuses)} runs failed:", file=sys.stderr)
+            print(*failed, sep="\n", file=sys.stderr)
         return max(statuses, default=0)
 
     # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
@@ -166,8 +176,11 @@ def train_one(config: dict, runs: list) -> int:
     for note in task.notes:
         print(f"note: {note}", file=sys.stderr)
     quiet_engine()
+    import keras
+
     from seq2seq.evaluation.report import render
 
+    keras.backend.clear_session()  # of several runs, the ones before need no memory any more
     outcome, path = configuration.train(config, task)
     summary = outcome.summary
     runs.append(Run(config, summary))
@@ -191,6 +204,7 @@ def train_one(config: dict, runs: list) -> int:
 def show_examples(options: argparse.Namespace) -> None:
     """`seq2seq examples`: what a person sees before training."""
     from seq2seq.config import build_task, compose
+    from seq2seq.data.tags import Tagged
     from seq2seq.data.task import Stream
 
     with held_back_noise():
@@ -202,7 +216,9 @@ def show_examples(options: argparse.Namespace) -> None:
         count = 10
         print("training examples have no end; here are 10 (-n COUNT shows more)", file=sys.stderr)
     for example in itertools.islice(examples, count):
-        source, *tags = example.source.split("\t")  # tags come last, as in files of inflections
+        source, tags = example.source, []
+        if isinstance(task.source, Tagged):  # tags come last, as in files of inflections
+            source, *tags = source.split("\t")
         for target in example.references:
             print(source, target, *tags, sep="\t")
 
@@ -246,12 +262,13 @@ def evaluate(options: argparse.Namespace) -> None:
     predictor = load_run(options.run)
     from seq2seq.data.files import PairReader
     from seq2seq.data.pairs import group_by_source
-    from seq2seq.data.tags import Tagged
     from seq2seq.evaluation.evaluate import evaluate, read_examples
     from seq2seq.evaluation.report import render
 
     if options.pairs:
-        columns = (1, 2, 3) if isinstance(predictor.source, Tagged) else None
+        columns = predictor.settings.get("columns")
+        if options.columns:
+            columns = [int(c) if c.isdigit() else c for c in options.columns.split(",")]
         reader = PairReader(columns)
         examples = group_by_source(row for _, *row in reader.read(options.pairs))
     else:

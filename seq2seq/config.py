@@ -27,6 +27,7 @@ CONFIGS = next(
     (path for path in (PACKAGE / "configs", PACKAGE.parent / "configs") if path.is_dir()),
     PACKAGE / "configs",
 )
+GROUPS = {path.name for path in CONFIGS.glob("*/")}
 # What bad input raises; a loss that is no number is a FloatingPointError.
 ERRORS = (ValueError, FloatingPointError, OSError, HydraException, OmegaConfBaseException)
 
@@ -45,9 +46,10 @@ def resolve(config: DictConfig) -> dict:
     plain = {key: value for key, value in config.items_ex(resolve=False) if key != "hydra"}
     own = OmegaConf.create(plain, flags={"allow_objects": False})
     resolved = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
-    for key, choice in (resolved["names"] or {}).items():
-        if not isinstance(choice, str) or not isinstance(resolved.get(key), dict):
-            raise ValueError(f"{key} must be one choice (as in {key}=NAME), got {choice!r}")
+    chosen = HydraConfig.get().runtime.choices
+    for group in GROUPS & resolved.keys():
+        if not isinstance(chosen.get(group), str):
+            raise ValueError(f"{group} must be one choice, as in {group}=NAME")
     return resolved
 
 
@@ -133,8 +135,10 @@ def instantiate(name: str, node: dict) -> Any:
         if cause is None:
             raise
         message = " ".join(str(cause).split())
-        if foreign := re.search(r"unexpected keyword argument '(\w+)'", message):
-            message = f"there is no key {foreign[1]!r}"
+        if foreign := re.search(
+            r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", message
+        ):
+            message = f"there is no key {foreign[2]!r} in {foreign[1]}"
         raise ValueError(message if message.startswith(name) else f"{name}: {message}") from cause
 
 
@@ -155,17 +159,7 @@ def build_model(config: dict, task: Any) -> Any:
     node, tagged = config["model"], isinstance(task.source, Tagged)
     source = task.source.symbols if tagged else task.source
     tags = {"tags": len(task.source.tags)} if tagged else {}
-    if node["tied_embeddings"] is True and (
-        isinstance(source, Numbers)
-        or isinstance(task.target, Numbers)
-        or source.symbols != task.target.symbols
-    ):
-        raise ValueError(
-            "model.tied_embeddings=true: source and target have different vocabularies; of "
-            "task=pairs, task.shared_vocabulary=true makes them one"
-        )
-    if node["decoder"]["readout"] == "pointer" and isinstance(source, Numbers):
-        raise ValueError("model.decoder.readout=pointer copies symbols; this source has none")
+    _check_vocabularies(node, source, task.target)
     return instantiate(
         "model",
         {
@@ -176,6 +170,29 @@ def build_model(config: dict, task: Any) -> Any:
             "end_id": END,
         },
     )
+
+
+def _check_vocabularies(node: dict, source: Any, target: Any) -> None:
+    """Refuse what needs both sides to have vocabularies that fit."""
+    from seq2seq.data.vocabulary import Numbers
+
+    tied, pointer = node["tied_embeddings"] is True, node["decoder"]["readout"] == "pointer"
+    if isinstance(source, Numbers) or isinstance(target, Numbers):
+        if tied:
+            raise ValueError("model.tied_embeddings=true: real values have no embeddings")
+        if pointer:
+            raise ValueError("model.decoder.readout=pointer copies symbols; real values are none")
+        return
+    if tied and source.symbols != target.symbols:
+        raise ValueError(
+            "model.tied_embeddings=true: this task's source and target have different "
+            "vocabularies; of task=pairs, task.shared_vocabulary=true makes them one"
+        )
+    if pointer and source.tokeniser != target.tokeniser:
+        raise ValueError(
+            f"model.decoder.readout=pointer copies {source.tokeniser} of the source, the target is "
+            f"made of {target.tokeniser}; split both alike, or choose another readout"
+        )
 
 
 def build_optimizer(config: dict) -> Callable[[int], Any]:
@@ -238,6 +255,7 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
         model = build_model(config, task)
     finally:
         keras.config.set_dtype_policy("float32")
+    trainer.make_loss(model, training)  # what is wrong shows here, before anything is written
     make_optimizer = build_optimizer(config)
     name = "-".join(config["names"].values())
     directory = RunDirectory(config["run_dir"], name, config["overwrite"])
@@ -272,6 +290,8 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
             + (f"; did you mean {near[0]!r}?" if near else ";")
             + f" There are: {', '.join(error.options)}"
         )
+    if "Ambiguous value for argument" in text:
+        return "several values for one key are several runs: add -m (python train.py -m ...)"
     unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
     if unknown:
         return f"unknown key {unknown[1]!r}; {_suggest_key(unknown[1], _chosen(overrides))}"
@@ -282,15 +302,17 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
 
 def _chosen(overrides: Sequence[str]) -> dict:
     """The configuration that the groups chosen in `overrides` make, without their other keys."""
-    groups = {path.name for path in CONFIGS.iterdir() if path.is_dir()}
     try:
-        return compose([one for one in overrides if one.partition("=")[0] in groups])
+        return compose([one for one in overrides if one.partition("=")[0] in GROUPS])
     except ERRORS:  # the choice itself is wrong, or several: then the defaults must do
         return compose([])
 
 
 def _suggest_key(key: str, config: dict) -> str:
     known = [*_keys(config)]
+    short = ".".join(key.split(".")[-2:])
+    if short in known and short != key:
+        return f"did you mean {short!r}?"
     group, _, last = key.rpartition(".")
     inside = [name for name in known if name.startswith(f"{group.split('.')[0]}.")]
     alike = [name for name in inside if name.rpartition(".")[2] == last]
@@ -298,6 +320,8 @@ def _suggest_key(key: str, config: dict) -> str:
         return f"did you mean {near[0]!r}?"
     if inside:
         keys = [name.partition(".")[2] for name in inside if not name.endswith("._target_")]
+        if not keys:
+            return f"{group.split('.')[0]} as it is chosen has no keys"
         return f"{group.split('.')[0]} has {', '.join(keys)}"
     if near := difflib.get_close_matches(key, known, 1, 0.5):
         return f"did you mean {near[0]!r}?"

@@ -116,6 +116,12 @@ def test_only_classes_of_ours_and_keras_are_made(target):
         (["task=addition", "task.digit=5"], "unknown key 'task.digit'; did you mean 'task.digits"),
         (["bridge=[copy,dense]", "trainin.epochs=3"], "unknown key 'trainin.epochs'; did you mean"),
         (["task=[copy,reverse]"], "task must be one choice"),
+        (["attention=[dot,general]"], "attention must be one choice"),
+        (
+            ["model.decoder.cell.kind=gru"],
+            "unknown key 'model.decoder.cell.kind'; did you mean 'cell.",
+        ),
+        (["attention.units=5"], "unknown key 'attention.units'; attention as it is chosen has no"),
     ],
 )
 def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
@@ -140,8 +146,15 @@ def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
         (["attention=additive", "attention.input_feeding=true"], "exclude each other"),
         (["model.decoder.readout=pointer"], "readout=pointer copies what attention points at"),
         (["task=sinusoids", "model.decoder.readout=tied"], "this decoder says real values"),
-        (["task=running_mean", "model=pointer"], "says real values|this source has none"),
+        (["task=running_mean", "model=pointer"], "real values are none"),
         (["task=inflection", "model.tied_embeddings=true"], "task.shared_vocabulary=true"),
+        (["task=running_mean", "model.tied_embeddings=true"], "real values have no embeddings"),
+        (
+            ["task=pairs", "task.target_tokens=symbols", "model=pointer", "task.train=FILE"],
+            "copies characters of the source, the target is made of symbols",
+        ),
+        (["model=pointer", "attention=peek"], "there is no key 'before' in Peek"),
+        (["cell.residual=true"], "a single layer has no layer below"),
         (["cell=gru", "+cell.forget_bias=1"], "forgets nothing"),
         (["cell.kind=lstn"], "unknown cell.kind 'lstn'; did you mean 'lstm'"),
         (["model.decoder.units=64"], "bridge=dense"),
@@ -161,8 +174,9 @@ def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
         (["task.min_length=5", "task.max_length=4"], "max_length=4 is less than min_length=5"),
     ],
 )
-def test_impossible_values_are_refused(overrides, message):
-    config = compose(overrides)
+def test_impossible_values_are_refused(overrides, message, files):
+    pairs = files["pairs"][0]
+    config = compose([pairs if one == "task.train=FILE" else one for one in overrides])
     with pytest.raises(ValueError, match=message):
         task = build_task(config)
         build_model(config, task)

@@ -230,6 +230,11 @@ class Batches:
             yield self[step]
             step += 1
 
+    def _length(self, example: Example) -> int:
+        if self.share is None:  # it only saves padding: characters will do
+            return len(example.target)
+        return len(self.target.tokens(example.target))
+
     def _make_window(self, epoch: int, number: int) -> list[list[Example]]:
         size = WINDOW * self.batch_size
         indices: Sequence[int] = range(number * size, (number + 1) * size)
@@ -238,7 +243,7 @@ class Batches:
                 rng = np.random.default_rng((self.seed, epoch))
                 self._order = (epoch, rng.permutation(len(self.examples)))
             indices = self._order[1][number * size : (number + 1) * size]
-        window = sorted((self.examples[i] for i in indices), key=lambda e: len(e.target))
+        window = sorted((self.examples[i] for i in indices), key=self._length)
         rng = np.random.default_rng((self.seed, epoch, number))
         if self.share is not None:
             step = epoch * (self.steps_per_epoch or 0) + number * WINDOW

@@ -88,10 +88,11 @@ def check_columns(columns: Sequence[int | str]) -> None:
     listed = list(columns) if isinstance(columns, list | tuple) else []
     numbers = all(type(column) is int and column >= 1 for column in listed)
     names = all(isinstance(column, str) for column in listed)
-    if len(listed) not in (2, 3) or not (numbers or names):
+    different = (numbers or names) and len(set(listed)) == len(listed)
+    if len(listed) not in (2, 3) or not different:
         raise ValueError(
-            "columns must be the numbers (counted from 1) or the names of two columns, source and "
-            f"target, or of three, the last for tags; got {columns!r}"
+            "columns must be the numbers (counted from 1) or the names of two different columns, "
+            f"source and target, or of three, the last for tags; got {columns!r}"
         )
 
 
@@ -118,8 +119,9 @@ class PairReader:
     Args:
         columns: which columns of a tab-separated file hold source, target and, if there are three,
             the source's tags: numbers counted from 1, or names that the first line of the file
-            gives (of JSON Lines, keys); None: the file has exactly two, or the keys `source` and
-            `target`. A source with tags is read as the text `source<TAB>tags`.
+            gives; None: the file has exactly two. Names are keys of JSON Lines, which are `source`,
+            `target` and `tags` otherwise. A source with tags is read as the text
+            `source<TAB>tags`.
         on_bad_row: `"error"` stops at the first bad row, `"skip"` counts it in `skipped`.
         advice: what an error adds.
     """
@@ -148,8 +150,6 @@ class PairReader:
         lowered = str(paths).lower().removesuffix(".gz")
         lines = read_lines(paths)
         if lowered.endswith((".jsonl", ".ndjson")):
-            if self.columns is not None and isinstance(self.columns[0], int):
-                raise ValueError(f"{paths} has keys, not columns: got columns={self.columns}")
             parse = self._json_row
         else:
             columns = self.columns
@@ -185,7 +185,9 @@ class PairReader:
             row = json.loads(line)
         except ValueError:
             raise BadRow("not JSON") from None
-        keys = ("source", "target") if self.columns is None else self.columns
+        keys = ("source", "target", "tags")[: 2 if self.columns is None else len(self.columns)]
+        if self.columns is not None and isinstance(self.columns[0], str):
+            keys = self.columns
         if not isinstance(row, dict):
             raise BadRow("expected {" + ", ".join(f'"{key}": ...' for key in keys) + "}")
         for key in keys:

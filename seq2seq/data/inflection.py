@@ -100,6 +100,7 @@ class Inflection(GeneratedTask):
     """
 
     training_examples: int = 10_000
+    columns = (1, 2, 3)  # as `seq2seq examples` writes them
     min_syllables: int = 1
     max_syllables: int = 3
 

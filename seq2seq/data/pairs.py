@@ -215,6 +215,7 @@ class Pairs(FileTask):
             for split, path in files.items()
             if path is not None
         }
+        self.columns = None if columns is None else tuple(columns)
         if reader.skipped:
             self.notes = (f"{reader.skipped} bad rows were skipped",)
         shared = check_flag("task.shared_vocabulary", shared_vocabulary)

@@ -70,8 +70,15 @@ class Tagged:
         return self.symbols.tokens(self.split(text)[0])
 
     def encode(self, text: str, unknown: str = "error") -> list[int]:
-        """Token ids of the source; see `Vocabulary.encode`."""
-        return self.symbols.encode(self.split(text)[0], unknown)
+        """Token ids of the source; see `Vocabulary.encode`.
+
+        Raises:
+            ValueError: the source itself holds a tab, or an unknown symbol.
+        """
+        source = self.split(text)[0]
+        if TAB in source:
+            raise ValueError(f"{text!r} holds two tabs: expected source<TAB>tags")
+        return self.symbols.encode(source, unknown)
 
     def encode_tags(self, text: str, unknown: str = "error") -> np.ndarray:
         """(tags,) float32, 1.0 for each tag of `text`.
@@ -92,7 +99,8 @@ class Tagged:
                 found[self._places[tag]] = 1.0
             elif unknown == "error":
                 raise ValueError(
-                    f"tag {tag!r} was never seen in training; there are: {', '.join(self.tags)}"
+                    f"tag {tag!r} was never seen in training (--unknown token leaves it out); tags "
+                    f"are separated by {self.separator!r}, there are: {', '.join(self.tags)}"
                 )
         return found
 

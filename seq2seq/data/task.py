@@ -66,6 +66,7 @@ class Task:
         monitor: the metric that picks the best weights, and whether `"max"` or `"min"` is best.
         target_length: of real-valued targets, how many values they have; None: as many as their
             source. Tokens end by themselves.
+        columns: of files of examples, which hold source, target and tags; see `PairReader`.
         notes: remarks about the data that a person should read before training.
     """
 
@@ -74,6 +75,7 @@ class Task:
     metrics = "tokens"
     monitor = ("exact_match", "max")
     target_length: int | None = None
+    columns: Sequence[int | str] | None = None
     notes: tuple[str, ...] = ()
 
     def examples(self, split: str) -> Sequence[Example] | Stream:

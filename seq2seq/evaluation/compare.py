@@ -41,7 +41,8 @@ def find_runs(places: Iterable[str | Path]) -> list[Path]:
         if not place.is_dir():
             raise ValueError(f"no such directory: {place}")
         here = [path.parent for path in place.rglob("summary.json")]
-        here = [path for path in here if path.name not in ("latest", "previous")]
+        links = [path for path in here if path.is_symlink() and path != place]  # runs/latest
+        here = [path for path in here if path.name != "previous" and path not in links]
         if not here:
             raise ValueError(f"{place} holds no finished run (no summary.json)")
         found += sorted(here, key=lambda path: [_natural(part) for part in path.parts])
@@ -105,9 +106,9 @@ def differences(configs: Sequence[dict]) -> tuple[list[str], list[tuple[str, ...
     return [key.removesuffix("._target_").removeprefix("names.") for key in keys], labels
 
 
-def _rank(key: str) -> tuple[int, int, int]:
+def _rank(key: str) -> tuple:
     kind = 0 if key.startswith("names.") else 1 if key.endswith("._target_") else 2
-    return kind, key.count("."), len(key)
+    return kind, key.count("."), "decoder" in key, len(key)  # decoders follow their encoders
 
 
 def _leave_out_implied(candidates: dict[tuple, str]) -> list[str]:
@@ -133,7 +134,10 @@ def _flatten(node: dict, prefix: str = "") -> Iterable[tuple[str, object]]:
 def _show(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"(seq2seq|keras)\.[\w.]+", value):
         return value.rpartition(".")[2]  # a class
-    return {None: "none", True: "true", False: "false"}.get(value, str(value))
+    for known, shown in ((None, "none"), (True, "true"), (False, "false")):
+        if value is known:
+            return shown
+    return str(value)
 
 
 def match_at(test: dict, low: int, high: int) -> float:

@@ -20,6 +20,7 @@ from seq2seq.training.checkpoints import load_model, save_model
 logger = logging.getLogger("seq2seq")
 
 MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
+MOST_PAIRS = 2**25  # of a step and a symbol that it may copy, that are decoded together
 LONGEST_ANSWER = 100_000  # more would only fill the memory
 UNKNOWN_POLICIES = ("error", "token")
 
@@ -198,7 +199,10 @@ class Predictor:
         order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
         order = [number for number in order if lengths[number]]  # no step: nothing to read
         while order:
-            room = MOST_STEPS // bucket(lengths[order[0]])
+            steps = bucket(lengths[order[0]])
+            room = MOST_STEPS // steps
+            if self.copying:  # it looks at every pair of a step and a symbol
+                room = min(room, MOST_PAIRS // (steps * (steps + len(self.target))))
             size = max(1, min(self.batch_size, room))
             yield order[:size]
             order = order[size:]

@@ -78,5 +78,5 @@ def sample_lines(evaluation: Evaluation, count: int = 10, width: int = 48) -> li
 
 
 def _shorten(text: str, width: int) -> str:
-    text = escape(text)
+    text = escape(text.replace("\t", "  "))  # between a source and its tags
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -18,9 +18,13 @@ from seq2seq.layers.lstm import Tensor
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Weights (batch, queries, time) in float32: exactly 0 where `mask` (batch, time) is False."""
+    """Weights (batch, queries, time) in float32: exactly 0 where `mask` is False.
+
+    Args:
+        scores: (batch, queries, time).
+        mask: (batch, 1 or queries, time).
+    """
     scores = ops.cast(scores, "float32")
-    mask = ops.broadcast_to(mask, ops.shape(scores)) if len(mask.shape) == 3 else mask[:, None]
     scores = ops.where(mask, scores, -1e9)
     return ops.where(mask, ops.softmax(scores, axis=-1), 0.0)
 
@@ -57,6 +61,8 @@ class Attention(keras.layers.Layer):
 
     def connect(self, query_size: int, memory_size: int) -> None:
         """Learn the sizes of both sides, and create the weights, before the first call."""
+        if self.built:
+            raise ValueError(f"this {type(self).__name__} serves a decoder already; make a new one")
         self.query_size, self.memory_size = query_size, memory_size
         with keras.name_scope(self.name):
             self.make_weights()
@@ -102,7 +108,8 @@ class Attention(keras.layers.Layer):
             coverage: (batch, time), the sum of all weights so far; None: it plays no part.
 
         Returns:
-            The contexts (batch, queries, memory_size), and the weights (batch, queries, time).
+            The contexts (batch, queries, memory_size), and the weights (batch, queries, time)
+            in float32 (of `Peek`, None).
         """
         weights = self.weigh(query, self.score(query, keys, coverage), mask)
         return ops.matmul(ops.cast(weights, values.dtype), values), weights
@@ -110,7 +117,7 @@ class Attention(keras.layers.Layer):
     def weigh(self, query: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
         """Weights (batch, queries, time) from scores."""
         del query
-        return masked_softmax(scores, mask)
+        return masked_softmax(scores, mask[:, None])
 
     def dense(self, size: int, input_size: int, name: str, use_bias: bool = False):
         """A built projection."""
@@ -290,9 +297,9 @@ class Local(General):
         """Softmax inside the window, times a bell around its middle."""
         steps = ops.arange(ops.shape(scores)[-1], dtype="float32")  # (time,)
         length = ops.sum(ops.cast(mask, "float32"), axis=1)[:, None, None]
-        place = ops.sigmoid(self.place(ops.tanh(self.hidden(query))))
+        place = ops.cast(self.place(ops.tanh(self.hidden(query))), "float32")
         # Steps count from 0, so the last is length - 1; the window always holds a real step.
-        place = (length - 1) * ops.cast(place, "float32")  # (batch, queries, 1)
+        place = (length - 1) * ops.sigmoid(place)  # (batch, queries, 1)
         distance = steps - place  # (batch, queries, time)
         near = ops.logical_and(ops.abs(distance) <= self.width, mask[:, None])
         bell = ops.exp(-ops.square(distance) / (2 * (self.width / 2) ** 2))

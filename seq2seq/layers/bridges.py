@@ -34,6 +34,7 @@ class Bridge(keras.layers.Layer):
 
     def __init__(self, name: str = "bridge", dtype: str | None = None):
         super().__init__(name=name, dtype=dtype)
+        self.encoder_sizes = self.decoder_sizes = None
 
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:
         """Learn the sizes of both sides, before the first call.
@@ -41,6 +42,8 @@ class Bridge(keras.layers.Layer):
         Raises:
             ValueError: this bridge cannot join them; it names both sides and the bridge that can.
         """
+        if self.decoder_sizes is not None:
+            raise ValueError(f"this {type(self).__name__} joins two sides already; make a new one")
         self.encoder_sizes, self.decoder_sizes = encoder_sizes, decoder_sizes
 
     def call(self, state: States) -> States:
@@ -72,7 +75,8 @@ class Copy(Bridge):
                 "both alike; use the bridge Dense (bridge=dense), which joins any depth and width"
                 + (
                     ", or Joined (bridge=joined) for the two directions of an encoder"
-                    if encoder_sizes[0].hidden == 2 * decoder_sizes[0].hidden
+                    if [[size // 2 for size in layer] for layer in encoder_sizes]
+                    == [list(layer) for layer in decoder_sizes]
                     else ""
                 )
             )
@@ -141,8 +145,8 @@ class Dense(Projection):
     """Every decoder state is a learned function of all encoder states, of any depth and width.
 
     `tanh(W s + b)` for the hidden, which is bounded by 1 in an LSTM, and `W s + b` for the cell,
-    where s is all of the encoder's states side by side (Luong et al.'s and Bahdanau's start is the
-    hidden half of this).
+    where s is all of the encoder's states side by side (Cho et al. 2014 start their decoder through
+    such a tanh layer).
     """
 
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:
@@ -161,8 +165,8 @@ class Dense(Projection):
 class Joined(Projection):
     """Each decoder layer from its own encoder layer: joins the two directions of an encoder.
 
-    `tanh(W [forwards; backwards] + b)` for hidden from hidden, `W [...] + b` for cell from cell
-    (See et al. 2017's reduction). Needs as many layers on both sides, of any width.
+    `tanh(W [forwards; backwards] + b)` for hidden from hidden, `W [...] + b` for cell from cell.
+    Needs as many layers on both sides, of any width.
     """
 
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:
@@ -192,7 +196,7 @@ class Top(Bridge):
             raise ValueError(
                 f"the encoder has {describe(encoder_sizes)}, the decoder "
                 f"{describe(decoder_sizes)}: the bridge Top hands the top layer's state to every "
-                "layer and needs one width; use the bridge Dense (bridge=dense)"
+                "layer and needs one width and kind; use the bridge Dense (bridge=dense)"
             )
         super().connect(encoder_sizes, decoder_sizes)
 

@@ -24,7 +24,7 @@ class Pointer(Readout):
     def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
         """See `Readout.connect`: also w and b."""
         super().connect(output, inputs, context, table)
-        self.share = self.dense(1, output + inputs + context, "share", activation="sigmoid")
+        self.share = self.dense(1, output + inputs + context, "share", dtype="float32")
 
     def prepare(self, copies: Tensor) -> Tensor:
         """Which number each source step says if it is copied: (batch, time, vocabulary + time).
@@ -42,9 +42,10 @@ class Pointer(Readout):
     def call(self, output, inputs, context, weights, copies) -> Tensor:
         """Log-probabilities (batch, queries, vocabulary + time); see `Readout.call`."""
         seen = ops.concatenate([output, inputs, context], axis=-1)
-        share = ops.cast(self.share(seen), "float32")
-        said = share * ops.softmax(ops.cast(self.logits(output), "float32"), axis=-1)
-        copied = (1 - share) * ops.matmul(weights, copies)
+        share = self.share(seen)
+        weights = weights / ops.sum(weights, axis=-1, keepdims=True)  # local attention's are less
+        said = ops.sigmoid(share) * ops.softmax(self.logits(output), axis=-1)
+        copied = ops.sigmoid(-share) * ops.matmul(weights, copies)
         room = ops.zeros_like(copied[..., : ops.shape(weights)[-1]])  # for the source's symbols
         mixed = ops.concatenate([said, room], axis=-1) + copied
         return ops.log(ops.maximum(mixed, LEAST))

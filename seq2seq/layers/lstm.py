@@ -46,6 +46,24 @@ def lstm_step(
     return LSTMState(hidden, cell)
 
 
+def check_standard(layer: keras.layers.RNN) -> None:
+    """Raise a ValueError if `layer` is another than Keras's standard one of its kind.
+
+    The steps in this package know bias, tanh, sigmoid, and the GRU that resets after the product.
+    """
+    cell, settings = layer.cell, {"use_bias": True, "activation": "tanh"}
+    if not isinstance(layer, keras.layers.SimpleRNN):
+        settings["recurrent_activation"] = "sigmoid"
+    if isinstance(layer, keras.layers.GRU):
+        settings["reset_after"] = True
+    config = cell.get_config()
+    if wrong := {key: config[key] for key, value in settings.items() if config[key] != value}:
+        has = ", ".join(f"{key}={value}" for key, value in wrong.items())
+        raise ValueError(
+            f"step() knows the standard {type(layer).__name__} only; this one has {has}"
+        )
+
+
 @keras.saving.register_keras_serializable("seq2seq")
 class LSTM(keras.layers.LSTM):
     """`keras.layers.LSTM` with a step of its own: same arguments, weights and numbers.
@@ -77,15 +95,6 @@ class LSTM(keras.layers.LSTM):
         cell = self.cell
         if kept is not None:
             state = LSTMState(state.hidden * kept, state.cell)
-        if not (
-            cell.use_bias
-            and cell.activation is keras.activations.tanh
-            and cell.recurrent_activation is keras.activations.sigmoid
-        ):
-            raise ValueError(
-                "step() knows the standard LSTM only (bias, tanh and sigmoid); this layer has "
-                f"use_bias={cell.use_bias}, activation={cell.activation.__name__}, "
-                f"recurrent_activation={cell.recurrent_activation.__name__}"
-            )
+        check_standard(self)
         kernels = (cell.kernel, cell.recurrent_kernel, cell.bias)
         return lstm_step(inputs, state, *(ops.cast(k, self.compute_dtype) for k in kernels))

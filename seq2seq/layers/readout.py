@@ -1,4 +1,4 @@
-"""Readouts: from what a decoder has to say at a step to logits."""
+"""Readouts: from what a decoder has to say at a step to logits, which are always float32."""
 
 import keras
 from keras import ops
@@ -14,7 +14,7 @@ class Readout(keras.layers.Layer):
     """
 
     def __init__(self, size: int, name: str = "readout", dtype: str | None = None):
-        super().__init__(name=name, dtype=dtype, autocast=False)  # probabilities stay float32
+        super().__init__(name=name, dtype=dtype, autocast=False)  # attention weights stay float32
         self.supports_masking = True  # masks are arguments here, never attached to tensors
         self.size = size
 
@@ -25,12 +25,12 @@ class Readout(keras.layers.Layer):
             output, inputs, context: sizes of what `call` gets.
             table: the embedding layer of the tokens that are said.
         """
-        self.logits = self.dense(self.size, output, "logits")
+        self.logits = self.dense(self.size, output, "logits", dtype="float32")
         self.built = True
 
     def dense(self, size: int, input_size: int, name: str, **options) -> keras.layers.Dense:
         """A built dense layer."""
-        layer = keras.layers.Dense(size, name=name, dtype=self.dtype_policy, **options)
+        layer = keras.layers.Dense(size, name=name, **{"dtype": self.dtype_policy, **options})
         with keras.name_scope(self.name):
             layer.build((None, input_size))
         return layer
@@ -79,4 +79,4 @@ class Tied(Readout):
         """See `Readout.call`."""
         table = ops.cast(self.table.embeddings, self.compute_dtype)
         bias = ops.cast(self.bias, self.compute_dtype)
-        return ops.matmul(self.shrink(output), ops.transpose(table)) + bias
+        return ops.cast(ops.matmul(self.shrink(output), ops.transpose(table)) + bias, "float32")

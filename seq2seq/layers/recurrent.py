@@ -4,6 +4,7 @@ Each has Keras's weights and a `step`, as `LSTM` has. `Cell` names one of them w
 it: dropout, residual connections, normalisation.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from keras import ops, tree
 
 from seq2seq.arguments import check_choice, check_flag, check_rate
 from seq2seq.layers.kernels import unroll
-from seq2seq.layers.lstm import LSTM, LSTMState, Tensor
+from seq2seq.layers.lstm import LSTM, LSTMState, Tensor, check_standard
 
 
 class RNNState(NamedTuple):
@@ -85,6 +86,7 @@ class Parts:
 
     def parts(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """`inputs` and `hidden` times their kernels, normalised if this layer does; no bias."""
+        check_standard(self)
         kernels = (self.cell.kernel, self.cell.recurrent_kernel)
         products = [
             ops.matmul(vector, ops.cast(kernel, self.compute_dtype))
@@ -220,8 +222,9 @@ class Cell:
         check_flag("cell.residual", self.residual)
         check_flag("cell.layer_norm", self.layer_norm)
         bias = self.forget_bias
-        if bias is not None and (isinstance(bias, bool) or not isinstance(bias, int | float)):
-            raise ValueError(f"cell.forget_bias must be a number, got {bias!r}")
+        number = isinstance(bias, int | float) and not isinstance(bias, bool)
+        if bias is not None and not (number and math.isfinite(bias)):
+            raise ValueError(f"cell.forget_bias must be a finite number, got {bias!r}")
         if bias is not None and self.kind != "lstm":
             raise ValueError(f"cell.forget_bias={bias}: a cell of kind {self.kind} forgets nothing")
 

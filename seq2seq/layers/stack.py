@@ -85,6 +85,8 @@ class Stack(keras.layers.Layer):
         self.layers = check_count("layers", layers)
         self.bidirectional = check_flag("bidirectional", bidirectional)
         self.cell = Cell.of(cell)
+        if self.cell.residual and self.layers == 1:
+            raise ValueError("cell.residual=true: a single layer has no layer below to add")
         self.seed = keras.random.SeedGenerator() if self._noisy else None
         self.recurrent, self.backward = [], []
 

@@ -105,6 +105,8 @@ class Decoder(keras.layers.Layer):
         self.supports_masking = True  # masks are arguments here, never attached to tensors
         check_one(vocabulary_size, features, "the decoder")
         self.vocabulary_size, self.features = vocabulary_size, features
+        if not (attention is None or isinstance(attention, Attention)):
+            raise ValueError(f"attention must be one, as in attention=Dot(), got {attention!r}")
         self.units, self.layers = check_count("units", units), check_count("layers", layers)
         self.embedding_size, self.cell, self.attention = embedding_size, Cell.of(cell), attention
         self.readout = self._check_readout(readout)
@@ -197,6 +199,9 @@ class Decoder(keras.layers.Layer):
             state: one a layer, from the bridge.
             memory: what the encoder knows.
         """
+        for name, wanted in (("tags", self.tags), ("copies", self.readout == "pointer")):
+            if wanted and getattr(memory, name) is None:
+                raise ValueError(f"this decoder needs {name}: there are none in the inputs")
         if self.tags:
             memory = memory._replace(tags=self.tag_vectors(memory.tags))
         attention = self.attention

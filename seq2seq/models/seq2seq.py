@@ -66,7 +66,10 @@ class Seq2Seq(keras.Model):
         super().__init__(name=name)
         self.bridge = Copy() if bridge is None else bridge
         self.control = check_flag("control", control)
-        if not (self.bridge.passes or decoder.attention or control):
+        if not isinstance(self.bridge, Bridge):
+            raise ValueError(f"bridge must be a Bridge, as in bridge=Copy(), got {bridge!r}")
+        self.knows_nothing = not (self.bridge.passes or decoder.attention)
+        if self.knows_nothing and not control:
             raise ValueError(
                 f"attention is off and the bridge {type(self.bridge).__name__} passes nothing: the "
                 "decoder would know nothing of its source; choose an attention (attention=dot) or "

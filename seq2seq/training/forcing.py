@@ -32,8 +32,8 @@ class TeacherForcing:
 class ScheduledSampling(TeacherForcing):
     """Each token is a coin flip, more and more often the model's own (Bengio et al. 2015).
 
-    The share of steps that read the truth goes from 1 towards `least` over the training, x of which
-    is done (the paper's section 2.4, in shares of the training in place of its k and c):
+    The share of steps that read the truth goes towards `least`; x is the share of the training that
+    is over (the paper's section 2.4, which counts updates instead):
 
         constant            least
         linear              max(least, 1 - x)
@@ -111,6 +111,9 @@ class CoinFlip(TeacherForcing):
 @dataclass(frozen=True)
 class LengthCurriculum:
     """Short examples first: training begins with the shortest and adds longer ones evenly.
+
+    Lengths are the targets' tokens; examples are compared within windows of 16 batches, and the
+    share is set anew for each.
 
     Args:
         first: share of the examples, the shortest, that it begins with.

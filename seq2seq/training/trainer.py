@@ -13,7 +13,6 @@ import keras
 from seq2seq.arguments import check_count, check_flag, check_rate
 from seq2seq.data.batching import Batches, encode_row
 from seq2seq.data.task import Stream, Task
-from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.evaluation.predictor import Decoding, Predictor, load
 from seq2seq.layers.kernels import feed
@@ -141,6 +140,7 @@ def train(
         "longest_source": longest_source,
         "longest_target": longest_target,
         "target_length": task.target_length,
+        "columns": task.columns,
     }
     predictor = Predictor(model, task.source, task.target, decoding, settings)
     batches = Batches(
@@ -170,15 +170,15 @@ def train(
     return Outcome(summary, evaluation, error)
 
 
-def make_loss(predictor: Predictor, training: Training) -> keras.losses.Loss:
-    """The loss that suits what the model says.
+def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
+    """The loss that suits what `model` says.
 
     Raises:
         ValueError: label smoothing where there is no fixed set of tokens to spread over.
     """
     smoothing = training.label_smoothing
-    values = isinstance(predictor.target, Numbers)
-    if smoothing and (values or predictor.copying):
+    values = model.decoder.features is not None
+    if smoothing and (values or model.decoder.readout == "pointer"):
         what = "real values have no labels" if values else "a pointer's symbols differ by source"
         raise ValueError(f"training.label_smoothing={smoothing}: {what}; set it to 0")
     return squared_error() if values else cross_entropy(smoothing)
@@ -208,7 +208,7 @@ def fit(
         return training.forcing.draw(shape, batches.seed, step, total)
 
     model, counts = predictor.model, Counts(force)
-    loss = make_loss(predictor, training)
+    loss = make_loss(model, training)
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
     evaluation = Evaluate(predictor, task, counts, directory)
     bar = Bar(total, evaluation)
@@ -220,7 +220,7 @@ def fit(
     begun, error = time.perf_counter(), None
     try:
         with warnings.catch_warnings():
-            if model.control:  # its encoder learns nothing, on purpose
+            if model.knows_nothing:  # its encoder learns nothing, on purpose
                 warnings.filterwarnings("ignore", "Gradients do not exist")
             model.fit(
                 feed(counts.watch(batches.iterate())),

@@ -59,6 +59,12 @@ def test_keys_that_change_by_themselves_are_all_named():
     assert keys == ["attention", "model.decoder.units"] and len(set(labels)) == 6
 
 
+def test_values_are_shown_as_they_are():
+    configs = [{"a": 1, "b": [1, 2]}, {"a": True, "b": None}, {"a": 0.0, "b": False}]
+    keys, labels = differences(configs)
+    assert keys == ["a"] and labels == [("1",), ("true",), ("0.0",)]
+
+
 def test_exact_match_by_length_is_weighted_by_count():
     by_length = {"1": {"exact_match": 1.0, "count": 1}, "2": {"exact_match": 0.5, "count": 3}}
     assert match_at(summary(0, by_length)["test"], 1, 2) == pytest.approx(0.625)
@@ -92,5 +98,7 @@ def test_runs_are_found_in_order_of_their_numbers(tmp_path):
         with pytest.raises(ValueError, match=message):
             find_runs([tmp_path / place])
     (tmp_path / "empty").mkdir()
+    (tmp_path / "latest").symlink_to(tmp_path / "b")
+    assert find_runs([tmp_path / "latest"]) == [tmp_path / "latest"]
     with pytest.raises(ValueError, match="holds no finished run"):
         find_runs([tmp_path / "empty"])

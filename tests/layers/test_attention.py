@@ -136,3 +136,9 @@ def test_survives_serialisation(make):
     attention = make()
     again = keras.layers.deserialize(keras.layers.serialize(attention))
     assert type(again) is type(attention) and again.get_config() == attention.get_config()
+
+
+def test_an_attention_serves_one_decoder():
+    attention = connect(Additive(), 4)
+    with pytest.raises(ValueError, match="this Additive serves a decoder already"):
+        attention.connect(4, 4)

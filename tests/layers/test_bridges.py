@@ -80,6 +80,7 @@ def test_hidden_hands_over_the_hidden_state_alone():
     for before, after in zip(state, bridge(state), strict=True):
         np.testing.assert_array_equal(before.hidden, after.hidden)
         np.testing.assert_array_equal(after.cell, np.zeros((3, 4)))
+    bridge = Hidden()
     bridge.connect(sizes(2, 4), gru_sizes(2, 4))
     assert bridge(state)[1]._fields == ("hidden",)
 
@@ -144,3 +145,10 @@ def test_which_bridges_pass_anything():
 def test_survives_serialisation(kind):
     bridge = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(kind()))
     assert isinstance(bridge, kind)
+
+
+def test_a_bridge_joins_two_sides():
+    bridge = Dense()
+    bridge.connect(sizes(1, 4), sizes(1, 4))
+    with pytest.raises(ValueError, match="this Dense joins two sides already"):
+        bridge.connect(sizes(1, 4), sizes(1, 4))

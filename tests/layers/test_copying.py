@@ -59,3 +59,11 @@ def test_what_was_copied_is_read_as_unknown():
     read = Pointer(6).readable(np.array([5, 6, 10]))
     np.testing.assert_array_equal(read, [5, UNKNOWN, UNKNOWN])
     assert UNKNOWN == DATA_UNKNOWN
+
+
+def test_weights_that_sum_to_less_are_shares_all_the_same():
+    pointer = Pointer(VOCABULARY)
+    pointer.connect(4, 2, 3, None)
+    parts = [RNG.normal(size=(2, 3, size)).astype("float32") for size in (4, 2, 3)]
+    said = np.exp(pointer(*parts, 0.3 * WEIGHTS, pointer.prepare(COPIES)))
+    np.testing.assert_allclose(said.sum(-1), 1, atol=1e-5)

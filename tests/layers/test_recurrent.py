@@ -128,7 +128,8 @@ def test_initialisation_is_orthogonal_and_forget_biases_are_as_told():
         ({"recurrent_dropout": 1}, "cell.recurrent_dropout must be"),
         ({"residual": 1}, "cell.residual must be true or false, got 1"),
         ({"layer_norm": None}, "cell.layer_norm must be true or false"),
-        ({"forget_bias": "big"}, "cell.forget_bias must be a number, got 'big'"),
+        ({"forget_bias": "big"}, "cell.forget_bias must be a finite number, got 'big'"),
+        ({"forget_bias": float("inf")}, "finite number, got inf"),
         ({"kind": "gru", "forget_bias": 1.0}, "forgets nothing"),
     ],
 )
@@ -141,3 +142,18 @@ def test_a_cell_is_made_of_many_things():
     cell = Cell("gru", dropout=0.1)
     assert Cell.of(cell) is cell and Cell.of(cell.to_config()) == cell
     assert Cell.of("gru") == Cell("gru") and Cell.of(None) == Cell("lstm")
+
+
+@pytest.mark.parametrize(
+    "layer, message",
+    [
+        (GRU(4, activation="relu"), "standard GRU only; this one has activation=relu"),
+        (GRU(4, reset_after=False), "reset_after=False"),
+        (SimpleRNN(4, use_bias=False), "standard SimpleRNN only; this one has use_bias=False"),
+        (NormalisedLSTM(4, recurrent_activation="tanh"), "recurrent_activation=tanh"),
+    ],
+)
+def test_steps_refuse_what_they_do_not_know(layer, message):
+    layer.build(INPUTS.shape)
+    with pytest.raises(ValueError, match=message):
+        layer.step(INPUTS[:, 0], RNNState(np.zeros((3, 4), "float32")))

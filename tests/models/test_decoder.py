@@ -171,6 +171,7 @@ def test_structure_of_the_state_is_kept():
         ({"readout": "pointer", "attention": Peek()}, "there is none; choose one"),
         ({"readout": "pionter"}, "unknown readout 'pionter'; did you mean 'pointer'"),
         ({"vocabulary_size": None, "features": 2, "readout": "tied"}, "says tokens"),
+        ({"attention": "dot"}, "attention must be one, as in attention=Dot"),
         ({"tags": 0}, "tags must be a whole number of at least 1, got 0"),
         ({"reader": Encoder(4, vocabulary_size=7).reader}, "a reader of 7 tokens and 32"),
         ({"reader": Encoder(4, features=2).reader}, "can't read with a reader of None tokens"),
@@ -194,3 +195,10 @@ def test_survives_serialisation(name):
     decoder, *_ = make(**KINDS[name])
     again = keras.layers.deserialize(keras.layers.serialize(decoder))
     assert again.get_config() == decoder.get_config()
+
+
+@pytest.mark.parametrize("kind, name", [({"tags": 3}, "tags"), (KINDS["scaled"], "copies")])
+def test_missing_inputs_are_named(kind, name):
+    decoder, start, memory, _ = make(**kind)
+    with pytest.raises(ValueError, match=f"this decoder needs {name}"):
+        decoder.start(start.layers, memory._replace(**{name: None}))
