@@ -117,7 +117,8 @@ def test_ctrl_c_keeps_the_best_weights_and_the_summary(tmp_path):
 def test_several_runs_from_one_command(python, tmp_path):
     done = python(TRAIN, "-m", *SMALL, "training.steps=3", "bridge=copy,dense")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("exact match") == 2
+    assert done.stdout.count("exact match 0") + done.stdout.count("exact match 1") == 2
+    assert "| Copy " in done.stdout and "| Dense " in done.stdout  # the table of both
     assert len(list((tmp_path / "runs/reverse-lstm").iterdir())) == 2
 
 
