@@ -1,7 +1,10 @@
 """What happens around Keras's training steps: evaluation, history, the bar, and the guards."""
 
+import contextlib
 import math
+import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -67,7 +70,7 @@ class Counts(keras.callbacks.Callback):
 
 
 class Guard(keras.callbacks.Callback):
-    """Ends training after the last update, and stops when the loss is no finite number.
+    """Ends training after the last update, at Ctrl-C, and when the loss is no finite number.
 
     Args:
         counts: comes before this one, and counts the updates.
@@ -77,9 +80,29 @@ class Guard(keras.callbacks.Callback):
     def __init__(self, counts: Counts, steps: int):
         super().__init__()
         self.counts, self.steps = counts, steps
+        self.interrupted = False
+
+    @contextlib.contextmanager
+    def watch_interrupts(self) -> Iterator[None]:
+        """Remember Ctrl-C: while garbage is collected, Python drops the exception."""
+
+        def remember(number, frame):
+            self.interrupted = True
+            raise KeyboardInterrupt
+
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may handle signals
+            return
+        before = signal.signal(signal.SIGINT, remember)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def on_train_batch_end(self, batch, logs=None):
         """Look at the loss of every update."""
+        if self.interrupted:
+            raise KeyboardInterrupt
         if not math.isfinite(logs["loss"]):
             raise LossIsNaN(self.counts.steps)
         if self.counts.steps == self.steps:

@@ -212,14 +212,15 @@ def fit(
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
     evaluation = Evaluate(predictor, task, counts, directory)
     bar = Bar(total, evaluation)
-    callbacks = [counts, Guard(counts, total), evaluation, bar]
+    guard = Guard(counts, total)
+    callbacks = [counts, guard, evaluation, bar]
     if training.patience is not None:
         callbacks.append(Patience(training.patience, evaluation))
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(directory.path / "tensorboard")))
     begun, error = time.perf_counter(), None
     try:
-        with warnings.catch_warnings():
+        with guard.watch_interrupts(), warnings.catch_warnings():
             if model.knows_nothing:  # its encoder learns nothing, on purpose
                 warnings.filterwarnings("ignore", "Gradients do not exist")
             model.fit(

@@ -1,8 +1,10 @@
 """The trainer: plans, stops, and what it leaves behind."""
 
+import contextlib
 import csv
 import json
 import shutil
+import signal
 
 import keras
 import numpy as np
@@ -246,3 +248,13 @@ def test_same_seed_same_run():
     two = run()
     assert one.evaluation.predictions == two.evaluation.predictions
     assert one.summary["test"] == two.summary["test"]
+
+
+def test_an_interruption_that_python_drops_still_ends_training():
+    guard = Guard(Counts(), 10)
+    with guard.watch_interrupts():
+        with contextlib.suppress(KeyboardInterrupt):  # as a finaliser would
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            guard.on_train_batch_end(0, {"loss": 1.0})
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
