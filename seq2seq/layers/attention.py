@@ -15,6 +15,7 @@ from keras import ops
 
 from seq2seq.arguments import check_count, check_flag
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.projection import projection
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
@@ -119,11 +120,9 @@ class Attention(keras.layers.Layer):
         del query
         return masked_softmax(scores, mask[:, None])
 
-    def dense(self, size: int, input_size: int, name: str, use_bias: bool = False):
-        """A built projection."""
-        layer = keras.layers.Dense(size, use_bias=use_bias, name=name, dtype=self.dtype_policy)
-        layer.build((None, input_size))
-        return layer
+    def project(self, size: int, input_size: int, name: str, use_bias: bool = False):
+        """A projection with weights, for `make_weights`."""
+        return projection(size, input_size, name, self.dtype_policy, use_bias=use_bias)
 
     def get_build_config(self) -> None:
         """Nothing: `connect`, not `build`, creates the weights."""
@@ -172,7 +171,7 @@ class General(Dot):
 
     def make_weights(self) -> None:
         """W, (memory_size, query_size)."""
-        self.key = self.dense(self.query_size, self.memory_size, "key")
+        self.key = self.project(self.query_size, self.memory_size, "key")
 
     def keys(self, values: Tensor, state: tuple) -> Tensor:
         """W k, (batch, time, query_size)."""
@@ -207,11 +206,11 @@ class Additive(Attention):
     def make_weights(self) -> None:
         """W, U with b, v, and for coverage w."""
         units = self.query_size if self.units is None else self.units
-        self.query = self.dense(units, self.query_size, "query")
-        self.key = self.dense(units, self.memory_size, "key", use_bias=True)
-        self.energy = self.dense(1, units, "energy")
+        self.query = self.project(units, self.query_size, "query")
+        self.key = self.project(units, self.memory_size, "key", use_bias=True)
+        self.energy = self.project(1, units, "energy")
         if self.coverage:
-            self.covered = self.dense(units, 1, "covered")
+            self.covered = self.project(units, 1, "covered")
 
     def keys(self, values: Tensor, state: tuple) -> Tensor:
         """U k + b, (batch, time, units)."""
@@ -290,8 +289,8 @@ class Local(General):
     def make_weights(self) -> None:
         """General's, and those that predict the place."""
         super().make_weights()
-        self.hidden = self.dense(self.query_size, self.query_size, "hidden")
-        self.place = self.dense(1, self.query_size, "place")
+        self.hidden = self.project(self.query_size, self.query_size, "hidden")
+        self.place = self.project(1, self.query_size, "place")
 
     def weigh(self, query: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
         """Softmax inside the window, times a bell around its middle."""
@@ -327,14 +326,7 @@ class Peek(Attention):
         """The top layer's last hidden state, (batch, 1, memory_size)."""
         return ops.expand_dims(state[-1].hidden, 1)
 
-    def call(
-        self,
-        query: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        mask: Tensor,
-        coverage: Tensor | None = None,
-    ) -> tuple[Tensor, None]:
+    def call(self, query, keys, values, mask, coverage=None) -> tuple[Tensor, None]:
         """The same context for every query, and no weights."""
         batch, queries = ops.shape(query)[:2]
         return ops.broadcast_to(keys, (batch, queries, keys.shape[-1])), None

@@ -7,6 +7,7 @@ structure with integers for tensors.
 import keras
 from keras import ops, tree
 
+from seq2seq.layers.projection import projection
 from seq2seq.layers.stack import States
 
 
@@ -46,6 +47,16 @@ class Bridge(keras.layers.Layer):
             raise ValueError(f"this {type(self).__name__} joins two sides already; make a new one")
         self.encoder_sizes, self.decoder_sizes = encoder_sizes, decoder_sizes
 
+    def refusal(
+        self, encoder_sizes: States, decoder_sizes: States, why: str, others: str = ""
+    ) -> ValueError:
+        """The error of a bridge that can't join two sides: both, why, and Dense and others can."""
+        return ValueError(
+            f"the encoder has {describe(encoder_sizes)}, the decoder {describe(decoder_sizes)}: "
+            f"the bridge {type(self).__name__} {why}; use the bridge Dense (bridge=dense), which "
+            f"joins any depth and width{others}"
+        )
+
     def call(self, state: States) -> States:
         """The decoder's first state from the encoder's final state."""
         raise NotImplementedError
@@ -69,17 +80,11 @@ class Copy(Bridge):
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:
         """See `Bridge.connect`; both sides must be alike."""
         if encoder_sizes != decoder_sizes:
-            raise ValueError(
-                f"the encoder has {describe(encoder_sizes)}, the decoder "
-                f"{describe(decoder_sizes)}: the bridge Copy hands states over unchanged and needs "
-                "both alike; use the bridge Dense (bridge=dense), which joins any depth and width"
-                + (
-                    ", or Joined (bridge=joined) for the two directions of an encoder"
-                    if [[size // 2 for size in layer] for layer in encoder_sizes]
-                    == [list(layer) for layer in decoder_sizes]
-                    else ""
-                )
-            )
+            why = "hands states over unchanged and needs both alike"
+            halves = tree.map_structure(lambda size: size // 2, encoder_sizes)
+            joined = ", or Joined (bridge=joined) for the two directions of an encoder"
+            others = joined if halves == decoder_sizes else ""
+            raise self.refusal(encoder_sizes, decoder_sizes, why, others)
         super().connect(encoder_sizes, decoder_sizes)
 
     def call(self, state: States) -> States:
@@ -98,11 +103,8 @@ class Hidden(Bridge):
         """See `Bridge.connect`; depth and width must be alike, kinds may differ."""
         hidden = [[layer.hidden for layer in sizes] for sizes in (encoder_sizes, decoder_sizes)]
         if hidden[0] != hidden[1]:
-            raise ValueError(
-                f"the encoder has {describe(encoder_sizes)}, the decoder "
-                f"{describe(decoder_sizes)}: the bridge Hidden hands hidden states over unchanged "
-                "and needs depth and width alike; use the bridge Dense (bridge=dense)"
-            )
+            why = "hands hidden states over unchanged and needs depth and width alike"
+            raise self.refusal(encoder_sizes, decoder_sizes, why)
         super().connect(encoder_sizes, decoder_sizes)
 
     def call(self, state: States) -> States:
@@ -125,15 +127,11 @@ class Projection(Bridge):
         self.projections = []
         for number, (size, layer) in enumerate(zip(sizes, self.decoder_sizes, strict=True)):
             for field, units in zip(layer._fields, layer, strict=True):
-                projection = keras.layers.Dense(
-                    units,
-                    activation="tanh" if field == "hidden" else None,
-                    name=f"layer_{number}_{field}",
-                    dtype=self.dtype_policy,
-                )
+                activation = "tanh" if field == "hidden" else None
+                name, dtype = f"layer_{number}_{field}", self.dtype_policy
                 with keras.name_scope(self.name):
-                    projection.build((None, size))
-                self.projections.append(projection)
+                    made = projection(units, size, name, dtype, activation=activation)
+                self.projections.append(made)
 
     def pack(self, states: list) -> States:
         """Projected states in the decoder's structure."""
@@ -158,7 +156,7 @@ class Dense(Projection):
     def call(self, state: States) -> States:
         """Project the joined encoder states (batch, all units) to each decoder state."""
         joined = ops.concatenate(tree.flatten(state), axis=-1)
-        return self.pack([projection(joined) for projection in self.projections])
+        return self.pack([project(joined) for project in self.projections])
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -172,18 +170,17 @@ class Joined(Projection):
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:
         """See `Bridge.connect`; depth and kind of state must be alike."""
         if [len(layer) for layer in encoder_sizes] != [len(layer) for layer in decoder_sizes]:
-            raise ValueError(
-                f"the encoder has {describe(encoder_sizes)}, the decoder "
-                f"{describe(decoder_sizes)}: the bridge Joined goes layer by layer and needs as "
-                "many of the same kind; use the bridge Dense (bridge=dense)"
-            )
+            why = "goes layer by layer and needs as many of the same kind"
+            raise self.refusal(encoder_sizes, decoder_sizes, why)
         super().connect(encoder_sizes, decoder_sizes)
         self.make_projections([layer.hidden for layer in encoder_sizes])
 
     def call(self, state: States) -> States:
         """Project each layer's states by themselves."""
         flat = tree.flatten(state)
-        return self.pack([p(one) for p, one in zip(self.projections, flat, strict=True)])
+        return self.pack(
+            [project(one) for project, one in zip(self.projections, flat, strict=True)]
+        )
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -193,11 +190,8 @@ class Top(Bridge):
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:
         """See `Bridge.connect`; widths must be alike, depths may differ."""
         if set(decoder_sizes) != {encoder_sizes[-1]}:
-            raise ValueError(
-                f"the encoder has {describe(encoder_sizes)}, the decoder "
-                f"{describe(decoder_sizes)}: the bridge Top hands the top layer's state to every "
-                "layer and needs one width and kind; use the bridge Dense (bridge=dense)"
-            )
+            why = "hands the top layer's state to every layer and needs one width and kind"
+            raise self.refusal(encoder_sizes, decoder_sizes, why)
         super().connect(encoder_sizes, decoder_sizes)
 
     def call(self, state: States) -> States:

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout
 
 UNKNOWN = 3  # what is read after a symbol outside the vocabulary was copied
@@ -24,7 +25,8 @@ class Pointer(Readout):
     def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
         """See `Readout.connect`: also w and b."""
         super().connect(output, inputs, context, table)
-        self.share = self.dense(1, output + inputs + context, "share", dtype="float32")
+        with keras.name_scope(self.name):
+            self.share = projection(1, output + inputs + context, "share", "float32")
 
     def prepare(self, copies: Tensor) -> Tensor:
         """Which number each source step says if it is copied: (batch, time, vocabulary + time).

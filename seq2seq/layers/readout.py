@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.projection import projection
 
 
 class Readout(keras.layers.Layer):
@@ -25,15 +26,9 @@ class Readout(keras.layers.Layer):
             output, inputs, context: sizes of what `call` gets.
             table: the embedding layer of the tokens that are said.
         """
-        self.logits = self.dense(self.size, output, "logits", dtype="float32")
-        self.built = True
-
-    def dense(self, size: int, input_size: int, name: str, **options) -> keras.layers.Dense:
-        """A built dense layer."""
-        layer = keras.layers.Dense(size, name=name, **{"dtype": self.dtype_policy, **options})
         with keras.name_scope(self.name):
-            layer.build((None, input_size))
-        return layer
+            self.logits = projection(self.size, output, "logits", "float32")
+        self.built = True
 
     def prepare(self, copies: Tensor | None) -> Tensor | None:
         """What is made of the source's `copies` once, before the first step; nothing here."""
@@ -70,8 +65,8 @@ class Tied(Readout):
     def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
         """See `Readout.connect`: a projection to the embeddings' size, and a bias."""
         self.table = table
-        self.shrink = self.dense(table.output_dim, output, "shrink")
         with keras.name_scope(self.name):
+            self.shrink = projection(table.output_dim, output, "shrink", self.dtype_policy)
             self.bias = self.add_weight(shape=(self.size,), initializer="zeros", name="bias")
         self.built = True
 

@@ -10,6 +10,7 @@ from seq2seq.layers.attention import Attention, Peek
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.kernels import unroll
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout, Tied
 from seq2seq.layers.recurrent import Cell
 from seq2seq.layers.stack import Noise, Stack, States
@@ -70,11 +71,10 @@ class Decoder(keras.layers.Layer):
             embeddings (Press and Wolf 2017); `"pointer"`, also by copying from the source.
         tags: number of different tags that a source may have; None: none. Their vector is read at
             every step.
-        reader: what reads tokens, for example an encoder's, to share its embeddings; None: its own.
 
     Raises:
-        ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, a pointer
-            without attention weights, or a reader of other sizes.
+        ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, or a
+            pointer without attention weights.
 
     Example:
         >>> import numpy as np
@@ -97,7 +97,6 @@ class Decoder(keras.layers.Layer):
         attention: Attention | None = None,
         readout: str = "dense",
         tags: int | None = None,
-        reader: Reader | None = None,
         name: str = "decoder",
         dtype: str | None = None,
     ):
@@ -108,13 +107,11 @@ class Decoder(keras.layers.Layer):
         if not (attention is None or isinstance(attention, Attention)):
             raise ValueError(f"attention must be one, as in attention=Dot(), got {attention!r}")
         self.units, self.layers = check_count("units", units), check_count("layers", layers)
-        self.embedding_size, self.cell, self.attention = embedding_size, Cell.of(cell), attention
+        self.embedding_size = check_count("embedding_size", embedding_size)
+        self.cell, self.attention = Cell.of(cell), attention
         self.readout = self._check_readout(readout)
         self.tags = None if tags is None else check_count("tags", tags)
-        self.reader = self._check_reader(reader)
         self.memory_size = None
-        if attention is None:
-            self.connect(0)
 
     def _check_readout(self, readout: str) -> str:
         check_choice("readout", readout, READOUTS)
@@ -127,10 +124,44 @@ class Decoder(keras.layers.Layer):
             )
         return readout
 
-    def _check_reader(self, reader: Reader | None) -> Reader:
+    @property
+    def state_sizes(self) -> States:
+        """The structure of the layers' state, with sizes in place of tensors."""
+        return tuple(self.cell.sizes(self.units) for _ in range(self.layers))
+
+    def connect(self, memory_size: int, reader: Reader | None = None) -> None:
+        """Create the weights, once it is known what the encoder's memory looks like.
+
+        `Seq2Seq` does this, and so does the first `start` where nobody did.
+
+        Args:
+            memory_size: features of `Memory.values`.
+            reader: the encoder's, to read tokens with its embeddings; None: embeddings of its own.
+
+        Raises:
+            ValueError: it is connected to an encoder of another size or with another reader
+                already, or the reader is of other sizes.
+        """
+        if self.attention is None:
+            memory_size = 0  # the values are not looked at
+        if self.memory_size is not None:
+            if self.memory_size != memory_size or reader not in (None, self.reader):
+                raise ValueError(
+                    f"this decoder is connected to an encoder of {self.memory_size} values a step "
+                    f"already, and can't be to one of {memory_size}"
+                    f"{' with its embeddings' if reader else ''}; make a new one"
+                )
+            return
+        self.reader = self._choose_reader(reader)
+        self.memory_size = memory_size
+        with keras.name_scope(self.name):
+            self._make_parts(memory_size)
+        self.built = True
+
+    def _choose_reader(self, reader: Reader | None) -> Reader:
         wanted = (self.vocabulary_size, self.embedding_size)
         if reader is None:
-            return Reader(*wanted[:1], self.features, self.embedding_size, dtype=self.dtype_policy)
+            return Reader(wanted[0], self.features, wanted[1], dtype=self.dtype_policy)
         if reader.embedding is None or (reader.vocabulary_size, reader.output_size) != wanted:
             raise ValueError(
                 f"a decoder of {wanted[0]} tokens with embeddings of {wanted[1]} can't read with a "
@@ -139,58 +170,25 @@ class Decoder(keras.layers.Layer):
             )
         return reader
 
-    @property
-    def state_sizes(self) -> States:
-        """The structure of the layers' state, with sizes in place of tensors."""
-        return tuple(self.cell.sizes(self.units) for _ in range(self.layers))
-
-    def connect(self, memory_size: int) -> None:
-        """Create the weights, once it is known how many features the encoder's values have.
-
-        `Seq2Seq` does this; a decoder without attention is connected from the beginning.
-
-        Raises:
-            ValueError: it is connected to an encoder of another size already.
-        """
-        if self.attention is None:
-            memory_size = 0
-        if self.memory_size is not None:
-            if self.memory_size != memory_size:
-                raise ValueError(
-                    f"this decoder is connected to an encoder of {self.memory_size} values a step "
-                    f"already, and can't be to one of {memory_size}; make a new one"
-                )
-            return
-        self.memory_size = memory_size
-        with keras.name_scope(self.name):
-            self._make_parts(memory_size)
-        self.built = True
-
     def _make_parts(self, memory_size: int) -> None:
         read = self.reader.output_size + (self.embedding_size if self.tags else 0)
-        said = self.units + memory_size
+        said, dtype = self.units + memory_size, self.dtype_policy
         if self.attention is not None:
             self.attention.connect(self.units, memory_size)
             if self.attention.before:
                 read += memory_size
             else:
-                self.combine = self._dense(self.units, said, "combine", activation="tanh")
+                self.combine = projection(self.units, said, "combine", dtype, activation="tanh")
                 said = self.units
                 read += self.units if self.attention.input_feeding else 0
-        self.stack = Stack(read, self.units, self.layers, self.cell, dtype=self.dtype_policy)
+        self.stack = Stack(read, self.units, self.layers, self.cell, dtype=dtype)
         self.stack.build()
         self.reader.build()
-        self.say = READOUTS[self.readout](
-            self.vocabulary_size or self.features, dtype=self.dtype_policy
-        )
+        self.say = READOUTS[self.readout](self.vocabulary_size or self.features, dtype=dtype)
         self.say.connect(said, read, memory_size, self.reader.embedding)
         if self.tags:
-            self.tag_vectors = self._dense(self.embedding_size, self.tags, "tags", use_bias=False)
-
-    def _dense(self, size: int, input_size: int, name: str, **options) -> keras.layers.Dense:
-        layer = keras.layers.Dense(size, name=name, dtype=self.dtype_policy, **options)
-        layer.build((None, input_size))
-        return layer
+            size = self.embedding_size
+            self.tag_vectors = projection(size, self.tags, "tags", dtype, use_bias=False)
 
     def start(self, state: States, memory: Memory) -> tuple[DecoderState, Memory]:
         """The state before the first step, and the memory with what is computed once a source.
@@ -204,6 +202,7 @@ class Decoder(keras.layers.Layer):
                 raise ValueError(f"this decoder needs {name}: there are none in the inputs")
         if self.tags:
             memory = memory._replace(tags=self.tag_vectors(memory.tags))
+        self.connect(memory.values.shape[-1])
         attention = self.attention
         if attention is None:
             return DecoderState(state), memory
@@ -345,7 +344,7 @@ class Decoder(keras.layers.Layer):
         return StepOutput(logits, state, None if isinstance(weights, tuple) else weights)
 
     def get_config(self) -> dict:
-        """The constructor's arguments but `reader`: who shares it says so (see `Seq2Seq`)."""
+        """The constructor's arguments."""
         attention = self.attention
         return {
             "units": self.units,

@@ -40,6 +40,10 @@ def check_one(vocabulary_size: int | None, features: int | None, whose: str) -> 
             f"{whose} needs either vocabulary_size (tokens) or features (real values), got "
             f"vocabulary_size={vocabulary_size} and features={features}"
         )
+    if features is None:
+        check_count("vocabulary_size", vocabulary_size)
+    else:
+        check_count("features", features)
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -66,13 +70,10 @@ class Reader(keras.layers.Layer):
         if features is None:
             self.output_size = check_count("embedding_size", embedding_size)
             self.embedding = keras.layers.Embedding(
-                check_count("vocabulary_size", vocabulary_size),
-                embedding_size,
-                name="embedding",
-                dtype=dtype,
+                vocabulary_size, embedding_size, name="embedding", dtype=dtype
             )
         else:
-            self.output_size, self.embedding = check_count("features", features), None
+            self.output_size, self.embedding = features, None
 
     def build(self, input_shape=None):
         """Create the weights; the sizes are known from the constructor."""

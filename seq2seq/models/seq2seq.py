@@ -31,8 +31,7 @@ class Seq2Seq(keras.Model):
         encoder: reads the source.
         decoder: says the target.
         bridge: makes the decoder's first state of the encoder's last; None: `Copy`.
-        tied_embeddings: whether the decoder reads with the encoder's embeddings; `model.decoder` is
-            then a new decoder, made like the given one.
+        tied_embeddings: whether the decoder reads with the encoder's embeddings.
         control: whether a decoder may know nothing of its source, as a control experiment.
         start_id: the token that a target begins with, as the decoder reads it.
         end_id: the token that ends a target.
@@ -76,10 +75,9 @@ class Seq2Seq(keras.Model):
                 "a bridge that passes state (bridge=copy), or model.control=true, if just that is "
                 "the experiment"
             )
-        if check_flag("tied_embeddings", tied_embeddings) and decoder.reader is not encoder.reader:
-            decoder = Decoder.from_config({**decoder.get_config(), "reader": encoder.reader})
         self.encoder, self.decoder = encoder, decoder
-        decoder.connect(encoder.output_size)
+        tied_embeddings = check_flag("tied_embeddings", tied_embeddings)
+        decoder.connect(encoder.output_size, encoder.reader if tied_embeddings else None)
         self.bridge.connect(encoder.state_sizes, decoder.state_sizes)
         self.start_id, self.end_id = start_id, end_id
         self._decoders = {}  # compiled, one a strategy

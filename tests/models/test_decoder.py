@@ -173,8 +173,7 @@ def test_structure_of_the_state_is_kept():
         ({"vocabulary_size": None, "features": 2, "readout": "tied"}, "says tokens"),
         ({"attention": "dot"}, "attention must be one, as in attention=Dot"),
         ({"tags": 0}, "tags must be a whole number of at least 1, got 0"),
-        ({"reader": Encoder(4, vocabulary_size=7).reader}, "a reader of 7 tokens and 32"),
-        ({"reader": Encoder(4, features=2).reader}, "can't read with a reader of None tokens"),
+        ({"embedding_size": 0}, "embedding_size must be a whole number of at least 1, got 0"),
     ],
 )
 def test_senseless_combinations_are_refused(arguments, message):
@@ -188,6 +187,20 @@ def test_a_decoder_belongs_to_one_size_of_memory():
     decoder.connect(6)
     with pytest.raises(ValueError, match="encoder of 6 values a step already"):
         decoder.connect(7)
+    with pytest.raises(ValueError, match="encoder of 6 values .* 6 with its embeddings; make a"):
+        decoder.connect(6, Encoder(6, vocabulary_size=decoder.vocabulary_size).reader)
+
+
+@pytest.mark.parametrize(
+    "encoder, message",
+    [
+        ({"vocabulary_size": 7}, "a reader of 7 tokens and 32"),
+        ({"features": 2}, "can't read with a reader of None tokens"),
+    ],
+)
+def test_embeddings_of_other_sizes_are_refused(encoder, message):
+    with pytest.raises(ValueError, match=message):
+        Decoder(8, **TOKENS_KIND).connect(8, Encoder(4, **encoder).reader)
 
 
 @pytest.mark.parametrize("name", ["gru", "additive, tags, pointer", "local, fed"])

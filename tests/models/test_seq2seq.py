@@ -260,8 +260,10 @@ def test_a_decoder_that_would_know_nothing_is_refused(bridge):
 
 
 def test_tied_embeddings_are_one_weight_also_after_loading(tmp_path):
-    parts = Encoder(8, vocabulary_size=10), Decoder(8, vocabulary_size=10, readout="tied")
-    loose, tied = Seq2Seq(*parts), Seq2Seq(*parts, tied_embeddings=True)
+    def parts(size=10):
+        return Encoder(8, vocabulary_size=size), Decoder(8, vocabulary_size=10, readout="tied")
+
+    loose, tied = Seq2Seq(*parts()), Seq2Seq(*parts(), tied_embeddings=True)
     assert loose.count_params() - tied.count_params() == 10 * 32
     assert tied.decoder.reader is tied.encoder.reader
     tied.save(tmp_path / "model.keras")
@@ -270,7 +272,7 @@ def test_tied_embeddings_are_one_weight_also_after_loading(tmp_path):
     inputs = inputs_of(SOURCE, TARGET_IN)
     np.testing.assert_allclose(loaded(inputs), tied(inputs), atol=1e-6)
     with pytest.raises(ValueError, match="embeddings are shared where both sides"):
-        Seq2Seq(Encoder(8, vocabulary_size=11), parts[1], tied_embeddings=True)
+        Seq2Seq(*parts(11), tied_embeddings=True)
 
 
 @pytest.mark.parametrize(
