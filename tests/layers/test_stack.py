@@ -33,12 +33,14 @@ def assert_same(one, other, **tolerance):
 def test_final_state_of_every_layer_equals_the_steps(cell):
     stack = Stack(3, 4, layers=3, cell=cell)
     sequence, state = stack(INPUTS)
+    # Normalising divides by the deviation of four units, three times: float32's rounding grows.
+    tolerance = 1e-5 if Cell.of(cell).layer_norm else 1e-6
     assert sequence.shape == (2, 5, 4) and len(state) == 3
     after = zeros(stack)
     for time in range(5):
         output, after = stack.step(INPUTS[:, time], after)
-        np.testing.assert_allclose(output, sequence[:, time], atol=1e-6)
-    assert_same(state, after)
+        np.testing.assert_allclose(output, sequence[:, time], atol=tolerance)
+    assert_same(state, after, atol=tolerance)
     assert [type(layer) for layer in state] == [type(layer) for layer in stack.state_sizes]
 
 
