@@ -10,8 +10,12 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "seq2seq.data": ["Batch", "Batches", "Example", "Numbers", "Task", "Vocabulary", "make_batch"],
-    "seq2seq.decoding": ["Greedy", "Hypotheses", "Values", "search"],
+    "seq2seq.decoding": [
+        *("Beam", "Greedy", "Hypotheses", "Sample", "Values", "search"),
+        *("Allowed", "Banned", "Constraint", "Length", "Lexicon", "NoRepeat", "Prefix"),
+    ],
     "seq2seq.evaluation.predictor": ["Hypothesis", "Predictor", "load"],
+    "seq2seq.evaluation.settings": ["Decoding"],
     "seq2seq.layers": [
         *("LSTM", "GRU", "SimpleRNN", "Cell", "LSTMState", "RNNState"),
         *("Bridge", "Copy", "Dense", "Hidden", "Joined", "Learned", "Top", "Zero"),

@@ -30,6 +30,25 @@ def check_rate(name: str, value: float) -> float:
     return value
 
 
+def check_number(
+    name: str, value: float, least: float = 0, most: float | None = None, above: bool = False
+) -> float:
+    """`value` if it is a number of at least `least` (or `above` it) and at most `most`.
+
+    >>> check_number("temperature", 0, above=True)
+    Traceback (most recent call last):
+    ValueError: temperature must be a number above 0, got 0
+    """
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not (value > least if above else value >= least) or value > (most or value):
+        upper = "" if most is None else f" and at most {most}"
+        raise ValueError(
+            f"{name} must be a number {'above' if above else 'of at least'} {least}{upper}, "
+            f"got {value!r}"
+        )
+    return value
+
+
 def check_range(lowest: str, low: int, highest: str, high: int, least: int = 0) -> None:
     """Make sure that `least <= low <= high`; the names say which argument is wrong."""
     check_count(lowest, low, least)

@@ -195,6 +195,17 @@ def _check_vocabularies(node: dict, source: Any, target: Any) -> None:
         )
 
 
+def build_decoding(config: dict) -> Any:
+    """The decoding settings of a configuration: a strategy's keys, and those that all share."""
+    from seq2seq.decoding import Greedy
+    from seq2seq.evaluation.settings import Decoding
+
+    node = config["decoding"]
+    shared = {key: node[key] for key in node if key in Decoding.__dataclass_fields__}
+    strategy = instantiate("decoding", {key: node[key] for key in node if key not in shared})
+    return Decoding(None if type(strategy) is Greedy else strategy, **shared)
+
+
 def build_optimizer(config: dict) -> Callable[[int], Any]:
     """What makes the optimiser, given the number of updates in all."""
     optimizer, schedule = config["optimizer"], config["schedule"]
@@ -248,7 +259,7 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
         task.examples(split)  # a space too small for them is an error before anything is written
     keras.utils.set_random_seed(config["seed"])
     training = instantiate("training", config["training"])
-    decoding = instantiate("decoding", config["decoding"])
+    decoding = build_decoding(config)
     check_choice("precision", config["precision"], PRECISIONS)
     keras.config.set_dtype_policy(config["precision"])
     try:

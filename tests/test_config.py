@@ -8,6 +8,7 @@ from hydra.errors import HydraException
 
 from seq2seq.config import (
     CONFIGS,
+    build_decoding,
     build_model,
     build_optimizer,
     build_task,
@@ -42,8 +43,9 @@ def test_every_choice_makes_its_objects(group, option, files):
     model = build_model(config, task)
     optimizer = build_optimizer(config)(100)
     assert model.count_params() > 0 and optimizer.learning_rate is not None
-    for part in ("training", "decoding"):
-        instantiate(part, config[part])
+    instantiate("training", config["training"])
+    strategy = build_decoding(config).strategy
+    assert strategy is None if config["decoding"]["_target_"].endswith("Greedy") else strategy
 
 
 @pytest.mark.parametrize("group, option", OPTIONS)

@@ -12,12 +12,13 @@ PACKAGE = Path(seq2seq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
-    r"arguments",
+    r"arguments|export\.numpy_runtime|export$",
     r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(metrics|compare)|evaluation$",
     r"models\b.*",
     r"training\.(losses|forcing|checkpoints|run_directory)|training$",
     r"evaluation\b.*",
     r"training\b.*",
+    r"export\b.*",
     r"config",
     r"cli",
     r"__main__",

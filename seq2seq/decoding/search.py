@@ -1,17 +1,19 @@
-"""Search: the one loop that says a target a step at a time, and the strategies that choose.
+"""Search: the one loop that says a target a step at a time, and its plainest strategies.
 
 It knows a step function, never a model: `step(tokens, state, memory)` returns something with
-`logits` and `state`. What a strategy may reorder (`state`) and what it only reads (`memory`) are
-two arguments.
+`logits`, `state` and `attention`. What a strategy may reorder (`state`) and what it only reads
+(`memory`) are two arguments. `Beam` and `Sample` are other strategies for the same loop, and
+constraints (see `seq2seq.decoding.constraints`) go with every strategy of tokens.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from keras import ops, tree
 
 Tensor = Any
+FORBIDDEN = -1e30  # the score of what may not be said: below all others, and no infinity in sums
 
 
 class Hypotheses(NamedTuple):
@@ -21,138 +23,291 @@ class Hypotheses(NamedTuple):
         tokens: (batch, n, time) int32, without the end, zeros after it; real values: (batch, n,
             time, features).
         lengths: (batch, n) int32, tokens before the end.
-        scores: (batch, n), the log-probability of tokens and end; zeros for real values.
-        ended: (batch, n) bool, False where the search was cut off at `max_length`.
+        scores: (batch, n), the log-probability of tokens and end; zeros for real values; minus
+            infinity where there is no such hypothesis.
+        ended: (batch, n) bool, False where the search was cut off at the limit.
+        token_scores: (batch, n, time), the log-probability of each token and of the end after them,
+            which add up to `scores`; zeros elsewhere.
+        attention: (batch, n, time, source time), the weights while each token and the end was
+            said; nothing, `()`, unless it was asked for.
     """
 
     tokens: Tensor
     lengths: Tensor
     scores: Tensor
     ended: Tensor
+    token_scores: Tensor
+    attention: Tensor | tuple = ()
+
+
+class Now(NamedTuple):
+    """What a strategy is told at each step besides the log-probabilities.
+
+    Attributes:
+        index: the step, from 0.
+        end_id: the token that ends a target.
+        limits: (batch,), steps after which each target is cut off.
+        keys: (batch,) int32, which source it is, for what is drawn at random.
+        attention: (batch, size, source time), or None.
+        source_mask: (batch, source time), True for real steps; None: all are.
+    """
+
+    index: Tensor
+    end_id: int
+    limits: Tensor
+    keys: Tensor
+    attention: Tensor | None
+    source_mask: Tensor | None
 
 
 class Progress(NamedTuple):
-    """What the loop carries besides the model's state, a row for each live hypothesis."""
+    """What the loop carries besides the model's state.
 
-    tokens: Tensor  # (rows, time) or (rows, time, features)
-    lengths: Tensor  # (rows,)
-    scores: Tensor  # (rows,)
-    ended: Tensor  # (rows,)
+    Attributes:
+        live: the hypotheses that are being said.
+        done: (batch, size) bool, where nothing is to be added any more.
+    """
+
+    live: Hypotheses
+    done: Tensor
 
 
-def write(tokens: Tensor, index: Tensor, values: Tensor) -> Tensor:
-    """`tokens` (rows, time, ...) with `values` (rows, ...) at time `index`."""
-    here = ops.equal(ops.arange(ops.shape(tokens)[1]), index)  # (time,)
-    here = ops.reshape(here, (1, -1) + (1,) * (len(tokens.shape) - 2))
-    return ops.where(here, ops.expand_dims(values, 1), tokens)
+def over(mask: Tensor, tensor: Tensor) -> Tensor:
+    """`mask` with axes of size 1 after its own until it broadcasts with `tensor`."""
+    shape = ops.shape(mask)
+    return ops.reshape(mask, (*shape, *(1,) * (len(tensor.shape) - len(shape))))
+
+
+def blank(batch: Tensor, size: int, max_length: Tensor, dtype: str = "int32") -> Hypotheses:
+    """`size` hypotheses a source of which nothing is said yet."""
+    return Hypotheses(
+        tokens=ops.zeros((batch, size, max_length), dtype),
+        lengths=ops.zeros((batch, size), "int32"),
+        scores=ops.zeros((batch, size), "float32"),
+        ended=ops.zeros((batch, size), "bool"),
+        token_scores=ops.zeros((batch, size, max_length), "float32"),
+    )
+
+
+def write(sequence: Tensor, index: Tensor, values: Tensor) -> Tensor:
+    """`sequence` (batch, size, time, ...) with `values` (batch, size, ...) at time `index`."""
+    here = ops.equal(ops.arange(ops.shape(sequence)[2]), index)  # (time,)
+    here = ops.reshape(here, (1, 1, -1) + (1,) * (len(sequence.shape) - 3))
+    return ops.where(here, ops.expand_dims(values, 2), sequence)
+
+
+def extend(hypotheses: Hypotheses, tokens: Tensor, scores: Tensor, now: Now) -> Hypotheses:
+    """Each hypothesis with one more token or its end, `tokens` and `scores` (batch, size)."""
+    ends = ops.equal(tokens, now.end_id)
+    attention = hypotheses.attention
+    if not isinstance(attention, tuple):
+        attention = write(attention, now.index, now.attention)
+    return Hypotheses(
+        tokens=write(hypotheses.tokens, now.index, ops.where(ends, 0, tokens)),
+        lengths=hypotheses.lengths + ops.cast(ops.logical_not(ends), "int32"),
+        scores=hypotheses.scores + scores,
+        ended=ends,
+        token_scores=write(hypotheses.token_scores, now.index, scores),
+        attention=attention,
+    )
+
+
+def keep(done: Tensor, old: Any, new: Any) -> Any:
+    """Structures of tensors: `old` where `done`, `new` elsewhere."""
+    return tree.map_structure(lambda a, b: ops.where(over(done, b), a, b), old, new)
 
 
 @dataclass(frozen=True)
 class Greedy:
     """The likeliest token at each step."""
 
-    def begin(self, rows: Tensor, max_length: Tensor, start_id: int) -> tuple[Tensor, Progress]:
-        """What the first step reads, and empty progress."""
-        scores = ops.zeros((rows,), "float32")
-        ended = ops.zeros((rows,), "bool")
-        tokens = ops.zeros((rows, max_length), "int32")
-        progress = Progress(tokens, ops.zeros((rows,), "int32"), scores, ended)
-        return ops.full((rows,), start_id, "int32"), progress
+    name = "greedy"
+    needs_weights = False  # of an attention
+    size = 1  # hypotheses a source
+    n_best = 1  # of them are returned
+
+    def begin(self, live: Hypotheses, limits: Tensor) -> Progress:
+        """The progress before the first step, from blank hypotheses and `limits` (batch,)."""
+        return Progress(live, ops.logical_or(live.ended, (limits <= 0)[:, None]))
 
     def advance(
-        self, logits: Tensor, progress: Progress, index: Tensor, end_id: int
-    ) -> tuple[Tensor, Progress, Tensor | None]:
-        """Choose a token for each row.
+        self, log_probabilities: Tensor, progress: Progress, now: Now
+    ) -> tuple[Tensor, Tensor | None, Progress]:
+        """Choose a token for each hypothesis.
+
+        Args:
+            log_probabilities: (batch, size, symbols).
+            progress: so far.
+            now: the rest of what is known.
 
         Returns:
-            What the next step reads, the new progress, and which row each new row continues
-            (None: its own).
+            What the next step reads (batch, size), which hypothesis of its source each one
+            continues (None: its own), and the new progress.
         """
-        log_probabilities = ops.log_softmax(ops.cast(logits, "float32"))
-        best = ops.cast(ops.argmax(log_probabilities, axis=-1), "int32")  # (rows,)
-        gained = ops.max(log_probabilities, axis=-1)
-        live = ops.logical_not(progress.ended)
-        said = ops.logical_and(live, ops.not_equal(best, end_id))
-        best = ops.where(said, best, 0)
-        progress = Progress(
-            tokens=write(progress.tokens, index, best),
-            lengths=progress.lengths + ops.cast(said, "int32"),
-            scores=progress.scores + ops.where(live, gained, 0.0),
-            ended=ops.logical_not(said),
-        )
-        return best, progress, None
+        tokens = self.choose(log_probabilities, now)
+        scores = ops.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
+        live = keep(progress.done, progress.live, extend(progress.live, tokens, scores, now))
+        stuck = live.scores <= FORBIDDEN / 2  # constraints leave nothing to say
+        done = ops.logical_or(ops.logical_or(live.ended, stuck), at_limit(now)[:, None])
+        return tokens, None, Progress(live, ops.logical_or(progress.done, done))
+
+    def choose(self, log_probabilities: Tensor, now: Now) -> Tensor:
+        """The tokens (batch, size) to say."""
+        return ops.cast(ops.argmax(log_probabilities, axis=-1), "int32")
 
     def finish(self, progress: Progress) -> Hypotheses:
-        """The one hypothesis of each source."""
-        return Hypotheses(*(ops.expand_dims(field, 1) for field in progress))
+        """What is returned of the last progress."""
+        return progress.live
+
+
+def at_limit(now: Now) -> Tensor:
+    """(batch,), True where this step is the last."""
+    return now.index + 1 >= now.limits
 
 
 @dataclass(frozen=True)
 class Values:
-    """Real values, each fed back as it was predicted, for `max_length` steps.
+    """Real values, each fed back as it was predicted, up to the limit.
 
     Args:
         features: values per step.
     """
 
     features: int = 1
+    name = "values"
+    needs_weights = False
+    size = n_best = 1
 
-    def begin(self, rows: Tensor, max_length: Tensor, start_id: int) -> tuple[Tensor, Progress]:
-        """Zeros for the first step to read, and empty progress."""
-        del start_id  # real values start from zeros
-        _, progress = Greedy().begin(rows, max_length, 0)
-        values = ops.zeros((rows, max_length, self.features), "float32")
-        return ops.zeros((rows, self.features), "float32"), progress._replace(tokens=values)
+    def begin(self, live: Hypotheses, limits: Tensor) -> Progress:
+        """Progress with room for real values; see `Greedy.begin`."""
+        tokens = ops.broadcast_to(
+            ops.zeros((self.features,), "float32"), (*ops.shape(live.tokens), self.features)
+        )
+        over = (limits <= 0)[:, None]  # whatever is to have no step has ended
+        return Progress(live._replace(tokens=tokens, ended=over), over)
 
     def advance(
-        self, logits: Tensor, progress: Progress, index: Tensor, end_id: int
-    ) -> tuple[Tensor, Progress, Tensor | None]:
-        """Take the predicted values as they are."""
-        del end_id  # real values know no end
-        values = ops.cast(logits, "float32")
-        tokens = write(progress.tokens, index, values)
-        return values, progress._replace(tokens=tokens, lengths=progress.lengths + 1), None
+        self, values: Tensor, progress: Progress, now: Now
+    ) -> tuple[Tensor, None, Progress]:
+        """Take the predicted values (batch, 1, features) as they are."""
+        live = progress.live
+        said = live._replace(
+            tokens=write(live.tokens, now.index, values),
+            lengths=live.lengths + 1,
+            ended=ops.broadcast_to(at_limit(now)[:, None], ops.shape(live.ended)),
+        )
+        live = keep(progress.done, live, said)  # it ends where it was to end
+        return values, None, Progress(live, live.ended)
 
     def finish(self, progress: Progress) -> Hypotheses:
-        """The one continuation of each source; it ended where it was to end."""
-        return Greedy().finish(progress._replace(ended=ops.ones_like(progress.ended)))
+        """The one continuation of each source."""
+        return progress.live
 
 
 def search(
     step: Callable,
     state: Any,
     memory: Any,
-    strategy: Greedy | Values,
+    strategy: Any,
     *,
     start_id: int,
     end_id: int,
     max_length: int,
+    first: Tensor | None = None,
+    limits: Tensor | None = None,
+    constraints: Sequence = (),
+    keys: Tensor | None = None,
+    source_mask: Tensor | None = None,
+    attention: bool = False,
 ) -> Hypotheses:
     """Say a target for every row of `state`, until all have ended.
 
     Args:
         step: `step(tokens, state, memory)`, one step of a decoder.
         state: what the step changes: a structure of tensors whose first axis is the batch.
-        memory: what the step only reads.
-        strategy: chooses what is said.
+        memory: what the step only reads: a structure of tensors (or None) whose first axis is the
+            batch; nothing in it is changed.
+        strategy: chooses what is said: `Greedy`, `Beam`, `Sample`, or `Values`.
         start_id: the token that the first step reads.
         end_id: the token that ends a target.
         max_length: steps after which a target is cut off.
+        first: (batch,), what the first step reads instead of the start, where a target goes on.
+        limits: (batch,), the same for each source by itself, at most `max_length`.
+        constraints: what may be said; see `seq2seq.decoding.constraints`.
+        keys: (batch,) int32, which source each row is, on which samples depend; None: its place.
+        source_mask: (batch, source time), True for real steps, for a coverage penalty.
+        attention: whether the attention weights are returned.
     """
-    rows = ops.shape(tree.flatten(state)[0])[0]
-    inputs, progress = strategy.begin(rows, max_length, start_id)
+    batch, size = ops.shape(tree.flatten(state)[0])[0], strategy.size
+    limits = ops.full((batch,), max_length, "int32") if limits is None else limits
+    keys = ops.arange(batch, dtype="int32") if keys is None else keys
+    live = blank(batch, size, max_length)
+    if attention or strategy.needs_weights:
+        live = live._replace(attention=_room_for_attention(source_mask, live))
+    progress = strategy.begin(live, limits)
+    values = isinstance(strategy, Values)
+    if values:
+        inputs = ops.zeros((batch, strategy.features)) if first is None else first
+    else:
+        inputs = ops.full((batch,), start_id, "int32") if first is None else first
+    rules = tuple(rule.begin(batch, max_length) for rule in constraints)
+    inputs, state, rules, memory = _repeat((inputs, state, rules, memory), size)
 
-    def unfinished(index, inputs, state, progress):
-        return ops.logical_not(ops.all(progress.ended))
+    def unfinished(index, inputs, state, rules, progress):
+        return ops.logical_not(ops.all(progress.done))
 
-    def advance(index, inputs, state, progress):
+    def advance(index, inputs, state, rules, progress):
         output = step(inputs, state, memory)
-        inputs, progress, parents = strategy.advance(output.logits, progress, index, end_id)
+        logits = ops.cast(output.logits, "float32")
+        if not values:
+            logits = ops.log_softmax(logits)
+        allowed, rules = _obey(constraints, inputs, rules, index, end_id, logits)
+        logits = logits if allowed is None else ops.where(allowed, logits, FORBIDDEN)
+        weights = None if output.attention is None else _split(output.attention, size)
+        now = Now(index, end_id, limits, keys, weights, source_mask)
+        inputs, parents, progress = strategy.advance(_split(logits, size), progress, now)
         state = output.state
         if parents is not None:
-            state = tree.map_structure(lambda tensor: ops.take(tensor, parents, axis=0), state)
-        return index + 1, inputs, state, progress
+            rows = ops.reshape(parents + ops.arange(batch, dtype="int32")[:, None] * size, (-1,))
+            state, rules = tree.map_structure(
+                lambda tensor: ops.take(tensor, rows, axis=0), (state, rules)
+            )
+        inputs = ops.reshape(inputs, (-1, *inputs.shape[2:]))  # (batch * size, ...)
+        return index + 1, inputs, state, rules, progress
 
-    start = (ops.convert_to_tensor(0, "int32"), inputs, state, progress)
+    start = (ops.convert_to_tensor(0, "int32"), inputs, state, rules, progress)
     *_, progress = ops.while_loop(unfinished, advance, start, maximum_iterations=max_length)
-    return strategy.finish(progress)
+    found = strategy.finish(progress)
+    return found._replace(
+        scores=ops.where(found.scores > FORBIDDEN / 2, found.scores, -float("inf"))
+    )
+
+
+def _repeat(structure: Any, size: int) -> Any:
+    """`structure` with each row `size` times: (batch * size, ...)."""
+    if size == 1:
+        return structure
+    return tree.map_structure(
+        lambda tensor: None if tensor is None else ops.repeat(tensor, size, axis=0), structure
+    )
+
+
+def _split(tensor: Tensor, size: int) -> Tensor:
+    """(batch * size, ...) to (batch, size, ...)."""
+    return ops.reshape(tensor, (-1, size, *ops.shape(tensor)[1:]))
+
+
+def _obey(constraints, tokens, rules, index, end_id, logits) -> tuple[Tensor | None, tuple]:
+    """What all constraints allow, (batch * size, symbols), None: all; and their new states."""
+    allowed, states = None, []
+    for constraint, state in zip(constraints, rules, strict=True):
+        symbols = ops.shape(logits)[-1]
+        these, state = constraint.allow(tokens, state, index, end_id, symbols)
+        allowed = these if allowed is None else ops.logical_and(allowed, these)
+        states.append(state)
+    return allowed, tuple(states)
+
+
+def _room_for_attention(source_mask: Tensor, live: Hypotheses) -> Tensor:
+    batch, size, steps = ops.shape(live.tokens)
+    return ops.zeros((batch, size, steps, ops.shape(source_mask)[1]), "float32")

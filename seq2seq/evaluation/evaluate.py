@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.metrics import judge_all, summarise
 from seq2seq.evaluation.predictor import Predictor
+from seq2seq.evaluation.settings import Decoding
 
 COLUMNS = ("source", "target", "prediction", "verdict", "other_targets")
 
@@ -41,7 +43,12 @@ class Evaluation(NamedTuple):
         return [one.error or "right" for one in self.judged]
 
 
-def evaluate(predictor: Predictor, examples: Sequence[Example], family: str) -> Evaluation:
+def evaluate(
+    predictor: Predictor,
+    examples: Sequence[Example],
+    family: str,
+    decoding: Decoding | None = None,
+) -> Evaluation:
     """Let `predictor` answer every source freely, and judge what it says.
 
     Symbols that training never showed are read as the unknown token, so that held-out data can
@@ -51,6 +58,7 @@ def evaluate(predictor: Predictor, examples: Sequence[Example], family: str) -> 
         predictor: the model.
         examples: held-out examples.
         family: which metrics, see `seq2seq.evaluation.metrics.FAMILIES`.
+        decoding: how answers are made; None: as the predictor's settings say.
 
     Raises:
         ValueError: no examples, or a target that does not fit: of real values, another length than
@@ -59,7 +67,10 @@ def evaluate(predictor: Predictor, examples: Sequence[Example], family: str) -> 
     if not examples:
         raise ValueError("there is nothing to evaluate: no examples")
     references = [_references(predictor, n, example) for n, example in enumerate(examples, 1)]
-    found = predictor.hypotheses([example.source for example in examples], unknown="token")
+    decoding = predictor.decoding if decoding is None else decoding
+    if decoding.unknown == "error":
+        decoding = replace(decoding, unknown="token")
+    found = predictor.hypotheses([example.source for example in examples], decoding)
     best = [hypotheses[0] for hypotheses in found]
     judged = judge_all(family, [hypothesis.tokens for hypothesis in best], references)
     return Evaluation(family, examples, [hypothesis.text for hypothesis in best], judged)

@@ -2,18 +2,20 @@
 
 import logging
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seq2seq.arguments import check_choice, check_count
-from seq2seq.data.batching import bucket, encode_row, encode_sources
+from seq2seq.arguments import check_count
+from seq2seq.data.batching import bucket, encode_row, encode_sources, make_batch
 from seq2seq.data.tags import Side, Tagged
-from seq2seq.data.vocabulary import Numbers
-from seq2seq.decoding.search import Greedy, Values
+from seq2seq.data.task import Example
+from seq2seq.data.vocabulary import START, UNKNOWN, Numbers
+from seq2seq.decoding.search import Hypotheses
+from seq2seq.evaluation.settings import Decoding
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import load_model, save_model
 
@@ -21,35 +23,6 @@ logger = logging.getLogger("seq2seq")
 
 MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
 MOST_PAIRS = 2**25  # of a step and a symbol that it may copy, that are decoded together
-LONGEST_ANSWER = 100_000  # more would only fill the memory
-UNKNOWN_POLICIES = ("error", "token")
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How answers are made.
-
-    Args:
-        max_length: tokens after which an answer is cut off, at most 100,000; None: ample, see
-            `Predictor.limit`. Real values have the length that their task says.
-        unknown: what to do with symbols never seen in training: `"error"` names the symbol and its
-            place, `"token"` reads the unknown token instead.
-
-    Raises:
-        ValueError: a length below 1, or an unknown policy.
-    """
-
-    max_length: int | None = None
-    unknown: str = "error"
-
-    def __post_init__(self):
-        if self.max_length is not None:
-            check_count("decoding.max_length", self.max_length)
-            if self.max_length > LONGEST_ANSWER:
-                raise ValueError(
-                    f"decoding.max_length must be at most {LONGEST_ANSWER}, got {self.max_length}"
-                )
-        check_choice("decoding.unknown", self.unknown, UNKNOWN_POLICIES)
 
 
 class BadSource(ValueError):
@@ -71,19 +44,27 @@ class Hypothesis(NamedTuple):
     Attributes:
         text: as a person reads it.
         tokens: its symbols; of real values, a tuple of features a step.
-        score: log-probability of its tokens and end; 0 for real values.
+        score: log-probability of its tokens and end; 0 for real values; minus infinity where the
+            constraints leave no answer.
+        token_scores: log-probability of each token, and of the end if there is one.
+        ended: whether it came to its end, and was not cut off.
+        attention: (tokens and end, source tokens and end), the weights while each was said; None
+            unless it was asked for.
     """
 
     text: str
     tokens: list
     score: float
+    token_scores: list[float] = []
+    ended: bool = True
+    attention: np.ndarray | None = None
 
 
 class Predictor:
     """Text in, text out: a model, how both sides become numbers, and decoding settings.
 
     Args:
-        model: a trained model.
+        model: a trained model, or an `Ensemble` of several.
         source, target: how each side's text becomes numbers.
         decoding: how answers are made.
         settings: `longest_source` and `longest_target` (steps, as trained), `target_length` (values
@@ -107,49 +88,147 @@ class Predictor:
     def predict(
         self,
         sources: Iterable[str],
-        strategy: Greedy | Values | None = None,
+        strategy: Any = None,
         n_best: int | None = None,
         unknown: str | None = None,
+        prefix: str | Sequence[str] | None = None,
+        decoding: Decoding | None = None,
     ) -> list:
         """The answers to `sources`, in their order.
 
         Args:
             sources: texts; an empty one is answered too.
-            strategy: how targets are searched for; None: the likeliest token each step.
-            n_best: None: one text a source; a number: a list of so many `Hypothesis` a source.
-            unknown: see `Decoding`; None: as the run's decoding says.
+            strategy: how tokens are chosen: `Greedy()`, `Beam(5)`, `Sample(seed=1)`; None: as
+                `decoding` says.
+            n_best: None: one text a source; a number: a list of `Hypothesis` a source, at most so
+                many, the best first.
+            unknown: what to do with unknown symbols, see `Decoding`; None: as `decoding` says.
+            prefix: what answers begin with: one text for all, or one a source; None: anything.
+            decoding: all settings; None: the run's own. `dataclasses.replace(run.decoding,
+                no_repeat=3)` makes others.
 
         Raises:
             BadSource: a source can't be encoded (a ValueError that says which and why).
+            ValueError: a setting does not fit the model.
         """
         if isinstance(sources, str):
             raise ValueError(f"sources must be a list of texts, got the text {sources!r}")
         if n_best is not None:
             check_count("n_best", n_best)
-        found = list(self.hypotheses(sources, strategy, unknown))
+        sources, decoding = list(sources), self.decoding if decoding is None else decoding
+        strategy = decoding.with_best(strategy, n_best)
+        most = 1 if strategy is None else strategy.n_best
+        if n_best is not None and n_best > most:
+            raise ValueError(f"n_best={n_best} is more than this strategy gives: {most}")
+        decoding = replace(decoding, strategy=strategy, unknown=unknown or decoding.unknown)
+        found = self.hypotheses(sources, decoding, prefix)
         if n_best is None:
             return [best[0].text for best in found]
-        if any(len(best) < n_best for best in found):
-            raise ValueError(f"n_best={n_best} is more than this strategy gives: {len(found[0])}")
         return [best[:n_best] for best in found]
 
     def hypotheses(
         self,
-        sources: Iterable[str],
-        strategy: Greedy | Values | None = None,
-        unknown: str | None = None,
+        sources: Sequence[str],
+        decoding: Decoding | None = None,
+        prefix: str | Sequence[str] | None = None,
+        attention: bool = False,
     ) -> Iterator[list[Hypothesis]]:
-        """Hypotheses of each source, the best first; see `predict`."""
-        policy = check_choice("unknown", unknown or self.decoding.unknown, UNKNOWN_POLICIES)
+        """Hypotheses of each source, the best first, and at least one.
+
+        Args:
+            sources, decoding, prefix: see `predict`.
+            attention: whether they have their attention weights.
+        """
+        decoding = self.decoding if decoding is None else decoding
+        if decoding.unknown == "copy" and not (self.copying or self.model.has_weights):
+            raise ValueError("unknown=copy needs attention, and this model has no weights")
         texts = list(sources)
-        lengths = [self._measure(number, text, policy) for number, text in enumerate(texts, 1)]
-        self._warn_of_length(lengths)
+        steps = [self._measure(n, text, decoding.unknown) for n, text in enumerate(texts, 1)]
+        prefixes = self._encode_prefixes(texts, prefix)
+        self._warn_of_length(steps)
         answers: list[list[Hypothesis]] = [[] for _ in texts]
-        for numbers in self._group(lengths):
-            found = self._decode([texts[number] for number in numbers], strategy, policy)
-            for number, best in zip(numbers, found, strict=True):
-                answers[number] = best
+        for rows in self._group(steps):
+            some = [texts[row] for row in rows]
+            before = None if prefixes is None else [prefixes[row] for row in rows]
+            found = self._decode(some, decoding, before, attention)
+            for row, best in zip(rows, found, strict=True):
+                answers[row] = best
         return (best or [Hypothesis("", [], 0.0)] for best in answers)
+
+    def score(
+        self, sources: Sequence[str], targets: Sequence[str], per_token: bool = False
+    ) -> np.ndarray | list[np.ndarray]:
+        """The log-probabilities of given targets, with their ends.
+
+        Args:
+            sources, targets: texts, as many of each.
+            per_token: whether each token's and the end's own is returned.
+
+        Returns:
+            (sources,) log-probabilities; of tokens, one array (tokens and end,) a target.
+
+        Raises:
+            ValueError: a text can't be encoded, or there are not as many of each.
+        """
+        if isinstance(sources, str) or isinstance(targets, str):
+            raise ValueError(f"lists of texts were expected, got {sources!r} and {targets!r}")
+        pairs = [Example(*pair) for pair in zip(sources, targets, strict=True)]
+        found: list[np.ndarray] = [np.zeros(0)] * len(pairs)
+        policy = "error" if self.decoding.unknown == "error" else "token"
+        steps = [self._measure(n, pair.source, policy) for n, pair in enumerate(pairs, 1)]
+        for rows in self._group(steps):
+            some = [pairs[row] for row in self._fill(rows)]
+            batch = make_batch(some, self.source, self.target, policy, self.copying)
+            scores = self.model.score(batch.inputs, batch.target_out)
+            for place, row in enumerate(rows):
+                found[row] = scores[place][batch.target_mask[place]]
+        return found if per_token else np.array([scores.sum() for scores in found])
+
+    def start(self, sources: Sequence[str], unknown: str | None = None) -> tuple[Any, Any]:
+        """The decoder's first state and what it can look at, for a batch of sources.
+
+        Both are structures of tensors whose first axis is the batch. A state may be kept, changed,
+        interpolated or exchanged, and handed to `step` or `go_on`: see `seq2seq.models.states`.
+
+        Example:
+            >>> state, memory = run.start(["hello"])  # doctest: +SKIP
+            >>> output = run.step(None, state, memory)  # doctest: +SKIP
+            >>> output = run.step(["o"], output.state, memory)  # doctest: +SKIP
+        """
+        policy = self.decoding.unknown if unknown is None else unknown
+        for number, text in enumerate(sources, 1):
+            self._measure(number, text, policy)
+        return self.model.start(self._encode(sources, policy))
+
+    def step(self, tokens: Sequence | None, state: Any, memory: Any) -> Any:
+        """One step: log-probabilities (batch, symbols) as `logits`, the new state, attention.
+
+        Args:
+            tokens: what was said before, a symbol or a number a source; None: nothing yet. Of
+                real values (batch, features).
+            state, memory: from `start`, or the state of a step before.
+        """
+        return self.model.say(self._encode_said(tokens, state), state, memory)
+
+    def go_on(
+        self,
+        tokens: Sequence | None,
+        state: Any,
+        memory: Any,
+        strategy: Any = None,
+        max_length: int = 100,
+    ) -> list[list[Hypothesis]]:
+        """What is said from a state on: hypotheses of each source.
+
+        Args:
+            tokens, state, memory: see `step`.
+            strategy: see `predict`.
+            max_length: tokens after which an answer is cut off.
+        """
+        strategy = self.decoding.with_best(strategy, None)
+        before = self._encode_said(tokens, state)
+        found = self.model.decode_on(before, state, memory, strategy, max_length=max_length)
+        return [self._hypotheses(found, row, [], max_length) for row in range(len(found.tokens))]
 
     def limit(self, length: int) -> int:
         """Steps after which the answer to a source of `length` steps is cut off.
@@ -157,28 +236,33 @@ class Predictor:
         Twice the longest target of training and twice the source: ample, so that a model that can
         say more than it was trained on is not cut off, and one that never ends does not run on.
         """
+        return self._limit(length, self.decoding)
+
+    def _limit(self, length: int, decoding: Decoding) -> int:
         if isinstance(self.target, Numbers):
             own = length if isinstance(self.source, Numbers) else length - 1  # without the end
             return self.settings["target_length"] or own
-        return self.decoding.max_length or 2 * (self.settings["longest_target"] + length)
+        own = length - (0 if isinstance(self.source, Numbers) else 1)
+        return decoding.limit(own, 2 * (self.settings["longest_target"] + length))
 
     def save(self, path: Path) -> None:
         """Write the one file that `load` reads."""
-        kept = {**self.settings, "decoding": asdict(self.decoding)}
+        kept = {**self.settings, "decoding": self.decoding.to_config()}
         save_model(path, self.model, self.source, self.target, kept)
 
     @property
     def copying(self) -> bool:
         """Whether the model copies symbols from the source."""
-        return self.model.decoder.readout == "pointer"
+        return self.model.copies_symbols
 
     def _measure(self, number: int, text: str, unknown: str) -> int:
         """Steps of a source that can be read; source `number` is named if it can't."""
         try:
             if isinstance(self.source, Tagged):
-                self.source.encode_tags(text, unknown)
+                self.source.encode_tags(text, "token" if unknown == "copy" else unknown)
             # What a pointer has never seen it can still copy.
-            return len(encode_row(text, self.source, "token" if self.copying else unknown))
+            policy = "error" if unknown == "error" and not self.copying else "token"
+            return len(encode_row(text, self.source, policy))
         except ValueError as error:
             raise BadSource(number, str(error)) from None
 
@@ -207,29 +291,109 @@ class Predictor:
             yield order[:size]
             order = order[size:]
 
-    def _decode(
-        self, texts: list[str], strategy: Greedy | Values | None, unknown: str
-    ) -> list[list[Hypothesis]]:
-        arrays = encode_sources(texts, self.source, self.target, unknown, self.copying)
-        lengths = arrays["source_mask"].sum(1)
-        # A batch of another size would be another shape: fill it up with copies of a real row.
-        size = min(self.batch_size, 2 ** math.ceil(math.log2(len(texts))))
-        fill = [*range(len(texts)), *[0] * (size - len(texts))]
-        limit = max(1, self.limit(bucket(int(lengths.max()))))
-        arrays = {name: array[fill] for name, array in arrays.items()}
-        found = self.model.decode(**arrays, strategy=strategy, max_length=limit)
+    def _fill(self, rows: list[int]) -> list[int]:
+        """`rows` and copies of the first: a batch of any other size would be another shape."""
+        size = min(self.batch_size, 2 ** math.ceil(math.log2(len(rows))))
+        return [*rows, *[rows[0]] * (size - len(rows))]
+
+    def _encode(self, texts: Sequence[str], unknown: str) -> dict[str, np.ndarray]:
+        policy = "token" if unknown == "copy" else unknown
+        return encode_sources(texts, self.source, self.target, policy, self.copying)
+
+    def _encode_prefixes(self, texts: list[str], prefix) -> list[list[int]] | None:
+        """The tokens that each answer begins with."""
+        if prefix is None:
+            return None
+        prefixes = [prefix] * len(texts) if isinstance(prefix, str) else list(prefix)
+        if len(prefixes) != len(texts):
+            raise ValueError(f"{len(texts)} sources need as many prefixes, got {len(prefixes)}")
+        if isinstance(self.target, Numbers):
+            raise ValueError("real values have no prefix")
+        if not self.copying:
+            return [self.target.encode(text) for text in prefixes]
         return [
-            [self._hypothesis(found, row, place, text) for place in range(found.tokens.shape[1])]
+            self.target.encode_copies(self.target.tokens(text), self.source.tokens(source))
+            for source, text in zip(texts, prefixes, strict=True)
+        ]
+
+    def _encode_said(self, tokens: Sequence | None, state: Any) -> np.ndarray:
+        batch = len(state.layers[0].hidden) if tokens is None else len(tokens)
+        if isinstance(self.target, Numbers):
+            return np.asarray(np.zeros((batch, self.target.features)) if tokens is None else tokens)
+        if tokens is None:
+            return np.full(batch, START, "int32")
+        numbers = [
+            self.target.symbols.index(token) if isinstance(token, str) else token
+            for token in tokens
+        ]
+        return np.array(numbers, "int32")
+
+    def _decode(
+        self,
+        texts: list[str],
+        decoding: Decoding,
+        prefixes: list[list[int]] | None,
+        attention: bool,
+    ) -> list[list[Hypothesis]]:
+        rows = self._fill(list(range(len(texts))))
+        arrays = self._encode([texts[row] for row in rows], decoding.unknown)
+        steps = arrays["source_mask"].sum(1)
+        limits = np.array([self._limit(int(length), decoding) for length in steps], "int32")
+        rules = []
+        if not isinstance(self.target, Numbers):
+            own = steps - (0 if isinstance(self.source, Numbers) else 1)
+            before = None if prefixes is None else [prefixes[row] for row in rows]
+            rules = decoding.constraints(self.target, own, before)
+        copies = decoding.unknown == "copy" and not self.copying
+        found = self.model.decode(
+            **arrays,
+            strategy=decoding.strategy,
+            # Rounded up, so that few loops are compiled; each row stops at its own limit.
+            max_length=max(1, self._limit(bucket(int(steps.max())), decoding), int(limits.max())),
+            limits=limits,
+            constraints=rules,
+            attention=attention or copies,
+        )
+        if copies:
+            found = self._point(found, steps)
+        return [
+            self._hypotheses(found, row, self.source.tokens(text), int(steps[row]))
             for row, text in enumerate(texts)
         ]
 
-    def _hypothesis(self, found, row: int, place: int, text: str) -> Hypothesis:
-        source = self.source.tokens(text)
-        steps = len(source) + (0 if isinstance(self.source, Numbers) else 1)  # and the end
-        length = min(int(found.lengths[row, place]), self.limit(steps))
-        tokens = np.asarray(found.tokens[row, place, :length])
-        said = self.target.decode_tokens(tokens, source)
-        return Hypothesis(self.target.join(said), said, float(found.scores[row, place]))
+    def _point(self, found: Hypotheses, steps: np.ndarray) -> Hypotheses:
+        """`found` with symbols of the source where it says the unknown token."""
+        places = np.arange(found.attention.shape[-1])
+        real = (places < steps[:, None] - 1)[:, None, None]  # without the end
+        pointed = np.where(real, found.attention, -1.0).argmax(-1)  # (batch, n, time)
+        unknown = (found.tokens == UNKNOWN) & (steps > 1)[:, None, None]
+        return found._replace(tokens=np.where(unknown, len(self.target) + pointed, found.tokens))
+
+    def _hypotheses(self, found, row: int, source: list, steps: int) -> list[Hypothesis]:
+        """The hypotheses of a row; where none is possible, an empty one says so by its score."""
+        made = [
+            self._hypothesis(found, row, place, source, steps)
+            for place in range(found.tokens.shape[1])
+            if np.isfinite(found.scores[row, place])
+        ]
+        return made or [Hypothesis("", [], -math.inf, [], False)]
+
+    def _hypothesis(self, found, row: int, place: int, source: list, steps: int) -> Hypothesis:
+        length, ended = int(found.lengths[row, place]), bool(found.ended[row, place])
+        tokens = np.array(found.tokens[row, place, :length])
+        said = length + (ended and not isinstance(self.target, Numbers))  # and the end
+        attention = None
+        if not isinstance(found.attention, tuple):
+            attention = found.attention[row, place, :said, :steps]
+        symbols = self.target.decode_tokens(tokens, source)
+        return Hypothesis(
+            self.target.join(symbols),
+            symbols,
+            float(found.scores[row, place]),
+            found.token_scores[row, place, :said].tolist(),
+            ended,
+            attention,
+        )
 
 
 def load(path: str | Path) -> Predictor:
@@ -258,7 +422,7 @@ def load(path: str | Path) -> Predictor:
         raise ValueError(f"no such run: {path}")
     model, source, target, settings = load_model(path)
     try:
-        decoding = Decoding(**settings.pop("decoding"))
+        decoding = Decoding.from_config(settings.pop("decoding"))
         settings["longest_source"], settings["longest_target"], settings["target_length"]
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: its settings lack {error}") from None

@@ -43,6 +43,7 @@ class Attention(keras.layers.Layer):
     """
 
     coverage = False
+    weightless = False  # whether there are no weights to return
 
     def __init__(
         self,
@@ -318,6 +319,7 @@ class Peek(Attention):
     """
 
     stepwise = False
+    weightless = True
 
     def __init__(self, name: str = "attention", dtype: str | None = None):
         super().__init__(before=True, name=name, dtype=dtype)

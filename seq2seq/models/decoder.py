@@ -6,7 +6,7 @@ import keras
 from keras import ops, tree
 
 from seq2seq.arguments import check_choice, check_count
-from seq2seq.layers.attention import Attention, Peek
+from seq2seq.layers.attention import Attention
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.kernels import unroll
 from seq2seq.layers.lstm import Tensor
@@ -117,7 +117,7 @@ class Decoder(keras.layers.Layer):
         check_choice("readout", readout, READOUTS)
         if readout != "dense" and self.features is not None:
             raise ValueError(f"readout={readout} says tokens; this decoder says real values")
-        if readout == "pointer" and (self.attention is None or isinstance(self.attention, Peek)):
+        if readout == "pointer" and (self.attention is None or self.attention.weightless):
             raise ValueError(
                 "readout=pointer copies what attention points at, and there is none; choose one, "
                 "for example attention=additive"

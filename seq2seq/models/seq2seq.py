@@ -1,20 +1,18 @@
 """Seq2Seq: encoder, bridge and decoder, wired into a Keras model."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from seq2seq.arguments import check_flag
-from seq2seq.decoding.search import Greedy, Hypotheses, Values, search
 from seq2seq.layers.bridges import Bridge, Copy
-from seq2seq.layers.kernels import compiled
 from seq2seq.layers.lstm import Tensor
-from seq2seq.models.decoder import Decoder, DecoderState
+from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
 from seq2seq.models.encoder import Encoder, Memory
+from seq2seq.models.searcher import Searcher
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Seq2Seq(keras.Model):
+class Seq2Seq(keras.Model, Searcher):
     """An encoder hands its final state over a bridge to a decoder.
 
     A Keras model: `compile`, `fit`, `evaluate`, `save` and `keras.models.load_model` work on it.
@@ -80,7 +78,7 @@ class Seq2Seq(keras.Model):
         decoder.connect(encoder.output_size, encoder.reader if tied_embeddings else None)
         self.bridge.connect(encoder.state_sizes, decoder.state_sizes)
         self.start_id, self.end_id = start_id, end_id
-        self._decoders = {}  # compiled, one a strategy
+        self._compiled = {}  # searches, see `Searcher`
         self.built = True  # every part has its weights from its constructor
 
     def start(
@@ -104,50 +102,28 @@ class Seq2Seq(keras.Model):
             training=training,
         ).logits
 
-    def decode(
-        self,
-        source: Tensor,
-        source_mask: Tensor | None = None,
-        strategy: Greedy | Values | None = None,
-        *,
-        max_length: int,
-        tags: Tensor | None = None,
-        copies: Tensor | None = None,
-    ) -> Hypotheses:
-        """Say targets freely: each step reads what the model itself said before.
+    def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> StepOutput:
+        """One step of the decoder; see `Decoder.step`."""
+        return self.decoder.step(tokens, state, memory)
 
-        One compiled loop for the whole batch, which stops when all targets have ended.
+    def log_probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Of every symbol at every target step, (batch, target time, symbols)."""
+        return ops.log_softmax(self(inputs))
 
-        Args:
-            source: tokens (batch, time) or values (batch, time, features).
-            source_mask: (batch, time), True for real steps; None: all are.
-            strategy: how the next token is chosen; None: `Greedy`, or `Values` for a real-valued
-                decoder.
-            max_length: steps after which a target is cut off.
-            tags, copies: see `Memory`, for a decoder with tags or a pointer.
+    @property
+    def features(self) -> int | None:
+        """Real values a target step; None: it says tokens."""
+        return self.decoder.features
 
-        Returns:
-            NumPy arrays; see `Hypotheses`.
-        """
-        if strategy is None:
-            features = self.decoder.features
-            strategy = Greedy() if features is None else Values(features)
-        if strategy not in self._decoders:
+    @property
+    def has_weights(self) -> bool:
+        """Whether its steps have attention weights."""
+        return self.decoder.attention is not None and not self.decoder.attention.weightless
 
-            def run(inputs, max_length):
-                state, memory = self.start(inputs)
-                ids = {"start_id": self.start_id, "end_id": self.end_id}
-                return search(
-                    self.decoder.step, state, memory, strategy, **ids, max_length=max_length
-                )
-
-            self._decoders[strategy] = compiled(run, self.variables)
-        if source_mask is None:
-            source_mask = np.ones(np.shape(source)[:2], "bool")
-        inputs = {"source": source, "source_mask": source_mask, "tags": tags, "copies": copies}
-        inputs = {name: array for name, array in inputs.items() if array is not None}
-        found = self._decoders[strategy](inputs, max_length=max_length)
-        return Hypotheses(*map(ops.convert_to_numpy, found))
+    @property
+    def copies_symbols(self) -> bool:
+        """Whether it can say symbols of the source that its vocabulary lacks."""
+        return self.decoder.readout == "pointer"
 
     def get_config(self) -> dict:
         """The constructor's arguments; the parts are serialised as Keras does it."""

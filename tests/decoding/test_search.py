@@ -31,7 +31,7 @@ def speller(words, symbols=12):
 def run(words, max_length=10):
     step, state = speller(words)
     found = search(step, state, None, Greedy(), start_id=START, end_id=END, max_length=max_length)
-    return [np.array(field) for field in found]
+    return [np.array(field) for field in found[:4]]
 
 
 def test_spells_each_word_and_stops():
@@ -102,16 +102,59 @@ def test_values_are_fed_back(features):
 
 
 def test_a_strategy_can_reorder_the_state_and_never_the_memory():
-    """Each step says its row's state plus its row's memory; the strategy swaps the two rows."""
+    """Each step says its row's state plus its row's memory; the strategy swaps two hypotheses."""
 
     class Swap(Greedy):
-        def advance(self, logits, progress, index, end_id):
-            said, progress, _ = super().advance(logits, progress, index, end_id)
-            return said, progress, ops.convert_to_tensor([1, 0])
+        size = 2
+
+        def advance(self, log_probabilities, progress, now):
+            tokens, _, progress = super().advance(log_probabilities, progress, now)
+            return tokens, ops.convert_to_tensor([[1, 0]]), progress
 
     def step(tokens, state, memory):
-        return StepOutput(10 * ops.one_hot(state[0] + memory, 12, dtype="float32"), state)
+        places = ops.where(state[0] < 0, 3 + 2 * ops.arange(2), state[0])
+        return StepOutput(10 * ops.one_hot(places + memory, 12, dtype="float32"), (places,))
 
-    state, memory = (ops.convert_to_tensor([3, 5]),), ops.convert_to_tensor([0, 1])
+    state, memory = (ops.convert_to_tensor([-1]),), ops.convert_to_tensor([1])
     found = search(step, state, memory, Swap(), start_id=START, end_id=END, max_length=4)
-    assert np.array(found.tokens)[:, 0].tolist() == [[3, 5, 3, 5], [6, 4, 6, 4]]
+    assert np.array(found.tokens)[0].tolist() == [[4, 6, 4, 6], [6, 4, 6, 4]]
+
+
+def test_each_source_has_its_own_limit():
+    step, state = speller([[5] * 8, [6] * 8, [7]])
+    found = search(
+        step,
+        state,
+        None,
+        Greedy(),
+        start_id=START,
+        end_id=END,
+        max_length=6,
+        limits=np.array([4, 0, 3]),
+    )
+    assert np.array(found.lengths)[:, 0].tolist() == [4, 0, 1]
+    assert np.array(found.ended)[:, 0].tolist() == [False, False, True]
+
+
+def test_token_scores_add_up_and_attention_is_kept(markov, tables):
+    mask = np.ones((4, 3), "bool")
+    found = markov(tables)(Greedy(), source_mask=mask, attention=True)
+    np.testing.assert_allclose(found.token_scores.sum(-1), found.scores, atol=1e-5)
+    assert found.attention.shape == (4, 1, 6, 3)
+    for row in range(4):
+        length = found.lengths[row, 0] + found.ended[row, 0]
+        before = [START, *found.tokens[row, 0]][:length]
+        np.testing.assert_array_equal(
+            found.attention[row, 0, :length].argmax(-1), np.mod(before, 3)
+        )
+        assert (found.attention[row, 0, length:] == 0).all()
+
+
+def test_a_target_can_go_on(markov, tables):
+    """Going on after the first token says the rest of what was said in one go."""
+    model = markov(tables)
+    whole = model(Greedy(), max_length=6)
+    rest = model(Greedy(), max_length=5, first=ops.convert_to_tensor(whole.tokens[:, 0, 0]))
+    longer = whole.lengths[:, 0] > 0
+    assert longer.any()
+    np.testing.assert_array_equal(rest.tokens[longer], whole.tokens[longer, :, 1:])

@@ -1,0 +1,249 @@
+"""Constraints: what may be said, whatever the strategy.
+
+A constraint is asked at every step which symbols each hypothesis may say next. What it remembers of
+a hypothesis (`state`) is reordered with it, so that constraints know nothing of strategies. Scores
+stay the model's own log-probabilities. Numbers that change from call to call are arrays of the
+constraint; `split` and `join` take them out and put them back, so that one compiled search serves
+all of them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from keras import ops
+
+from seq2seq.arguments import check_count
+from seq2seq.decoding.search import Tensor
+
+
+class Constraint:
+    """What constraints share; a subclass implements `allow`, and `begin` where it remembers.
+
+    `arrays` names its fields that are arrays.
+    """
+
+    arrays: ClassVar[tuple[str, ...]] = ()
+
+    def begin(self, batch: Tensor, max_length: Tensor) -> Any:
+        """What is remembered before the first step: tensors (batch, ...)."""
+        return ()
+
+    def allow(
+        self, tokens: Tensor, state: Any, index: Tensor, end_id: int, symbols: Tensor
+    ) -> tuple[Tensor, Any]:
+        """What may be said next.
+
+        Args:
+            tokens: (rows,), what was said before; at the first step the start.
+            state: of each row, from `begin` or the step before.
+            index: the step, from 0.
+            end_id: the token that ends a target.
+            symbols: how many there are.
+
+        Returns:
+            (rows or 1, symbols) bool, and the new state.
+        """
+        raise NotImplementedError
+
+
+def split(constraints: Sequence[Constraint]) -> tuple[tuple, list[dict]]:
+    """What of `constraints` is fixed, hashable, and their arrays."""
+    fixed, arrays = [], []
+    for constraint in constraints:
+        if not isinstance(constraint, Constraint):
+            raise ValueError(f"a constraint was expected, as NoRepeat(3), got {constraint!r}")
+        fields = {name: np.asarray(constraint.__dict__[name]) for name in constraint.arrays}
+        arrays.append(fields)
+        rest = {name: v for name, v in constraint.__dict__.items() if name not in fields}
+        fixed.append((type(constraint), *sorted(rest.items())))
+    return tuple(fixed), arrays
+
+
+def join(constraints: Sequence[Constraint], arrays: list[dict]) -> list[Constraint]:
+    """`constraints` with other arrays."""
+    return [replace(one, **fields) for one, fields in zip(constraints, arrays, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class Banned(Constraint):
+    """Symbols that are never said.
+
+    Args:
+        ids: (count,) their numbers.
+    """
+
+    ids: np.ndarray
+    arrays = ("ids",)
+
+    def allow(self, tokens, state, index, end_id, symbols):
+        """All but these."""
+        return ops.logical_not(_among(self.ids, symbols)), state
+
+
+@dataclass(frozen=True, eq=False)
+class Allowed(Constraint):
+    """The only symbols that are said; the end is always among them.
+
+    Args:
+        ids: (count,) their numbers.
+    """
+
+    ids: np.ndarray
+    arrays = ("ids",)
+
+    def allow(self, tokens, state, index, end_id, symbols):
+        """These and the end."""
+        these = ops.logical_or(_among(self.ids, symbols), _only(end_id, symbols))
+        return these, state
+
+
+@dataclass(frozen=True, eq=False)
+class Prefix(Constraint):
+    """What each target begins with.
+
+    Args:
+        tokens: (batch, time) int32, filled up on the right.
+        lengths: (batch,) int32, how many of them count.
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    arrays = ("tokens", "lengths")
+
+    @classmethod
+    def of(cls, prefixes: Sequence[Sequence[int]]) -> "Prefix":
+        """From the tokens of each source's prefix."""
+        lengths = np.array([len(prefix) for prefix in prefixes], "int32")
+        tokens = np.zeros((len(prefixes), max(1, lengths.max(initial=0))), "int32")
+        for row, prefix in enumerate(prefixes):
+            tokens[row, : len(prefix)] = prefix
+        return cls(tokens, lengths)
+
+    def begin(self, batch, max_length):
+        """Each source's own prefix."""
+        return ops.cast(self.tokens, "int32"), ops.cast(self.lengths, "int32")
+
+    def allow(self, tokens, state, index, end_id, symbols):
+        """The next symbol of the prefix, and all symbols after it."""
+        prefixes, lengths = state
+        place = ops.minimum(index, ops.shape(prefixes)[1] - 1)
+        wanted = ops.take(prefixes, place, axis=1)[:, None]  # (rows, 1)
+        free = (index >= lengths)[:, None]
+        return ops.logical_or(free, ops.equal(ops.arange(symbols), wanted)), state
+
+
+@dataclass(frozen=True, eq=False)
+class Length(Constraint):
+    """How many tokens a target has, the end not counted.
+
+    Args:
+        minimum: (batch,) int32; before, the end is not said.
+        maximum: (batch,) int32; then, the end is said.
+    """
+
+    minimum: np.ndarray
+    maximum: np.ndarray
+    arrays = ("minimum", "maximum")
+
+    def begin(self, batch, max_length):
+        """Each source's own bounds."""
+        return ops.cast(self.minimum, "int32"), ops.cast(self.maximum, "int32")
+
+    def allow(self, tokens, state, index, end_id, symbols):
+        """No end before the minimum, nothing but the end at the maximum."""
+        minimum, maximum = state
+        end = _only(end_id, symbols)
+        early, late = (index < minimum)[:, None], (index >= maximum)[:, None]
+        return ops.where(end, ops.logical_not(early), ops.logical_not(late)), state
+
+
+@dataclass(frozen=True)
+class NoRepeat(Constraint):
+    """No sequence of `size` tokens is said twice in a target.
+
+    Args:
+        size: 1: no token twice; 3 is usual against loops.
+    """
+
+    size: int
+
+    def __post_init__(self):
+        check_count("no_repeat", self.size)
+
+    def begin(self, batch, max_length):
+        """What was said, (batch, time)."""
+        return (ops.zeros((batch, max_length), "int32"),)
+
+    def allow(self, tokens, state, index, end_id, symbols):
+        """All but what followed the same `size - 1` tokens before."""
+        said = state[0]
+        times = ops.arange(ops.shape(said)[1], dtype="int32")
+        said = ops.where(ops.equal(times, index - 1), tokens[:, None], said)
+        begin = index - (self.size - 1)  # of the latest `size - 1` tokens
+        same = ops.logical_and(times >= 0, times < begin)[None]  # where a sequence may begin
+        for place in range(self.size - 1):
+            latest = ops.take(said, ops.maximum(begin + place, 0), axis=1)
+            same = ops.logical_and(same, ops.equal(ops.roll(said, -place, 1), latest[:, None]))
+        same = ops.logical_and(same, begin >= 0)
+        follower = ops.roll(said, -(self.size - 1), axis=1)  # what came after each sequence
+        followers = ops.where(same, follower, -1)[..., None]  # (rows, time, 1)
+        repeated = ops.any(ops.equal(followers, ops.arange(symbols)), axis=1)
+        return ops.logical_or(ops.logical_not(repeated), _only(end_id, symbols)), (said,)
+
+
+@dataclass(frozen=True, eq=False)
+class Lexicon(Constraint):
+    """Only targets of a given list are said.
+
+    Args:
+        children: (nodes, vocabulary) int32: from each node of the tree of all targets the node
+            after each token, 0 where there is none. Node 1 is the root.
+    """
+
+    children: np.ndarray
+    arrays = ("children",)
+
+    @classmethod
+    def of(cls, targets: Iterable[Sequence[int]], vocabulary_size: int, end_id: int) -> "Lexicon":
+        """The tree of `targets`, sequences of tokens without their end.
+
+        Raises:
+            ValueError: there are none.
+        """
+        rows = [np.zeros(vocabulary_size, "int32"), np.zeros(vocabulary_size, "int32")]
+        for target in targets:
+            node = 1
+            for token in (*target, end_id):
+                if not rows[node][token]:
+                    rows[node][token] = len(rows)
+                    rows.append(np.zeros(vocabulary_size, "int32"))
+                node = rows[node][token]
+        if len(rows) == 2:
+            raise ValueError("the lexicon is empty: give at least one target")
+        return cls(np.stack(rows))
+
+    def begin(self, batch, max_length):
+        """Every hypothesis begins at the root."""
+        return (ops.ones((batch,), "int32"),)
+
+    def allow(self, tokens, state, index, end_id, symbols):
+        """The symbols with which a target of the list goes on."""
+        size = ops.shape(self.children)[1]
+        place = state[0] * size + ops.minimum(tokens, size - 1)
+        after = ops.take(ops.reshape(self.children, (-1,)), place)
+        node = ops.where(index > 0, after, state[0])
+        known = ops.take(self.children, node, axis=0) > 0  # (rows, vocabulary)
+        room = ops.zeros((ops.shape(known)[0], symbols - size), "bool")  # a pointer's copies
+        return ops.concatenate([known, room], axis=1), (node,)
+
+
+def _among(ids: Tensor, symbols: Tensor) -> Tensor:
+    """(1, symbols), True at `ids`."""
+    return ops.any(ops.equal(ops.arange(symbols), ops.cast(ids, "int32")[:, None]), 0)[None]
+
+
+def _only(end_id: int, symbols: Tensor) -> Tensor:
+    """(1, symbols), True at the end."""
+    return ops.equal(ops.arange(symbols), end_id)[None]

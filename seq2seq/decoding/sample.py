@@ -1,0 +1,109 @@
+"""Sampling: tokens drawn at random, as probable as the model says."""
+
+from dataclasses import dataclass
+
+from keras import ops
+
+from seq2seq.arguments import check_count, check_number
+from seq2seq.decoding.search import FORBIDDEN, Greedy, Now, Tensor
+
+
+@dataclass(frozen=True)
+class Sample(Greedy):
+    """Draws each token from the model's probabilities, sharpened or cut off as told.
+
+    What is drawn for a source depends on `seed`, the source itself and the number of the sample
+    alone: not on the other sources, nor on their order. Every cut is made on the probabilities
+    after `temperature`; what is left keeps its proportions.
+
+    Args:
+        temperature: logits are divided by it; below 1 likely tokens become likelier.
+        top_k: only so many of the likeliest tokens are drawn; None: all.
+        top_p: only the likeliest tokens that together reach this probability are drawn (Holtzman
+            et al. 2020, nucleus sampling); None: all.
+        min_p: only tokens with at least this share of the likeliest one's probability are drawn
+            (Nguyen et al. 2024); None: all.
+        seed: of the draws.
+        samples: targets drawn for each source.
+
+    Raises:
+        ValueError: a temperature that is not positive, a share outside 0 to 1, a count below 1.
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    seed: int = 0
+    samples: int = 1
+    name = "sample"
+
+    def __post_init__(self):
+        check_number("decoding.temperature", self.temperature, above=True)
+        for field in ("top_p", "min_p"):
+            if self.__dict__[field] is not None:
+                check_number(f"decoding.{field}", self.__dict__[field], most=1, above=True)
+        if self.top_k is not None:
+            check_count("decoding.top_k", self.top_k)
+        check_count("decoding.samples", self.samples)
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int):
+            raise ValueError(f"decoding.seed must be a whole number, got {self.seed!r}")
+
+    @property
+    def size(self) -> int:
+        """Hypotheses a source."""
+        return self.samples
+
+    @property
+    def n_best(self) -> int:
+        """All are returned."""
+        return self.samples
+
+    def choose(self, log_probabilities: Tensor, now: Now) -> Tensor:
+        """Tokens (batch, samples), each drawn by its source's own random number."""
+        probabilities = self.cut(log_probabilities)
+        reached = ops.cumsum(probabilities, axis=-1)
+        total = reached[..., -1:]
+        drawn = self._draw(now)[..., None] * total
+        # The first symbol whose cumulated probability is above the drawn number; never one of
+        # probability 0, over which the sum does not rise.
+        tokens = ops.sum(ops.cast(reached <= drawn, "int32"), axis=-1)
+        last = ops.argmax(ops.cast(ops.equal(reached, total), "int32"), axis=-1)
+        return ops.minimum(tokens, ops.cast(last, "int32"))
+
+    def cut(self, log_probabilities: Tensor) -> Tensor:
+        """Probabilities (batch, samples, symbols) of what is drawn, up to a factor."""
+        cold = ops.where(
+            log_probabilities > FORBIDDEN / 2, log_probabilities / self.temperature, FORBIDDEN
+        )
+        p = ops.softmax(cold)
+        p = ops.where(log_probabilities > FORBIDDEN / 2, p, 0.0)
+        least = ops.zeros_like(p[..., :1])
+        if self.top_k is not None or self.top_p is not None:
+            falling = ops.flip(ops.sort(p, axis=-1), axis=-1)
+            if self.top_k is not None:
+                place = ops.minimum(self.top_k, ops.shape(p)[-1]) - 1
+                least = ops.maximum(least, ops.take(falling, place, axis=-1)[..., None])
+            if self.top_p is not None:
+                before = ops.cumsum(falling, axis=-1) - falling  # likelier ones, together
+                needed = ops.where(before < self.top_p, falling, 2.0)
+                least = ops.maximum(least, ops.min(needed, axis=-1, keepdims=True))
+        if self.min_p is not None:
+            least = ops.maximum(least, self.min_p * ops.max(p, axis=-1, keepdims=True))
+        return ops.where(p >= least, p, 0.0)
+
+    def _draw(self, now: Now) -> Tensor:
+        """(batch, samples) numbers in [0, 1), from seed, source, sample and step alone."""
+        number = ops.arange(self.samples, dtype="uint32")[None]
+        state = mix(ops.cast(now.keys, "uint32")[:, None] + ((self.seed + 1) * 0x9E3779B9) % 2**32)
+        state = mix(state + number * ops.cast(0x85EBCA6B, "uint32"))
+        state = mix(state + ops.cast(now.index, "uint32") * ops.cast(0xC2B2AE35, "uint32"))
+        return ops.cast(ops.right_shift(state, 8), "float32") * 2.0**-24
+
+
+def mix(state: Tensor) -> Tensor:
+    """Scatters the bits of uint32 numbers: the finaliser of MurmurHash3 (Appleby 2011)."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        state = ops.bitwise_xor(state, ops.right_shift(state, shift))
+        state = state * ops.cast(factor, "uint32")
+    return ops.bitwise_xor(state, ops.right_shift(state, 16))

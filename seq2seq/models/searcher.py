@@ -1,0 +1,175 @@
+"""Searcher: what a model, or several as one, can do that knows how to start and how to step."""
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops, tree
+
+from seq2seq.decoding.constraints import Constraint, join, split
+from seq2seq.decoding.search import Greedy, Hypotheses, Values, search
+from seq2seq.layers.kernels import compiled
+from seq2seq.layers.lstm import Tensor
+
+
+class Searcher:
+    """Decodes and scores; each strategy with each kind of constraints is compiled once.
+
+    It is the part that `Seq2Seq` and `Ensemble` share. They have `start`, `step`,
+    `log_probabilities`, `variables`, `start_id`, `end_id`, `features` (None: it says tokens),
+    `has_weights` (of an attention) and an empty dictionary `_compiled`.
+    """
+
+    def decode(
+        self,
+        source: Tensor,
+        source_mask: Tensor | None = None,
+        strategy: Any = None,
+        *,
+        max_length: int,
+        tags: Tensor | None = None,
+        copies: Tensor | None = None,
+        limits: Tensor | None = None,
+        constraints: Sequence[Constraint] = (),
+        attention: bool = False,
+    ) -> Hypotheses:
+        """Say targets freely: each step reads what the model itself said before.
+
+        One compiled loop for the whole batch, which stops when all targets have ended.
+
+        Args:
+            source: tokens (batch, time) or values (batch, time, features).
+            source_mask: (batch, time), True for real steps; None: all are.
+            strategy: how tokens are chosen: `Greedy`, `Beam`, `Sample`; None: `Greedy`, or
+                `Values` for a real-valued decoder.
+            max_length: steps after which a target is cut off.
+            tags, copies: see `Memory`, for a decoder with tags or a pointer.
+            limits: (batch,), the same as `max_length` for each source by itself; None: that.
+            constraints: what may be said; see `seq2seq.decoding.constraints`.
+            attention: whether the attention weights are returned.
+
+        Raises:
+            ValueError: a strategy of tokens for a decoder of real values, or the other way round;
+                attention weights of a decoder without.
+
+        Returns:
+            NumPy arrays; see `Hypotheses`.
+        """
+        if source_mask is None:
+            source_mask = np.ones(np.shape(source)[:2], "bool")
+        inputs = {"source": source, "source_mask": source_mask, "tags": tags, "copies": copies}
+        inputs = {name: array for name, array in inputs.items() if array is not None}
+        keys = source_keys(inputs)
+        limits = np.full(len(keys), max_length) if limits is None else limits
+        given = {"inputs": inputs, "keys": keys, "limits": np.asarray(limits, "int32")}
+        return self._search(given, strategy, max_length, constraints, attention)
+
+    def decode_on(
+        self,
+        tokens: Tensor,
+        state: Any,
+        memory: Any,
+        strategy: Any = None,
+        *,
+        max_length: int,
+        constraints: Sequence[Constraint] = (),
+    ) -> Hypotheses:
+        """Say the rest of each target from any state on.
+
+        Args:
+            tokens: (batch,), what the next step reads; of real values (batch, features).
+            state, memory: from `start`, or the state of a step.
+            strategy, max_length, constraints: see `decode`.
+        """
+        batch = len(tokens)
+        given = {
+            "first": tokens,
+            "state": state,
+            "memory": memory,
+            "keys": np.arange(batch, dtype="int32"),
+            "limits": np.full(batch, max_length, "int32"),
+        }
+        return self._search(given, strategy, max_length, constraints, False)
+
+    def _search(self, given: dict, strategy, max_length, constraints, attention) -> Hypotheses:
+        strategy = self._check(strategy, attention)
+        fixed, arrays = split(constraints)
+        kind = (strategy, fixed, attention, "state" in given)
+        if kind not in self._compiled:
+
+            def run(given, arrays, max_length):
+                state, memory, mask = given.get("state"), given.get("memory"), None
+                if state is None:
+                    state, memory = self.start(given["inputs"])
+                    mask = given["inputs"]["source_mask"]
+                return search(
+                    self.step,
+                    state,
+                    memory,
+                    strategy,
+                    start_id=self.start_id,
+                    end_id=self.end_id,
+                    max_length=max_length,
+                    constraints=join(constraints, arrays),
+                    first=given.get("first"),
+                    limits=given["limits"],
+                    keys=given["keys"],
+                    source_mask=mask,
+                    attention=attention,
+                )
+
+            self._compiled[kind] = compiled(run, self.variables)
+        found = self._compiled[kind](given, arrays, max_length=max_length)
+        return tree.map_structure(ops.convert_to_numpy, found)
+
+    def _check(self, strategy: Any, attention: bool) -> Any:
+        if strategy is None:
+            strategy = Greedy() if self.features is None else Values(self.features)
+        if isinstance(strategy, Values) != (self.features is not None):
+            says = "tokens" if self.features is None else "real values"
+            raise ValueError(f"this model says {says}: the strategy {strategy} is not for them")
+        if (attention or strategy.needs_weights) and not self.has_weights:
+            raise ValueError("this model has no attention weights")
+        return strategy
+
+    def say(self, tokens: Tensor, state: Any, memory: Any) -> Any:
+        """`step`, compiled; its `logits` are log-probabilities where it says tokens."""
+
+        def run(tokens, state, memory):
+            output = self.step(tokens, state, memory)
+            if self.features is not None:
+                return output
+            return output._replace(logits=ops.log_softmax(output.logits))
+
+        if "say" not in self._compiled:
+            self._compiled["say"] = compiled(run, self.variables)
+        return self._compiled["say"](tokens, state, memory)
+
+    def score(self, inputs: dict[str, Tensor], target: Tensor) -> np.ndarray:
+        """Log-probabilities (batch, target time) of given targets, each token after those before.
+
+        Args:
+            inputs: as the model is called with: `source`, `target` (what is read) and so on.
+            target: (batch, target time), the tokens that follow, the end last.
+        """
+        if self.features is not None:
+            raise ValueError("this model says real values, which have no probability")
+        if "score" not in self._compiled:
+
+            def run(inputs, target):
+                said = self.log_probabilities(inputs)
+                return ops.take_along_axis(said, target[..., None], axis=-1)[..., 0]
+
+            self._compiled["score"] = compiled(run, self.variables)
+        return ops.convert_to_numpy(self._compiled["score"](inputs, target))
+
+
+def source_keys(inputs: dict[str, np.ndarray]) -> np.ndarray:
+    """(batch,) int32: a number for each source, of what it says, however it is padded."""
+    source, mask = np.asarray(inputs["source"]), np.asarray(inputs["source_mask"], bool)
+    keys = [zlib.crc32(row[real].tobytes()) for row, real in zip(source, mask, strict=True)]
+    if "tags" in inputs:
+        rows = zip(np.asarray(inputs["tags"]), keys, strict=True)
+        keys = [zlib.crc32(tags.tobytes(), key) for tags, key in rows]
+    return np.array(keys, "uint32").view("int32")

@@ -1,0 +1,189 @@
+"""Beam search against the whole space, hand-made tables, and greedy search."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from seq2seq.decoding import Beam, Greedy
+from seq2seq.decoding.search import FORBIDDEN
+
+START, END = 1, 2
+PENALTIES = {
+    0.0: lambda length: 1.0,
+    0.7: lambda length: ((5 + length) / 6) ** 0.7,
+    1.5: lambda length: ((5 + length) / 6) ** 1.5,
+    "average": lambda length: length,
+}
+
+
+def said(found, row=0, place=0):
+    return tuple(found.tokens[row, place, : found.lengths[row, place]].tolist())
+
+
+def enumerate_all(model, row, limit, penalty):
+    """Every target that ends within the limit, the best first: (rank, score, tokens)."""
+    symbols = [symbol for symbol in range(model.tables.shape[-1]) if symbol != END]
+    found = []
+    for length in range(limit):
+        for target in itertools.product(symbols, repeat=length):
+            score = model.score(target, row)
+            found.append((score / penalty(length + 1), score, target))
+    return sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("length_penalty", PENALTIES)
+def test_a_wide_beam_finds_the_best_of_all(markov, tables, length_penalty):
+    model = markov(tables)
+    found = model(Beam(width=90, length_penalty=length_penalty, n_best=4), max_length=4)
+    for row in range(4):
+        best = enumerate_all(model, row, 4, PENALTIES[length_penalty])[:4]
+        assert [said(found, row, place) for place in range(4)] == [target for *_, target in best]
+        np.testing.assert_allclose(found.scores[row], [score for _, score, _ in best], atol=1e-4)
+    assert found.ended.all()
+
+
+@pytest.mark.parametrize("max_length", [1, 3, 9])
+def test_a_beam_of_one_is_greedy(markov, max_length):
+    tables = 2 * np.random.default_rng(1).normal(size=(40, 6, 6))
+    tables[:, :, END] += 1  # that some end soon and others never
+    model = markov(tables)
+    greedy, beam = (model(strategy, max_length) for strategy in (Greedy(), Beam(1)))
+    assert 0 < greedy.ended.sum() < 40
+    for field, same in zip(greedy[:5], beam[:5], strict=True):
+        np.testing.assert_allclose(field, same, atol=1e-5)
+
+
+def test_a_hand_made_table_where_greedy_is_wrong(markov):
+    """From the start 0.6 goes to 3 and 0.4 to 4; after 3 ends come with 0.5, after 4 always."""
+    probabilities = np.full((5, 5), 1e-9)
+    probabilities[START, [3, 4]] = 0.6, 0.4
+    probabilities[3, [END, 3]] = 0.5, 0.5
+    probabilities[4, END] = 1.0
+    model = markov([np.log(probabilities)])
+    assert said(model(Greedy())) == (3,)
+    found = model(Beam(2, n_best=2))
+    assert [said(found, 0, place) for place in range(2)] == [(4,), (3,)]
+    np.testing.assert_allclose(np.exp(found.scores[0]), [0.4, 0.3], atol=1e-5)
+
+
+def test_a_length_penalty_lets_long_targets_win(markov):
+    """4 has log(0.4) / 2 a token; eight times 3 more: log(0.6 * 0.8 ** 7 * 0.2) / 9."""
+    probabilities = np.full((5, 5), 1e-9)
+    probabilities[START, [3, 4]] = 0.6, 0.4
+    probabilities[3, [END, 3]] = 0.2, 0.8
+    probabilities[4, END] = 1.0
+    model = markov([np.log(probabilities)])
+    assert said(model(Beam(4), max_length=9)) == (4,)
+    longer = model(Beam(4, length_penalty="average"), max_length=9)
+    assert said(longer) == (3,) * 8
+    np.testing.assert_allclose(np.exp(longer.scores[0]), 0.6 * 0.8**7 * 0.2, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        Beam(3, n_best=3),
+        Beam(3, n_best=2, early_stopping=True),
+        Beam(4, length_penalty="average", n_best=2),
+        Beam(4, groups=2, n_best=3),
+        Beam(3, coverage_penalty=0.4, n_best=3),
+    ],
+    ids=str,
+)
+def test_no_source_depends_on_the_others(markov, strategy):
+    """Split, reordered, and with another limit for others: the same."""
+    tables = 2 * np.random.default_rng(2).normal(size=(8, 6, 6))
+    model, limits = markov(tables), np.array([6, 3, 6, 2, 6, 1, 6, 4])
+    mask = np.ones((8, 3), "bool")
+
+    def run(rows):
+        options = {"limits": limits[rows], "source_mask": mask[rows]}
+        return model(strategy, 6, rows=rows, **options)
+
+    together = run(np.arange(8))
+    order = np.array([5, 1, 7, 3, 0, 2, 6, 4])
+    for field, mixed in zip(together[:5], run(order)[:5], strict=True):
+        np.testing.assert_allclose(field[order], mixed, atol=1e-5)
+    for row in range(8):
+        for field, alone in zip(together[:5], run([row])[:5], strict=True):
+            np.testing.assert_allclose(field[row], alone[0], atol=1e-5)
+
+
+def test_scores_are_those_of_the_model(markov, tables):
+    model = markov(tables)
+    found = model(Beam(4, length_penalty=1.0, n_best=4), max_length=5)
+    for row, place in itertools.product(range(4), range(4)):
+        target = said(found, row, place)
+        expected = model.score(target, row, found.ended[row, place])
+        np.testing.assert_allclose(found.scores[row, place], expected, atol=1e-4)
+        np.testing.assert_allclose(found.token_scores[row, place].sum(), expected, atol=1e-4)
+
+
+def test_what_was_cut_off_comes_after_what_has_ended(markov, tables):
+    tables[:, :, END] = -30.0
+    tables[0, START, 3] = tables[0, 3, END] = 30.0  # only the first source has a way to end
+    found = markov(tables)(Beam(3, n_best=3), max_length=4)
+    assert found.ended[0, 0] and said(found, 0, 0)[-1] == 3
+    assert not found.ended[1:].any() and (found.lengths[1:] == 4).all()
+    assert (np.diff(found.scores[1:], axis=1) <= 0).all()
+
+
+def test_early_stopping_takes_the_first_that_end(markov):
+    """A bad short target ends first; only patience finds the better long one."""
+    probabilities = np.full((5, 5), 1e-9)
+    probabilities[START, [END, 3]] = 0.3, 0.7
+    probabilities[3, 4] = probabilities[4, END] = 1.0
+    model = markov([np.log(probabilities)])
+    assert said(model(Beam(2, early_stopping=True))) == ()
+    assert said(model(Beam(2))) == (3, 4)
+
+
+def test_groups_say_different_things(markov):
+    probabilities = np.full((6, 6), 1e-9)
+    probabilities[START, [3, 4, 5]] = 0.5, 0.3, 0.2
+    probabilities[3:, END] = 1.0
+    model = markov([np.log(probabilities)])
+    found = model(Beam(3, groups=3, diversity=0.0, n_best=3))
+    assert {said(found, 0, place) for place in range(3)} == {(3,)}
+    found = model(Beam(3, groups=3, diversity=2.0, n_best=3))
+    assert [said(found, 0, place) for place in range(3)] == [(3,), (4,), (5,)]
+    # The penalty only chooses; scores stay the model's.
+    np.testing.assert_allclose(np.exp(found.scores[0]), [0.5, 0.3, 0.2], atol=1e-4)
+
+
+def test_a_coverage_penalty_prefers_what_attends_to_all(markov):
+    """The toy attends to (last token) mod 3: 3 4 5 covers all of the source, 3 3 3 one step."""
+    probabilities = np.full((6, 6), 1e-9)
+    probabilities[START, 3] = 1.0
+    probabilities[3, [3, 4]] = 0.6, 0.4
+    probabilities[4, 5], probabilities[5, END] = 1.0, 1.0
+    probabilities[3, END] = 0.5
+    model = markov([np.log(probabilities / probabilities.sum(1, keepdims=True))])
+    mask = np.ones((1, 3), "bool")
+    assert said(model(Beam(4), source_mask=mask)) == (3,)
+    assert said(model(Beam(4, coverage_penalty=0.5), source_mask=mask)) == (3, 4, 5)
+    # A source of one real step more asks nothing of padding.
+    mask[:, 2] = False
+    assert said(model(Beam(4, coverage_penalty=0.05), source_mask=mask)) == (3,)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"width": 0}, "decoding.width must be a whole number of at least 1, got 0"),
+        ({"width": 2, "n_best": 3}, "width 2 has no 3 best hypotheses; set width=3"),
+        ({"width": 5, "groups": 2}, "width=5 is no multiple; set width=6"),
+        ({"length_penalty": -1}, "length_penalty must be a number of at least 0, got -1"),
+        ({"length_penalty": "mean"}, 'a number or "average", got .mean.'),
+        ({"coverage_penalty": True}, "coverage_penalty must be a number"),
+        ({"early_stopping": "no"}, "early_stopping must be true or false"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Beam(**arguments)
+
+
+def test_forbidden_is_below_every_score():
+    assert FORBIDDEN / 2 < -1e29 and np.isfinite(np.float32(FORBIDDEN) * 2)
