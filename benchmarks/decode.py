@@ -9,7 +9,7 @@ import statistics
 import string
 import time
 
-from seq2seq.cli import quiet_engine
+from seq2seq.engine import quiet_engine
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-BASELINE = "from seq2seq.cli import quiet_engine; quiet_engine()"
+BASELINE = "from seq2seq.engine import quiet_engine; quiet_engine()"
 
 
 def peak_of(*arguments: str, cwd: str) -> float:

@@ -14,14 +14,17 @@ _PLACES = {
         *("Beam", "Greedy", "Hypotheses", "Sample", "Values", "search"),
         *("Allowed", "Banned", "Constraint", "Length", "Lexicon", "NoRepeat", "Prefix"),
     ],
-    "seq2seq.evaluation.predictor": ["Hypothesis", "Predictor", "load"],
+    "seq2seq.evaluation.predictor": ["Hypothesis", "Predictor", "ensemble", "load"],
     "seq2seq.evaluation.settings": ["Decoding"],
     "seq2seq.layers": [
         *("LSTM", "GRU", "SimpleRNN", "Cell", "LSTMState", "RNNState"),
         *("Bridge", "Copy", "Dense", "Hidden", "Joined", "Learned", "Top", "Zero"),
         *("Attention", "Additive", "Concat", "Dot", "General", "Local", "Peek", "Scaled"),
     ],
-    "seq2seq.models": ["Decoder", "DecoderState", "Encoder", "Memory", "Seq2Seq", "StepOutput"],
+    "seq2seq.models": [
+        *("Decoder", "DecoderState", "Encoder", "Ensemble", "Memory", "Seq2Seq", "StepOutput"),
+    ],
+    "seq2seq.models.states": ["interpolate", "load_state", "save_state", "take"],
     "seq2seq.training.losses": ["cross_entropy", "squared_error"],
 }
 _ROOMS = {name: room for room, names in _PLACES.items() for name in names}

@@ -5,20 +5,14 @@ line and exit status 2; SEQ2SEQ_TRACEBACK=1 shows where it came from.
 """
 
 import argparse
-import contextlib
 import itertools
 import os
-import re
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-from seq2seq import __version__
+from seq2seq import __version__, answers
+from seq2seq.engine import held_back_noise, quiet_engine
 
-CHUNK = 2048  # lines answered together, so that memory does not grow with the input
-NOISE = re.compile(
-    rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
-)
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 
 
@@ -58,39 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
         "-n", type=natural, metavar="COUNT", help="how many (default: all, or 10 of endless ones)"
     )
 
-    run_help = "a run directory, for example runs/latest, or a model.npz"
-    predict = verbs.add_parser(
-        "predict",
-        help="answer sources with a trained model",
-        description="One answer a line, in order. Sources come from the arguments, from --input, "
-        "or from standard input, one a line; a source with tags is source<TAB>tags.",
-    )
-    predict.add_argument("run", metavar="RUN", help=run_help)
-    predict.add_argument("sources", nargs="*", metavar="SOURCE")
-    predict.add_argument("--input", metavar="FILE", help="a file of sources (.gz is read too)")
-    predict.add_argument(
-        "--unknown",
-        choices=("error", "token"),
-        help="a symbol never seen in training: stop, or read the unknown token instead",
-    )
-
-    judge = verbs.add_parser(
-        "evaluate",
-        help="judge a trained model on held-out examples",
-        description="Free-running decoding of the run's test examples, or of the pairs in a file.",
-    )
-    judge.add_argument("run", metavar="RUN", help=run_help)
-    judge.add_argument(
-        "--pairs",
-        metavar="FILE",
-        help="a file like the run's own: source<TAB>target (<TAB>tags) lines, or JSON Lines",
-    )
-    judge.add_argument(
-        "--columns",
-        metavar="COLUMNS",
-        help="which columns or keys of it, as 1,2,3 or lemma,form,tags (default: the run's own)",
-    )
-    judge.add_argument("--json", action="store_true", help="print all metrics as JSON")
+    answers.add_verbs(verbs)
 
     report = verbs.add_parser(
         "report",
@@ -223,64 +185,6 @@ def show_examples(options: argparse.Namespace) -> None:
             print(source, target, *tags, sep="\t")
 
 
-def predict(options: argparse.Namespace) -> None:
-    """`seq2seq predict`: lines in, as many lines out."""
-    from seq2seq.data.files import decode_lines, read_lines
-
-    sources: Iterable[str] = options.sources
-    if options.sources and options.input:
-        raise ValueError("give sources as arguments or with --input FILE, not both")
-    if options.input:
-        sources = (line for _, line in read_lines(options.input))
-    elif not options.sources:
-        sources = (line for _, line in decode_lines(sys.stdin.buffer, "standard input"))
-    predictor = load_run(options.run)
-    from seq2seq.evaluation.predictor import BadSource
-
-    for number, lines in enumerate(chunks(sources, CHUNK)):
-        try:
-            say(predictor.predict(lines, unknown=options.unknown))
-        except BadSource as error:
-            good = lines[: error.number - 1]
-            say(predictor.predict(good, unknown=options.unknown))
-            place = number * CHUNK + error.number
-            raise ValueError(f"line {place}: {error.reason}") from error
-
-
-def say(answers: list[str]) -> None:
-    """Print `answers`, one a line: a line end inside an answer is written \\n or \\r."""
-    for answer in answers:
-        print(answer.replace("\n", "\\n").replace("\r", "\\r"))
-    sys.stdout.flush()
-
-
-def evaluate(options: argparse.Namespace) -> None:
-    """`seq2seq evaluate`: the table and the line that matters."""
-    import json
-    from pathlib import Path
-
-    predictor = load_run(options.run)
-    from seq2seq.data.files import PairReader
-    from seq2seq.data.pairs import group_by_source
-    from seq2seq.evaluation.evaluate import evaluate, read_examples
-    from seq2seq.evaluation.report import render
-
-    if options.pairs:
-        columns = predictor.settings.get("columns")
-        if options.columns:
-            columns = [int(c) if c.isdigit() else c for c in options.columns.split(",")]
-        reader = PairReader(columns)
-        examples = group_by_source(row for _, *row in reader.read(options.pairs))
-    else:
-        run = Path(options.run)
-        examples = read_examples((run if run.is_dir() else run.parent) / "predictions.tsv")
-    evaluation = evaluate(predictor, examples, predictor.settings["metrics"])
-    if options.json:
-        print(json.dumps(evaluation.metrics(), indent=2))
-        return
-    print(render(evaluation), flush=True)
-
-
 def report(options: argparse.Namespace) -> None:
     """`seq2seq report`: runs side by side."""
     from seq2seq.config import read_run
@@ -290,56 +194,10 @@ def report(options: argparse.Namespace) -> None:
     print(compare([read_run(path) for path in find_runs(options.places)], lengths))
 
 
-VERBS = {"examples": show_examples, "predict": predict, "evaluate": evaluate, "report": report}
-
-
-def chunks(lines: Iterable[str], size: int) -> Iterator[list[str]]:
-    """`lines` in lists of at most `size`; where reading fails, first what was read."""
-    chunk = []
-    try:
-        for line in lines:
-            chunk.append(line)
-            if len(chunk) == size:
-                yield chunk
-                chunk = []
-    except ValueError:
-        yield chunk
-        raise
-    if chunk:
-        yield chunk
-
-
-def load_run(path: str):
-    """`seq2seq.load`, after the engine has started quietly."""
-    quiet_engine()
-    from seq2seq.evaluation.predictor import load
-
-    return load(path)
-
-
-def quiet_engine() -> None:
-    """Start TensorFlow without its start-up remarks; anything else it says is passed on."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with held_back_noise():
-        import keras
-
-        # The first tensor looks for devices, the first transposed mask for oneDNN: both say so.
-        keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
-
-
-@contextlib.contextmanager
-def held_back_noise() -> Iterator[None]:
-    """Hold standard error back, below Python, and pass on what is not known noise."""
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(real, 2)
-            os.close(real)
-            held.seek(0)
-            said = [line for line in held.read().splitlines(True) if not NOISE.match(line)]
-            os.write(2, b"".join(said))
+VERBS = {
+    "examples": show_examples,
+    "predict": answers.predict,
+    "score": answers.score,
+    "evaluate": answers.evaluate,
+    "report": report,
+}

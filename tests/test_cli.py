@@ -1,12 +1,30 @@
 """The verbs, in this process where they need no fresh one."""
 
+import functools
 import io
 import json
 import os
+import threading
 
 import pytest
 
-from seq2seq import cli
+from seq2seq import answers, cli
+from seq2seq.evaluation.predictor import Hypothesis
+from seq2seq.evaluation.settings import Decoding
+
+
+@pytest.fixture
+def kept(trained, monkeypatch):
+    """The run, loaded and compiled once for all tests that only answer."""
+    monkeypatch.setattr(answers, "load_run", lambda options: load_once(options.run))
+    return trained
+
+
+@functools.cache
+def load_once(path):
+    from seq2seq import load
+
+    return load(path)
 
 
 def call(capsys, *arguments):
@@ -58,40 +76,40 @@ def test_errors_are_one_line_without_a_traceback(capsys, arguments, message):
     assert message in err
 
 
-def test_predict_arguments_files_and_standard_input(capsys, trained, tmp_path, monkeypatch):
-    _, by_arguments, _ = call(capsys, "predict", trained, "abc", "a", "ca")
+def test_predict_arguments_files_and_standard_input(capsys, kept, tmp_path, monkeypatch):
+    _, by_arguments, _ = call(capsys, "predict", kept, "abc", "a", "ca")
     assert len(by_arguments.splitlines()) == 3
     (tmp_path / "lines").write_text("abc\na\nca\n")
-    _, by_file, _ = call(capsys, "predict", trained, "--input", tmp_path / "lines")
+    _, by_file, _ = call(capsys, "predict", kept, "--input", tmp_path / "lines")
     pipe(monkeypatch, "abc\na\nca")
-    _, by_pipe, _ = call(capsys, "predict", trained)
+    _, by_pipe, _ = call(capsys, "predict", kept)
     assert by_arguments == by_file == by_pipe
 
 
-def test_as_many_lines_out_as_in(capsys, trained, monkeypatch):
-    monkeypatch.setattr(cli, "CHUNK", 4)
+def test_as_many_lines_out_as_in(capsys, kept, monkeypatch):
+    monkeypatch.setattr(answers, "CHUNK", 4)
     lines = ["a", "", "ab", "", "", "b" * 9, "c"] * 3
     pipe(monkeypatch, "\n".join(lines) + "\n")
-    status, out, _ = call(capsys, "predict", trained)
+    status, out, _ = call(capsys, "predict", kept)
     assert status == 0 and out.count("\n") == len(lines)
 
 
-def test_an_unknown_symbol_names_its_line(capsys, trained, monkeypatch):
-    monkeypatch.setattr(cli, "CHUNK", 2)
+def test_an_unknown_symbol_names_its_line(capsys, kept, monkeypatch):
+    monkeypatch.setattr(answers, "CHUNK", 2)
     pipe(monkeypatch, "a\nb\nc\naXb\n")
-    status, out, err = call(capsys, "predict", trained)
+    status, out, err = call(capsys, "predict", kept)
     assert status == 2 and out.count("\n") == 3
     assert "error: line 4: symbol 'X' at position 2 was never seen in training" in err
     pipe(monkeypatch, "a\naXb\n")
-    status, out, _ = call(capsys, "predict", trained, "--unknown", "token")
+    status, out, _ = call(capsys, "predict", kept, "--unknown", "token")
     assert status == 0 and out.count("\n") == 2
 
 
-def test_standard_input_is_read_by_its_line_feeds(capsys, trained, monkeypatch):
+def test_standard_input_is_read_by_its_line_feeds(capsys, kept, monkeypatch):
     pipe(monkeypatch, b"\xef\xbb\xbfab\r\nb\x0cc\n")
-    assert call(capsys, "predict", trained, "--unknown", "token")[1].count("\n") == 2
+    assert call(capsys, "predict", kept, "--unknown", "token")[1].count("\n") == 2
     pipe(monkeypatch, b"a\nb\n\xe9\n")
-    status, out, err = call(capsys, "predict", trained)
+    status, out, err = call(capsys, "predict", kept)
     assert status == 2 and out.count("\n") == 2
     assert "error: standard input, line 3: not UTF-8" in err
 
@@ -116,10 +134,10 @@ def test_evaluate_needs_nothing_but_the_run(capsys, trained, monkeypatch, tmp_pa
     assert f"exact match {summary['test']['exact_match']:.2%}".replace("%", " %") in out
 
 
-def test_evaluate_on_pairs(capsys, trained, tmp_path):
-    _, answer, _ = call(capsys, "predict", trained, "abc")
+def test_evaluate_on_pairs(capsys, kept, tmp_path):
+    _, answer, _ = call(capsys, "predict", kept, "abc")
     (tmp_path / "pairs.tsv").write_text(f"abc\t{answer.strip()}\na\tzz\n")
-    _, out, _ = call(capsys, "evaluate", trained, "--pairs", tmp_path / "pairs.tsv", "--json")
+    _, out, _ = call(capsys, "evaluate", kept, "--pairs", tmp_path / "pairs.tsv", "--json")
     assert json.loads(out)["exact_match"] == 0.5
 
 
@@ -147,6 +165,128 @@ def test_noise_is_held_back_and_errors_pass(capfd):
     assert capfd.readouterr().err == "E0000 00:00:1 something.cc:1] out of memory\n"
 
 
-def test_a_line_end_inside_an_answer_does_not_end_the_line(capsys):
-    cli.say(["a\nb\rc", ""])
-    assert capsys.readouterr().out == "a\\nb\\rc\n\n"
+class Echo:
+    """A predictor that answers with its sources."""
+
+    def predict(self, sources, n_best, prefix, decoding):
+        return [[Hypothesis(source, [*source], -1.0)] for source in sources]
+
+
+@pytest.mark.parametrize("shape", ["text", "tsv", "jsonl"])
+def test_a_line_end_inside_an_answer_does_not_end_the_line(capsys, shape):
+    options = cli.make_parser().parse_args(["predict", "run", "--format", shape])
+    answers.Answerer(options, Echo(), Decoding()).answer(["a\nb\rc", ""])
+    out = capsys.readouterr().out
+    assert out.count("\n") == (3 if shape == "tsv" else 2) and "\r" not in out
+
+
+def test_lines_are_answered_as_they_arrive_and_in_order():
+    """A line is not kept waiting for others; none is lost or exchanged."""
+    gate, seen = threading.Event(), []
+
+    def lines():
+        yield "first"
+        gate.wait(10)
+        yield from map(str, range(5000))
+
+    for chunk in answers.arriving(lines(), 64):
+        seen += chunk
+        assert len(chunk) <= 64
+        if chunk == ["first"]:
+            gate.set()
+    assert gate.is_set() and seen == ["first", *map(str, range(5000))]
+
+
+def test_what_was_read_before_an_error_is_answered():
+    def lines():
+        yield "a"
+        raise ValueError("line 2: not UTF-8")
+
+    read = answers.arriving(lines(), 64)
+    assert next(read) == ["a"]
+    with pytest.raises(ValueError, match="line 2"):
+        next(read)
+
+
+def test_several_answers_with_scores(capsys, kept):
+    beam = ("--strategy", "beam", "--width", 4, "--n-best", 3)
+    status, out, _ = call(capsys, "predict", kept, "ab", "c", *beam, "--scores")
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert status == 0 and [len(row) for row in rows] == [6, 6]
+    for row in rows:
+        scores = list(map(float, row[1::2]))
+        assert scores == sorted(scores, reverse=True) and len(set(row[::2])) == 3
+    assert (
+        out == call(capsys, "predict", kept, "ab", "c", "--n-best", 3, "--scores", "--width", 4)[1]
+    )
+    _, table, _ = call(capsys, "predict", kept, "ab", "c", *beam, "--scores", "--format", "tsv")
+    lines = [line.split("\t") for line in table.splitlines()]
+    assert lines[0] == ["source", "rank", "score", "answer"] and len(lines) == 7
+    assert [line[3] for line in lines[1:4]] == rows[0][::2]
+    _, objects, _ = call(capsys, "predict", kept, "ab", "c", *beam, "--format", "jsonl")
+    first = json.loads(objects.splitlines()[0])
+    assert first["source"] == "ab"
+    assert [one["text"] for one in first["hypotheses"]] == rows[0][::2]
+    for one in first["hypotheses"]:
+        assert sum(one["token_scores"]) == pytest.approx(one["score"], abs=1e-3)
+
+
+def test_samples_repeat_with_their_seed(capsys, kept):
+    def draw(seed, *sources):
+        flags = ("--strategy", "sample", "--samples", 4, "--temperature", 3, "--seed", seed)
+        return call(capsys, "predict", kept, *sources, *flags)[1].splitlines()
+
+    assert draw(1, "ab", "c") == [*draw(1, "ab"), *draw(1, "c")]
+    assert draw(1, "ab", "c") != draw(2, "ab", "c")
+
+
+def test_scores_of_pairs_are_those_of_answers(capsys, kept, monkeypatch):
+    _, out, _ = call(capsys, "predict", kept, "ab", "c", "--scores")
+    rows = [line.split("\t") for line in out.splitlines()]
+    pairs = "".join(f"{source}\t{row[0]}\n" for source, row in zip(["ab", "c"], rows, strict=True))
+    (path := kept.parent / "scored.tsv").write_text(pairs)
+    status, scores, _ = call(capsys, "score", kept, "--pairs", path)
+    assert status == 0
+    assert [float(line) for line in scores.splitlines()] == pytest.approx(
+        [float(row[1]) for row in rows], abs=2e-4
+    )
+    _, tokens, _ = call(capsys, "score", kept, "--pairs", path, "--per-token")
+    for line, row in zip(tokens.splitlines(), rows, strict=True):
+        assert sum(map(float, line.split("\t"))) == pytest.approx(float(row[1]), abs=1e-3)
+
+
+def test_constraints_on_the_command_line(capsys, kept, tmp_path):
+    (tmp_path / "words").write_text("abba\ncc\n")
+    _, out, _ = call(capsys, "predict", kept, "ab", "c", "--lexicon", tmp_path / "words")
+    assert set(out.split()) <= {"abba", "cc"}
+    _, out, _ = call(capsys, "predict", kept, "ab", "--prefix", "ccc", "--width", 3)
+    assert out.startswith("ccc")
+    flags = ("--ban", "a", "--no-repeat", 1, "--min-length", 1)
+    _, out, _ = call(capsys, "predict", kept, "ab", "ba", *flags)
+    assert all("a" not in line and len(set(line)) == len(line) for line in out.split())
+
+
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--strategy", "beam", "--top-k", 2], "--top-k belongs to --strategy sample"),
+        (["--temperature", 2, "--width", 3], "--temperature belongs to --strategy sample"),
+        (["--strategy", "greedy", "--n-best", 2], "n_best=2 is more than this strategy gives: 1"),
+        (["--width", 2, "--n-best", 3], "width 2 has no 3 best hypotheses"),
+        (["--max-length", "twice"], "max_length must be a whole number, or like"),
+        (["--ban", "z"], "names 'z', which the model cannot say"),
+        (["--unknown", "copy"], "unknown=copy needs attention"),
+        (["--coverage-penalty", 1], "this model has no attention weights"),
+        (["--lexicon", "/nowhere"], "no such file: /nowhere"),
+        (["--prefix", "z"], "symbol 'z' at position 1"),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(capsys, kept, flags, message):
+    status, out, err = call(capsys, "predict", kept, "ab", *flags)
+    assert status == 2 and message in err and out == "" and err.count("\n") == 1
+
+
+def test_runs_decide_together(capsys, trained):
+    _, alone, _ = call(capsys, "predict", trained, "ab", "c", "--scores")
+    _, twice, _ = call(capsys, "predict", trained, "ab", "c", "--scores", "--with", trained)
+    assert alone == twice

@@ -19,7 +19,8 @@ ORDER = [
     r"evaluation\b.*",
     r"training\b.*",
     r"export\b.*",
-    r"config",
+    r"config|engine|flags",
+    r"answers",
     r"cli",
     r"__main__",
 ]

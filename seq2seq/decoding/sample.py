@@ -94,7 +94,7 @@ class Sample(Greedy):
 
     def _draw(self, now: Now) -> Tensor:
         """(batch, samples) numbers in [0, 1), from seed, source, sample and step alone."""
-        number = ops.arange(self.samples, dtype="uint32")[None]
+        number = ops.cast(ops.arange(self.samples, dtype="int32"), "uint32")[None]
         state = mix(ops.cast(now.keys, "uint32")[:, None] + ((self.seed + 1) * 0x9E3779B9) % 2**32)
         state = mix(state + number * ops.cast(0x85EBCA6B, "uint32"))
         state = mix(state + ops.cast(now.index, "uint32") * ops.cast(0xC2B2AE35, "uint32"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from keras import tree
 
 from seq2seq.arguments import check_count
 from seq2seq.data.batching import bucket, encode_row, encode_sources, make_batch
@@ -16,6 +17,7 @@ from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import START, UNKNOWN, Numbers
 from seq2seq.decoding.search import Hypotheses
 from seq2seq.evaluation.settings import Decoding
+from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import load_model, save_model
 
@@ -74,7 +76,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: Seq2Seq,
+        model: Seq2Seq | Ensemble,
         source: Side,
         target: Side,
         decoding: Decoding,
@@ -317,7 +319,7 @@ class Predictor:
         ]
 
     def _encode_said(self, tokens: Sequence | None, state: Any) -> np.ndarray:
-        batch = len(state.layers[0].hidden) if tokens is None else len(tokens)
+        batch = len(tree.flatten(state)[0]) if tokens is None else len(tokens)
         if isinstance(self.target, Numbers):
             return np.asarray(np.zeros((batch, self.target.features)) if tokens is None else tokens)
         if tokens is None:
@@ -427,3 +429,31 @@ def load(path: str | Path) -> Predictor:
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: its settings lack {error}") from None
     return Predictor(model, source, target, decoding, settings)
+
+
+def ensemble(runs: Sequence[Predictor | str | Path], mean: str = "probabilities") -> Predictor:
+    """Several runs that answer together, as one.
+
+    Args:
+        runs: predictors, or what `load` takes; all of one task.
+        mean: see `Ensemble`.
+
+    Raises:
+        ValueError: their vocabularies differ.
+
+    Example:
+        >>> ensemble(["runs/a", "runs/b"]).predict(["hello"])  # doctest: +SKIP
+        ['olleh']
+    """
+    loaded = [run if isinstance(run, Predictor) else load(run) for run in runs]
+    first = loaded[0]
+    for other in loaded[1:]:
+        for side in ("source", "target"):
+            if getattr(other, side).to_config() != getattr(first, side).to_config():
+                raise ValueError(
+                    f"the runs of an ensemble must have one {side} vocabulary, and these differ; "
+                    "train them on the same task"
+                )
+    model = Ensemble([run.model for run in loaded], mean)
+    settings = {**first.settings, "model": "ensemble"}
+    return Predictor(model, first.source, first.target, first.decoding, settings)

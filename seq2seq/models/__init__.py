@@ -2,6 +2,7 @@
 
 from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
 from seq2seq.models.encoder import Encoder, Memory
+from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
 
-__all__ = ["Decoder", "DecoderState", "Encoder", "Memory", "Seq2Seq", "StepOutput"]
+__all__ = ["Decoder", "DecoderState", "Encoder", "Ensemble", "Memory", "Seq2Seq", "StepOutput"]

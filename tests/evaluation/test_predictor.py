@@ -15,7 +15,7 @@ from seq2seq.evaluation.evaluate import (
     read_examples,
 )
 from seq2seq.evaluation.metrics import judge_all
-from seq2seq.evaluation.predictor import Decoding
+from seq2seq.evaluation.settings import Decoding
 
 SETTINGS = {
     "task": "copy",

@@ -1,0 +1,293 @@
+"""The verbs that use a trained model: predict, score and evaluate.
+
+Sources go in by arguments, files or pipes, one a line; what comes out goes to standard output, in
+order. Memory does not grow with the input.
+"""
+
+import argparse
+import json
+import queue
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from seq2seq.engine import quiet_engine
+from seq2seq.flags import add_decoding, add_ensemble, choose_decoding, count
+
+CHUNK = 2048  # lines answered together
+RUN_HELP = "a run directory, for example runs/latest, or a model.npz"
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add the parsers of this module's verbs."""
+    predict = verbs.add_parser(
+        "predict",
+        help="answer sources with a trained model",
+        description="One answer a line, in order. Sources come from the arguments, from --input, "
+        "or from standard input, one a line; a source with tags is source<TAB>tags.",
+    )
+    predict.add_argument("run", metavar="RUN", help=RUN_HELP)
+    predict.add_argument("sources", nargs="*", metavar="SOURCE")
+    predict.add_argument("--input", metavar="FILE", help="a file of sources (.gz is read too)")
+    predict.add_argument(
+        "--n-best", type=count, metavar="N", help="so many answers a source, the best first"
+    )
+    predict.add_argument(
+        "--scores", action="store_true", help="with each answer its log-probability"
+    )
+    predict.add_argument(
+        "--format",
+        choices=("text", "tsv", "jsonl"),
+        default="text",
+        help="text: a line a source, several answers separated by tabs; tsv: a row an answer, with "
+        "its source; jsonl: an object a source, with all that is known",
+    )
+    predict.add_argument("--prefix", metavar="TEXT", help="what every answer begins with")
+    add_decoding(predict)
+
+    score = verbs.add_parser(
+        "score",
+        help="how probable given targets are",
+        description="The log-probability of each target, one a line. Pairs come from --pairs or "
+        "from standard input, as source<TAB>target (<TAB>tags) lines.",
+    )
+    score.add_argument("run", metavar="RUN", help=RUN_HELP)
+    add_pairs(score)
+    score.add_argument(
+        "--per-token", action="store_true", help="of each token and the end, separated by tabs"
+    )
+    add_ensemble(score)
+
+    judge = verbs.add_parser(
+        "evaluate",
+        help="judge a trained model on held-out examples",
+        description="Free-running decoding of the run's test examples, or of the pairs in a file.",
+    )
+    judge.add_argument("run", metavar="RUN", help=RUN_HELP)
+    add_pairs(judge)
+    judge.add_argument("--json", action="store_true", help="print all metrics as JSON")
+    add_decoding(judge)
+
+
+def add_pairs(parser: argparse.ArgumentParser) -> None:
+    """Where pairs come from."""
+    parser.add_argument(
+        "--pairs",
+        metavar="FILE",
+        help="a file like the run's own: source<TAB>target (<TAB>tags) lines, or JSON Lines",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="COLUMNS",
+        help="which columns or keys of it, as 1,2,3 or lemma,form,tags (default: the run's own)",
+    )
+
+
+def load_run(options: argparse.Namespace) -> Any:
+    """The run, or the ensemble of several, after the engine has started quietly."""
+    quiet_engine()
+    from seq2seq.evaluation.predictor import ensemble, load
+
+    if options.others:
+        return ensemble([options.run, *options.others])
+    return load(options.run)
+
+
+def predict(options: argparse.Namespace) -> None:
+    """`seq2seq predict`: lines in, as many lines out."""
+    from seq2seq.data.files import decode_lines, read_lines
+
+    if options.sources and options.input:
+        raise ValueError("give sources as arguments or with --input FILE, not both")
+    predictor = load_run(options)
+    decoding = choose_decoding(options, predictor.decoding)
+    answerer = Answerer(options, predictor, decoding)
+    if options.sources:
+        answerer.answer_all(chunks(options.sources, CHUNK))
+    elif options.input:
+        answerer.answer_all(chunks((line for _, line in read_lines(options.input)), CHUNK))
+    elif sys.stdin.isatty():
+        answerer.converse()
+    else:
+        lines = (line for _, line in decode_lines(sys.stdin.buffer, "standard input"))
+        answerer.answer_all(arriving(lines, CHUNK))
+
+
+class Answerer:
+    """Answers lines and prints what the options ask for.
+
+    Args:
+        options: of the command line.
+        predictor: the run.
+        decoding: how it answers.
+    """
+
+    def __init__(self, options: argparse.Namespace, predictor: Any, decoding: Any):
+        self.options, self.predictor, self.decoding = options, predictor, decoding
+        self.show = {"text": self._text, "tsv": self._tsv, "jsonl": self._jsonl}[options.format]
+        own = decoding.strategy.n_best if decoding.strategy else 1
+        self.n_best = options.n_best or own
+        if options.format == "tsv":
+            print("source", "rank", *(["score"] if options.scores else []), "answer", sep="\t")
+
+    def answer_all(self, batches: Iterable[list[str]]) -> None:
+        """Answer every line; the ones before a bad line are answered before it is named."""
+        from seq2seq.evaluation.predictor import BadSource
+
+        done, watched = 0, sys.stderr.isatty() and not sys.stdout.isatty()
+        for lines in batches:
+            try:
+                self.answer(lines)
+            except BadSource as error:
+                self.answer(lines[: error.number - 1])
+                raise ValueError(f"line {done + error.number}: {error.reason}") from error
+            done += len(lines)
+            if watched:
+                print(f"\r{done:,} lines", end="", file=sys.stderr, flush=True)
+        if watched:
+            print(file=sys.stderr)
+
+    def converse(self) -> None:
+        """Ask for a source, answer it, until the input ends."""
+        while True:
+            print("> ", end="", file=sys.stderr, flush=True)
+            line = sys.stdin.readline()
+            if not line:
+                print(file=sys.stderr)
+                return
+            try:
+                self.answer([line.rstrip("\n")])
+            except ValueError as error:
+                print(f"error: {error}", file=sys.stderr)
+
+    def answer(self, lines: list[str]) -> None:
+        """Answer some lines together."""
+        found = self.predictor.predict(
+            lines, n_best=self.n_best, prefix=self.options.prefix, decoding=self.decoding
+        )
+        for line, hypotheses in zip(lines, found, strict=True):
+            self.show(line, hypotheses)
+        sys.stdout.flush()
+
+    def _text(self, source: str, hypotheses: list) -> None:
+        """The answers of a source in one line; their line ends are written \\n or \\r."""
+        if not self.options.scores and len(hypotheses) == 1:
+            texts = [hypotheses[0].text]
+        else:
+            texts = [
+                part
+                for one in hypotheses
+                for part in (one.text, *([f"{one.score:.4f}"] if self.options.scores else []))
+            ]
+        print("\t".join(texts).replace("\n", "\\n").replace("\r", "\\r"))
+
+    def _tsv(self, source: str, hypotheses: list) -> None:
+        from seq2seq.data.files import escape
+
+        for rank, one in enumerate(hypotheses, 1):
+            score = [f"{one.score:.4f}"] if self.options.scores else []
+            print(escape(source), rank, *score, escape(one.text), sep="\t")
+
+    def _jsonl(self, source: str, hypotheses: list) -> None:
+        kept = ("text", "tokens", "score", "token_scores", "ended")
+        rows = [{name: one._asdict()[name] for name in kept} for one in hypotheses]
+        print(json.dumps({"source": source, "hypotheses": rows}, ensure_ascii=False))
+
+
+def score(options: argparse.Namespace) -> None:
+    """`seq2seq score`: the log-probabilities of given pairs."""
+    predictor = load_run(options)
+    done = 0
+    for rows in chunks(read_pairs(options, predictor), CHUNK):
+        sources, targets = zip(*rows, strict=True)
+        try:
+            found = predictor.score(sources, targets, per_token=options.per_token)
+        except ValueError as error:
+            raise ValueError(f"pairs {done + 1} to {done + len(rows)}: {error}") from error
+        done += len(rows)
+        for one in found:
+            scores = one if options.per_token else [one]
+            print("\t".join(f"{value:.4f}" for value in scores))
+        sys.stdout.flush()
+
+
+def read_pairs(options: argparse.Namespace, predictor: Any) -> Iterator[tuple[str, str]]:
+    """Pairs of a file or of standard input; a source has its tags after a tab."""
+    from seq2seq.data.files import PairReader
+
+    columns = predictor.settings.get("columns")
+    if options.columns:
+        columns = [int(c) if c.isdigit() else c for c in options.columns.split(",")]
+    for _, source, target in PairReader(columns).read(options.pairs or "/dev/stdin"):
+        yield source, target
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """`seq2seq evaluate`: the table and the line that matters."""
+    from pathlib import Path
+
+    predictor = load_run(options)
+    from seq2seq.data.pairs import group_by_source
+    from seq2seq.evaluation.evaluate import evaluate, read_examples
+    from seq2seq.evaluation.report import render
+
+    if options.pairs:
+        examples = group_by_source(read_pairs(options, predictor))
+    else:
+        run = Path(options.run)
+        examples = read_examples((run if run.is_dir() else run.parent) / "predictions.tsv")
+    decoding = choose_decoding(options, predictor.decoding)
+    evaluation = evaluate(predictor, examples, predictor.settings["metrics"], decoding)
+    if options.json:
+        print(json.dumps(evaluation.metrics(), indent=2))
+        return
+    print(render(evaluation), flush=True)
+
+
+def chunks(lines: Iterable, size: int) -> Iterator[list]:
+    """`lines` in lists of at most `size`; where reading fails, first what was read."""
+    chunk = []
+    try:
+        for line in lines:
+            chunk.append(line)
+            if len(chunk) == size:
+                yield chunk
+                chunk = []
+    except ValueError:
+        yield chunk
+        raise
+    if chunk:
+        yield chunk
+
+
+def arriving(lines: Iterator[str], size: int) -> Iterator[list[str]]:
+    """`lines` of a pipe in lists of at most `size`, as soon as there is any and no more waits."""
+    waiting: queue.Queue = queue.Queue(2 * size)
+    end = object()
+
+    def read() -> None:
+        try:
+            for line in lines:
+                waiting.put(line)
+            waiting.put(end)
+        except Exception as error:  # it is raised below, after what was read before it
+            waiting.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    last: Any = None
+    while last is None:
+        chunk: list[str] = []
+        item = waiting.get()
+        while True:
+            if item is end or isinstance(item, Exception):
+                last = item
+                break
+            chunk.append(item)
+            if len(chunk) == size or waiting.empty():
+                break
+            item = waiting.get()
+        if chunk:
+            yield chunk
+    if last is not end:
+        raise last

@@ -1,0 +1,40 @@
+"""Starting the engine quietly: its start-up remarks are held back, anything else is passed on."""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+NOISE = re.compile(
+    rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
+)
+
+
+def quiet_engine() -> None:
+    """Start TensorFlow without its start-up remarks; anything else it says is passed on."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with held_back_noise():
+        import keras
+
+        # The first tensor looks for devices, the first transposed mask for oneDNN: both say so.
+        keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
+
+
+@contextlib.contextmanager
+def held_back_noise() -> Iterator[None]:
+    """Hold standard error back, below Python, and pass on what is not known noise."""
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            said = [line for line in held.read().splitlines(True) if not NOISE.match(line)]
+            os.write(2, b"".join(said))

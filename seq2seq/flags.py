@@ -1,0 +1,132 @@
+"""The flags that say how answers are made, and the settings they make."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any
+
+STRATEGIES = ("greedy", "beam", "sample")
+
+
+def add_ensemble(parser: argparse.ArgumentParser) -> None:
+    """More runs."""
+    parser.add_argument(
+        "--with",
+        action="append",
+        default=[],
+        dest="others",
+        metavar="RUN",
+        help="another run of the same task, to decide together (may stand several times)",
+    )
+
+
+def add_decoding(parser: argparse.ArgumentParser) -> None:
+    """The options of decoding; what is not given is as the run says."""
+    add_ensemble(parser)
+    group = parser.add_argument_group("decoding (default: as the run was configured)")
+
+    def add(flag: str, metavar: str, type: Callable, help: str) -> None:
+        group.add_argument(flag, metavar=metavar, type=type, help=help)
+
+    group.add_argument("--strategy", choices=STRATEGIES, help="how answers are searched for")
+    add("--width", "N", count, "beam: hypotheses followed for each source")
+    add("--length-penalty", "ALPHA", penalty, 'beam: of Wu et al. 2016, or "average"')
+    add("--coverage-penalty", "BETA", number, "beam: of Wu et al. 2016")
+    group.add_argument(
+        "--early-stopping",
+        action="store_true",
+        default=None,
+        help="beam: stop with the first answers that end",
+    )
+    add("--groups", "N", count, "beam: groups that avoid each other's tokens")
+    add("--diversity", "X", number, "beam: how much they avoid them")
+    add("--temperature", "T", number, "sample: below 1 likely tokens become likelier")
+    add("--top-k", "N", count, "sample: only the N likeliest tokens")
+    add("--top-p", "P", number, "sample: only the likeliest tokens that together reach P")
+    add("--min-p", "P", number, "sample: only tokens with this share of the likeliest's")
+    add("--seed", "N", int, "sample: of the draws")
+    add("--samples", "N", count, "sample: answers drawn for each source")
+    add(
+        "--max-length",
+        "N",
+        length,
+        'tokens after which an answer is cut off, or "2x" the source\'s',
+    )
+    add("--min-length", "N", length, 'tokens before which no answer ends, or "0.5x" the source\'s')
+    add("--no-repeat", "N", count, "no sequence of N symbols is said twice")
+    add("--lexicon", "FILE", str, "only answers that stand in this file, one a line")
+    for flag, words in (("--ban", "is never said"), ("--allow", "may be said, and no other")):
+        group.add_argument(
+            flag, action="append", metavar="SYMBOL", help=f"a symbol that {words} (repeatable)"
+        )
+    group.add_argument(
+        "--unknown",
+        choices=("error", "token", "copy"),
+        help="a symbol never seen in training: stop; read the unknown token instead; or also copy "
+        "it where the model says the unknown token",
+    )
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """A number, for argparse."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+
+
+def penalty(text: str) -> float | str:
+    """A number or "average", for argparse."""
+    return text if text == "average" else number(text)
+
+
+def length(text: str) -> int | str:
+    """A length in tokens, or in relation to the source's; `Decoding` checks it."""
+    return int(text) if text.isdigit() else text
+
+
+def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
+    """`decoding` with what the options change.
+
+    Raises:
+        ValueError: an option belongs to another strategy, or its value does not do.
+    """
+    from seq2seq.decoding import Beam, Greedy, Sample
+
+    kinds = {"greedy": Greedy, "beam": Beam, "sample": Sample}
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    chosen = decoding.strategy
+    if options.strategy and not isinstance(chosen, kinds[options.strategy]):
+        chosen = None if options.strategy == "greedy" else kinds[options.strategy]()
+    elif options.strategy == "greedy":
+        chosen = None
+    if chosen is None and options.strategy is None and given.get("n_best", 1) > 1:
+        chosen = Beam(width=max(Beam.width, given["n_best"]))  # the likeliest one has no second
+    for name, kind in (("beam", Beam), ("sample", Sample)):
+        own = {f.name: given[f.name] for f in fields(kind) if f.name in given}
+        own.pop("n_best", None)  # `Predictor.predict` takes care of it
+        if not own:
+            continue
+        if chosen is None and options.strategy is None:
+            chosen = kind()  # --width 5 alone says clearly what is meant
+        if not isinstance(chosen, kind):
+            flag = "--" + next(iter(own)).replace("_", "-")
+            raise ValueError(f"{flag} belongs to --strategy {name}")
+        chosen = replace(chosen, **own)
+    shared = ("max_length", "min_length", "no_repeat", "unknown")
+    changes = {name: given[name] for name in shared if name in given}
+    for flag, name in (("ban", "banned"), ("allow", "allowed")):
+        if flag in given:
+            changes[name] = given[flag]
+    if options.lexicon:
+        from seq2seq.data.files import read_lines
+
+        changes["lexicon"] = [line for _, line in read_lines(options.lexicon)]
+    return replace(decoding, strategy=chosen, **changes)
