@@ -257,6 +257,7 @@ def search(
         return ops.logical_not(ops.all(progress.done))
 
     def advance(index, inputs, state, rules, progress):
+        before = inputs, state, rules, progress
         output = step(inputs, state, memory)
         logits = ops.cast(output.logits, "float32")
         if not values:
@@ -272,8 +273,11 @@ def search(
             state, rules = tree.map_structure(
                 lambda tensor: ops.take(tensor, rows, axis=0), (state, rules)
             )
-        inputs = ops.reshape(inputs, (-1, *inputs.shape[2:]))  # (batch * size, ...)
-        return index + 1, inputs, state, rules, progress
+        after = inputs, state, rules, progress
+        # (batch, size) inputs become (batch * size,); all else keeps its shape, and says so to an
+        # engine that has lost sight of it.
+        after = tree.map_structure(lambda new, old: ops.reshape(new, ops.shape(old)), after, before)
+        return index + 1, *after
 
     start = (ops.convert_to_tensor(0, "int32"), inputs, state, rules, progress)
     *_, progress = ops.while_loop(unfinished, advance, start, maximum_iterations=max_length)

@@ -1,12 +1,27 @@
 """Prediction: lines in = lines out, in order, whatever they hold."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import seq2seq
-from seq2seq import Decoder, Encoder, Greedy, Numbers, Predictor, Seq2Seq, Vocabulary
+from seq2seq import (
+    Beam,
+    Decoder,
+    Encoder,
+    General,
+    Greedy,
+    Hypothesis,
+    Numbers,
+    Predictor,
+    Sample,
+    Seq2Seq,
+    Vocabulary,
+)
 from seq2seq.evaluation.evaluate import (
     COLUMNS,
     Evaluation,
@@ -205,3 +220,122 @@ def test_long_sources_are_decoded_few_at_a_time(predictor, monkeypatch):
     groups = [len(group) for group in predictor._group(list(map(len, sources)))]
     assert groups == [1, 2, 3]
     assert predictor.predict(sources) == [predictor.predict([source])[0] for source in sources]
+
+
+def test_strategies_and_settings(predictor):
+    beam = predictor.predict(["ab", "c"], Beam(3), n_best=3)
+    assert [len(best) for best in beam] == [3, 3]
+    for best in beam:
+        assert sorted((one.score for one in best), reverse=True) == [one.score for one in best]
+        for one in best:
+            assert sum(one.token_scores) == pytest.approx(one.score, abs=1e-4)
+            assert len(one.token_scores) == len(one.tokens) + one.ended
+    assert predictor.predict(["ab"], Beam(3))[0] == beam[0][0].text
+    drawn = predictor.predict(["ab", "c", "ab"], Sample(seed=1), n_best=4)
+    assert [one.text for one in drawn[0]] == [one.text for one in drawn[2]]
+    settings = replace(predictor.decoding, banned=["a"], no_repeat=1, min_length="1x", max_length=3)
+    for source, best in zip(
+        ["ab", "b"], predictor.predict(["ab", "b"], n_best=1, decoding=settings), strict=True
+    ):
+        tokens = best[0].tokens
+        assert "a" not in tokens and len(source) <= len(set(tokens)) == len(tokens) <= 3
+    assert predictor.predict(["ab", "b"], prefix=["ba", ""])[0].startswith("ba")
+    only = replace(predictor.decoding, lexicon=["cab", "b"], strategy=Beam(3, n_best=2))
+    assert {one.text for one in predictor.predict(["a"], n_best=2, decoding=only)[0]} == {
+        "cab",
+        "b",
+    }
+
+
+def test_no_possible_answer_is_an_empty_one(predictor):
+    none = replace(predictor.decoding, allowed=["b"], lexicon=["a"])
+    (best,) = predictor.predict(["ab"], n_best=1, decoding=none)
+    assert best == [Hypothesis("", [], -np.inf, [], False)]
+
+
+def test_scores_of_given_targets(predictor):
+    (best,) = predictor.predict(
+        ["ab"], n_best=1, decoding=replace(predictor.decoding, max_length=9)
+    )
+    sources, targets = ["ab", "c", "abcabc", "ab"], ["ba", "", "cbacba", "ba"]
+    together = predictor.score(sources, targets)
+    one_by_one = [predictor.score([s], [t])[0] for s, t in zip(sources, targets, strict=True)]
+    np.testing.assert_allclose(together, one_by_one, atol=1e-5)
+    tokens = predictor.score(sources, targets, per_token=True)
+    assert [len(one) for one in tokens] == [3, 1, 7, 3]
+    np.testing.assert_allclose([one.sum() for one in tokens], together, atol=1e-6)
+    if best[0].ended:
+        np.testing.assert_allclose(predictor.score(["ab"], [best[0].text])[0], best[0].score, 1e-4)
+    with pytest.raises(ValueError, match="symbol 'x' at position 2"):
+        predictor.score(["ab"], ["bx"])
+    with pytest.raises(ValueError, match="lists of texts"):
+        predictor.score("ab", "ba")
+
+
+def test_step_by_step_says_what_predict_says(predictor):
+    (best,) = predictor.predict(["ab"], n_best=1)
+    state, memory = predictor.start(["ab"])
+    said, score, tokens = [], 0.0, None
+    for _ in range(len(best[0].token_scores)):
+        output = predictor.step(tokens, state, memory)
+        log_probabilities = np.array(output.logits)[0]
+        number = int(log_probabilities[2:].argmax()) + 2  # padding and start are never said
+        score += log_probabilities[number]
+        said.append(LETTERS.symbols[number])
+        state, tokens = output.state, said[-1:]
+    assert said[: len(best[0].tokens)] == best[0].tokens
+    assert score == pytest.approx(best[0].score, abs=1e-4)
+    (rest,) = predictor.go_on([best[0].tokens[0]], *first_step(predictor), max_length=20)
+    assert rest[0].tokens[: len(best[0].tokens) - 1] == best[0].tokens[1:]
+
+
+def first_step(predictor):
+    """State and memory after the first step."""
+    state, memory = predictor.start(["ab"])
+    return predictor.step(None, state, memory).state, memory
+
+
+def test_unknown_symbols_are_copied_by_attention():
+    """The model always says the unknown token, and attends to the symbols one after the other."""
+    size = {"vocabulary_size": len(LETTERS)}
+    model = Seq2Seq(Encoder(8, **size), Decoder(8, attention=General(), **size))
+    model.decoder.say.logits.bias.assign(np.where(np.arange(len(LETTERS)) == 3, 50.0, 0.0))
+    run = Predictor(model, LETTERS, LETTERS, Decoding(unknown="copy", max_length=4), SETTINGS)
+    (answer,) = run.hypotheses(["xay"], attention=True)
+    pointed = answer[0].attention[:, :3].argmax(1)
+    assert answer[0].tokens == ["xay"[place] for place in pointed]
+    assert run.predict(["xay"]) == ["".join(answer[0].tokens)]
+
+
+def test_ensembles_of_runs(predictor):
+    together = seq2seq.ensemble([predictor, predictor])
+    assert together.predict(["ab", "c"]) == predictor.predict(["ab", "c"])
+    np.testing.assert_allclose(
+        together.score(["ab"], ["b"]), predictor.score(["ab"], ["b"]), atol=1e-5
+    )
+    other = make()
+    other.target = Vocabulary("abd")
+    with pytest.raises(ValueError, match="must have one target vocabulary"):
+        seq2seq.ensemble([predictor, other])
+
+
+def test_settings_survive_saving():
+    settings = Decoding(Beam(3, "average"), "2x+1", 1, "token", ["a"], None, 3, ["b", "c"])
+    assert Decoding.from_config(json.loads(json.dumps(settings.to_config()))) == settings
+    assert Decoding.from_config(Decoding().to_config()) == Decoding()
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"strategy": "beam"}, "decoding.strategy must be one, as Beam"),
+        ({"max_length": "x2"}, 'like "1.5x" or "2x.3" of the source'),
+        ({"min_length": -1}, "min_length must be a whole number of at least 0"),
+        ({"banned": "abc"}, "decoding.banned must be a list of texts"),
+        ({"no_repeat": 0}, "no_repeat must be"),
+        ({"lexicon": []}, "decoding.lexicon is empty"),
+    ],
+)
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Decoding(**settings)

@@ -1,0 +1,204 @@
+"""Every strategy over real models: laws that hold whatever the decoder is."""
+
+import numpy as np
+import pytest
+
+from seq2seq import (
+    Additive,
+    Beam,
+    Decoder,
+    Encoder,
+    Ensemble,
+    General,
+    Greedy,
+    Joined,
+    Length,
+    Sample,
+    Seq2Seq,
+    Values,
+    interpolate,
+    load_state,
+    save_state,
+    take,
+)
+
+SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")
+COPIES = np.where(SOURCE > 2, SOURCE + 5, SOURCE)  # every symbol is beyond the vocabulary
+SIZE = {"vocabulary_size": 9, "embedding_size": 6}
+KINDS = ("plain", "bidirectional", "attention", "pointer")
+
+
+def make(kind, units=6):
+    """A small model of a kind that says something; its inputs."""
+    bridge, attention, readout = None, None, "dense"
+    if kind != "plain":
+        bridge = Joined()
+    if kind == "attention":
+        attention = General(input_feeding=True)
+    if kind == "pointer":
+        attention, readout = Additive(coverage=True), "pointer"
+    encoder = Encoder(units, bidirectional=kind != "plain", **SIZE)
+    model = Seq2Seq(encoder, Decoder(units, attention=attention, readout=readout, **SIZE), bridge)
+    for weight in model.weights:
+        weight.assign(3 * np.array(weight))  # far from indifference
+    inputs = {"source": SOURCE, "source_mask": SOURCE > 0}
+    return model, {**inputs, "copies": COPIES} if kind == "pointer" else inputs
+
+
+def decode(model, inputs, strategy, rows=slice(None), width=0, **options):
+    """Hypotheses of some rows, whose sources have `width` steps of padding more."""
+    given = {name: np.pad(array[rows], ((0, 0), (0, width))) for name, array in inputs.items()}
+    return model.decode(**given, strategy=strategy, **{"max_length": 7, **options})
+
+
+@pytest.fixture(params=KINDS)
+def model(request):
+    return make(request.param)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [Greedy(), Beam(3, length_penalty=1.0, n_best=2), Sample(seed=3, samples=2)],
+    ids=str,
+)
+def test_split_padded_reordered(model, strategy):
+    together = decode(*model, strategy)
+    order = [2, 0, 3, 1]
+    for other in (decode(*model, strategy, order), decode(*model, strategy, order, width=3)):
+        for field, same in zip(together[:5], other[:5], strict=True):
+            np.testing.assert_allclose(np.array(field)[order], same, atol=1e-4)
+    alone = decode(*model, strategy, [1])
+    for field, same in zip(together[:5], alone[:5], strict=True):
+        np.testing.assert_allclose(field[1], same[0], atol=1e-4)
+
+
+def test_a_beam_of_one_is_greedy(model):
+    greedy, beam = (decode(*model, strategy) for strategy in (Greedy(), Beam(1)))
+    for field, same in zip(greedy[:5], beam[:5], strict=True):
+        np.testing.assert_allclose(field, same, atol=1e-5)
+
+
+def test_scores_of_hypotheses_are_those_of_given_targets(model):
+    """What a search says of its answers, the whole-sequence pass says too: per token."""
+    model, inputs = model
+    rules = [Length(np.zeros(4), np.full(4, 5))]  # so that all of them end
+    found = decode(model, inputs, Beam(4, n_best=4), constraints=rules)
+    assert found.ended.all()
+    for place in range(4):
+        tokens, lengths = found.tokens[:, place], found.lengths[:, place]
+        target = tokens.copy()
+        target[np.arange(4), lengths] = model.end_id
+        read = np.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=model.start_id)
+        scores = model.score({**inputs, "target": read}, target)
+        real = np.arange(7) <= lengths[:, None]
+        np.testing.assert_allclose(
+            np.where(real, scores, 0), found.token_scores[:, place], atol=1e-4
+        )
+        np.testing.assert_allclose((scores * real).sum(1), found.scores[:, place], atol=1e-3)
+
+
+def test_going_on_from_a_state_is_the_rest(model):
+    """Two steps by hand, then the search from there: the same as in one go."""
+    model, inputs = model
+    whole = decode(model, inputs, None)
+    state, memory = model.start(inputs)
+    tokens = np.full(4, model.start_id, "int32")
+    for time in range(2):
+        output = model.say(tokens, state, memory)
+        state, tokens = output.state, np.array(output.logits).argmax(-1).astype("int32")
+        np.testing.assert_array_equal(
+            tokens[whole.lengths[:, 0] > time], whole.tokens[whole.lengths[:, 0] > time, 0, time]
+        )
+    rest = model.decode_on(tokens, state, memory, max_length=5)
+    longer = whole.lengths[:, 0] > 2
+    np.testing.assert_array_equal(rest.tokens[longer], whole.tokens[longer, :, 2:])
+
+
+def test_attention_comes_with_hypotheses():
+    model, inputs = make("attention")
+    found = decode(model, inputs, Beam(3, n_best=2), attention=True)
+    assert found.attention.shape == (4, 2, 7, 5)
+    said = found.lengths + found.ended
+    sums = found.attention.sum(-1)
+    np.testing.assert_allclose(sums, np.arange(7) < said[..., None], atol=1e-5)
+    assert (found.attention[1, :, :, 3:] == 0).all()  # padding
+    with pytest.raises(ValueError, match="no attention weights"):
+        decode(*make("plain"), Greedy(), attention=True)
+    with pytest.raises(ValueError, match="no attention weights"):
+        decode(*make("plain"), Beam(coverage_penalty=0.2))
+
+
+def test_many_calls_of_one_shape_are_the_same_as_the_first():
+    """After many calls another compiler takes over; what is said stays."""
+    model, inputs = make("attention")
+    first = decode(model, inputs, Beam(3, n_best=2))
+    for _ in range(55):
+        last = decode(model, inputs, Beam(3, n_best=2))
+    for field, same in zip(first[:5], last[:5], strict=True):
+        np.testing.assert_allclose(field, same, atol=1e-4)
+
+
+def test_strategies_of_tokens_and_of_values_are_told_apart():
+    real = Seq2Seq(Encoder(4, features=2), Decoder(4, features=2))
+    source = np.zeros((1, 3, 2), "float32")
+    assert real.decode(source, max_length=3).tokens.shape == (1, 1, 3, 2)
+    with pytest.raises(ValueError, match="says real values: the strategy Beam"):
+        real.decode(source, strategy=Beam(), max_length=3)
+    with pytest.raises(ValueError, match="no probability"):
+        real.score({"source": source, "target": source}, source)
+    with pytest.raises(ValueError, match="says tokens: the strategy Values"):
+        decode(*make("plain"), Values(2))
+
+
+def test_an_ensemble_of_one_is_that_one_and_of_two_is_between():
+    (one, inputs), (two, _) = make("attention"), make("bidirectional", units=5)
+    alone, same = (decode(each, inputs, Beam(2)) for each in (one, Ensemble([one])))
+    for field, other in zip(alone[:5], same[:5], strict=True):
+        np.testing.assert_allclose(field, other, atol=1e-4)
+    target = np.array([[5, 6, 2]] * 4)
+    given = {**inputs, "target": np.array([[1, 5, 6]] * 4)}
+    scores = [np.exp(model.score(given, target)) for model in (one, two)]
+    together = Ensemble([one, two]).score(given, target)
+    np.testing.assert_allclose(np.exp(together), sum(scores) / 2, atol=1e-5)
+    found = decode(Ensemble([one, two]), inputs, Beam(3, n_best=2))
+    assert np.isfinite(found.scores).all()
+    product = Ensemble([one, two], mean="log_probabilities").score(given, target)
+    assert not np.allclose(product, together)
+
+
+def test_ensembles_that_make_no_sense_are_refused():
+    plain, pointer = make("plain")[0], make("pointer")[0]
+    with pytest.raises(ValueError, match="at least one model"):
+        Ensemble([])
+    with pytest.raises(ValueError, match="9 symbols and copies beside one says 9 symbols"):
+        Ensemble([plain, pointer])
+    with pytest.raises(ValueError, match="unknown mean 'log'"):
+        Ensemble([plain], mean="log")
+    with pytest.raises(ValueError, match="real values"):
+        Ensemble([Seq2Seq(Encoder(4, features=2), Decoder(4, features=2))])
+
+
+def test_states_are_kept_mixed_and_exchanged(tmp_path, model):
+    model, inputs = model
+    state, memory = model.start(inputs)
+    save_state(tmp_path / "state.npz", state)
+    kept = load_state(tmp_path / "state.npz")
+    tokens = np.full(4, model.start_id, "int32")
+    expected = model.decode_on(tokens, state, memory, max_length=5)
+    found = model.decode_on(tokens, kept, memory, max_length=5)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
+    swapped = take(state, [1, 0, 2, 3]), take(memory, [1, 0, 2, 3])
+    found = model.decode_on(tokens, *swapped, max_length=5)
+    np.testing.assert_array_equal(found.tokens[[1, 0, 2, 3]], expected.tokens)
+    for share, rows in ((0.0, [0, 1, 2, 3]), (1.0, [1, 0, 2, 3])):
+        mixed = interpolate(state, take(state, [1, 0, 2, 3]), share)
+        for one, other in zip(mixed.layers, take(state, rows).layers, strict=True):
+            np.testing.assert_allclose(one.hidden, other.hidden, atol=1e-6)
+
+
+def test_what_is_no_state_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="a DecoderState was expected, got a tuple"):
+        save_state(tmp_path / "state.npz", ())
+    np.savez(tmp_path / "other.npz", weights=np.zeros(3))
+    with pytest.raises(ValueError, match="holds no state: weights"):
+        load_state(tmp_path / "other.npz")
