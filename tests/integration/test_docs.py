@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 LESSON = (ROOT / "docs/states.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
 MODELS = (ROOT / "docs/models.md").read_text("utf-8")
+DECODING = (ROOT / "docs/decoding.md").read_text("utf-8")
 
 
 def blocks(text):
@@ -111,6 +112,22 @@ def test_the_models_by_hand_run():
         exec(compile(block, "docs/models.md", "exec"), names)
     assert tuple(names["output"].attention.shape) == (1, 6)
     np.testing.assert_allclose(np.sum(names["output"].attention), 1, atol=1e-6)
+
+
+def test_the_blocks_on_decoding_run(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/latest").symlink_to(trained)
+    names = {}
+    for block in blocks(DECODING):
+        exec(compile(block, "docs/decoding.md", "exec"), names)
+    assert [len(best) for best in names["best"]] == [3, 3] and len(names["answers"]) == 2
+
+
+def test_every_flag_of_decoding_is_described():
+    flags = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "seq2seq/flags.py").read_text("utf-8")))
+    for flag in flags - {"--strategy"}:
+        assert flag in DECODING, flag
 
 
 def test_every_choice_is_in_the_table():
