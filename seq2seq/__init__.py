@@ -16,6 +16,7 @@ _PLACES = {
     ],
     "seq2seq.evaluation.predictor": ["Hypothesis", "Predictor", "ensemble", "load"],
     "seq2seq.evaluation.settings": ["Decoding"],
+    "seq2seq.export.graphs": ["export_graphs"],
     "seq2seq.layers": [
         *("LSTM", "GRU", "SimpleRNN", "Cell", "LSTMState", "RNNState"),
         *("Bridge", "Copy", "Dense", "Hidden", "Joined", "Learned", "Top", "Zero"),

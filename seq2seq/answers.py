@@ -9,7 +9,8 @@ import json
 import queue
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from seq2seq.engine import quiet_engine
@@ -45,6 +46,26 @@ def add_verbs(verbs: Any) -> None:
     )
     predict.add_argument("--prefix", metavar="TEXT", help="what every answer begins with")
     add_decoding(predict)
+
+    export = verbs.add_parser(
+        "export",
+        help="write a trained model for use elsewhere",
+        description="numpy: one file for seq2seq/export/numpy_runtime.py, which needs NumPy alone "
+        "and can be copied anywhere; onnx, litert, saved_model: a folder of graphs and a header.",
+    )
+    export.add_argument("run", metavar="RUN", help=RUN_HELP)
+    export.add_argument(
+        "--format", choices=("numpy", "onnx", "litert", "saved_model"), default="numpy"
+    )
+    export.add_argument(
+        "-o", "--output", metavar="PATH", required=True, help="a file (numpy) or a new folder"
+    )
+    export.add_argument(
+        "--weights",
+        choices=("float32", "float16", "int8"),
+        default="float32",
+        help="of numpy: smaller weights; what they cost on the test examples is printed",
+    )
 
     score = verbs.add_parser(
         "score",
@@ -84,14 +105,12 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_run(options: argparse.Namespace) -> Any:
+def load_run(run: str, others: Sequence[str] = ()) -> Any:
     """The run, or the ensemble of several, after the engine has started quietly."""
     quiet_engine()
     from seq2seq.evaluation.predictor import ensemble, load
 
-    if options.others:
-        return ensemble([options.run, *options.others])
-    return load(options.run)
+    return ensemble([run, *others]) if others else load(run)
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -100,7 +119,7 @@ def predict(options: argparse.Namespace) -> None:
 
     if options.sources and options.input:
         raise ValueError("give sources as arguments or with --input FILE, not both")
-    predictor = load_run(options)
+    predictor = load_run(options.run, options.others)
     decoding = choose_decoding(options, predictor.decoding)
     answerer = Answerer(options, predictor, decoding)
     if options.sources:
@@ -197,7 +216,7 @@ class Answerer:
 
 def score(options: argparse.Namespace) -> None:
     """`seq2seq score`: the log-probabilities of given pairs."""
-    predictor = load_run(options)
+    predictor = load_run(options.run, options.others)
     done = 0
     for rows in chunks(read_pairs(options, predictor), CHUNK):
         sources, targets = zip(*rows, strict=True)
@@ -225,9 +244,7 @@ def read_pairs(options: argparse.Namespace, predictor: Any) -> Iterator[tuple[st
 
 def evaluate(options: argparse.Namespace) -> None:
     """`seq2seq evaluate`: the table and the line that matters."""
-    from pathlib import Path
-
-    predictor = load_run(options)
+    predictor = load_run(options.run, options.others)
     from seq2seq.data.pairs import group_by_source
     from seq2seq.evaluation.evaluate import evaluate, read_examples
     from seq2seq.evaluation.report import render
@@ -235,14 +252,53 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.pairs:
         examples = group_by_source(read_pairs(options, predictor))
     else:
-        run = Path(options.run)
-        examples = read_examples((run if run.is_dir() else run.parent) / "predictions.tsv")
+        examples = read_examples(predictions_of(options.run))
     decoding = choose_decoding(options, predictor.decoding)
     evaluation = evaluate(predictor, examples, predictor.settings["metrics"], decoding)
     if options.json:
         print(json.dumps(evaluation.metrics(), indent=2))
         return
     print(render(evaluation), flush=True)
+
+
+def predictions_of(run: str) -> Path:
+    """Where the held-out examples of a run stand."""
+    return (Path(run) if Path(run).is_dir() else Path(run).parent) / "predictions.tsv"
+
+
+def export(options: argparse.Namespace) -> None:
+    """`seq2seq export`: a file or a folder, and what smaller weights cost."""
+    predictor = load_run(options.run)
+    output = Path(options.output)
+    if options.format != "numpy":
+        from seq2seq.export.graphs import export_graphs
+
+        if options.weights != "float32":
+            raise ValueError(
+                f"--weights {options.weights} is for --format numpy; the graphs of "
+                f"{options.format} hold float32"
+            )
+        export_graphs(predictor, options.format, output)
+        print(f"written to {output}: {', '.join(sorted(p.name for p in output.iterdir()))}")
+        return
+    if not output.parent.is_dir() or output.is_dir():
+        raise ValueError(f"--output {output} must name a file in a folder that is there")
+    predictor.save(output, options.weights)
+    print(f"written to {output}: {output.stat().st_size:,} bytes")
+    if options.weights != "float32" and predictions_of(options.run).is_file():
+        tell_cost(predictor, output, predictions_of(options.run))
+
+
+def tell_cost(predictor: Any, smaller: Path, examples: Path) -> None:
+    """Print what `smaller` weights do to the held-out examples."""
+    from seq2seq.evaluation.evaluate import evaluate, read_examples
+    from seq2seq.evaluation.predictor import load
+
+    held_out, family = read_examples(examples), predictor.settings["metrics"]
+    metrics = [evaluate(one, held_out, family).metrics() for one in (predictor, load(smaller))]
+    name = next(iter(metrics[0]))
+    before, after = (one[name] for one in metrics)
+    print(f"{name} {before:.4f} before, {after:.4f} after, of {len(held_out):,} held-out examples")
 
 
 def chunks(lines: Iterable, size: int) -> Iterator[list]:

@@ -199,5 +199,6 @@ VERBS = {
     "predict": answers.predict,
     "score": answers.score,
     "evaluate": answers.evaluate,
+    "export": answers.export,
     "report": report,
 }

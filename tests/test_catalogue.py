@@ -13,6 +13,12 @@ MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
 SMALL = ["model.encoder.units=12", "model.encoder.embedding_size=12"]
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """The same weights and dropout each time."""
+    keras.utils.set_random_seed(0)
+
+
 def build(name):
     small = [*SMALL, *(["model.decoder.units=12"] if name == "bahdanau" else [])]
     config = compose([f"model={name}", "task=inflection", "task.training_examples=32", *small])

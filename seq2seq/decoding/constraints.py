@@ -100,6 +100,26 @@ class Allowed(Constraint):
 
 
 @dataclass(frozen=True, eq=False)
+class Below(Constraint):
+    """Only symbols with a number below a source's own: what a pointer copies ends where it ends.
+
+    Args:
+        sizes: (batch,) int32, how many symbols there are for each source.
+    """
+
+    sizes: np.ndarray
+    arrays = ("sizes",)
+
+    def begin(self, batch, max_length):
+        """Each source's own number."""
+        return (ops.cast(self.sizes, "int32"),)
+
+    def allow(self, tokens, state, index, end_id, symbols):
+        """Those below."""
+        return ops.arange(symbols) < state[0][:, None], state
+
+
+@dataclass(frozen=True, eq=False)
 class Prefix(Constraint):
     """What each target begins with.
 

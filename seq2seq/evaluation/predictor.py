@@ -247,10 +247,15 @@ class Predictor:
         own = length - (0 if isinstance(self.source, Numbers) else 1)
         return decoding.limit(own, 2 * (self.settings["longest_target"] + length))
 
-    def save(self, path: Path) -> None:
-        """Write the one file that `load` reads."""
+    def save(self, path: Path, weights: str = "float32") -> None:
+        """Write the one file that `load` and `seq2seq.export.numpy_runtime` read.
+
+        Args:
+            path: of the file.
+            weights: how they are kept: `"float32"`, `"float16"` or `"int8"`.
+        """
         kept = {**self.settings, "decoding": self.decoding.to_config()}
-        save_model(path, self.model, self.source, self.target, kept)
+        save_model(path, self.model, self.source, self.target, kept, weights)
 
     @property
     def copying(self) -> bool:
@@ -345,7 +350,7 @@ class Predictor:
         if not isinstance(self.target, Numbers):
             own = steps - (0 if isinstance(self.source, Numbers) else 1)
             before = None if prefixes is None else [prefixes[row] for row in rows]
-            rules = decoding.constraints(self.target, own, before)
+            rules = decoding.constraints(self.target, own, before, self.copying)
         copies = decoding.unknown == "copy" and not self.copying
         found = self.model.decode(
             **arrays,

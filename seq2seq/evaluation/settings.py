@@ -14,6 +14,7 @@ from seq2seq.decoding.beam import Beam
 from seq2seq.decoding.constraints import (
     Allowed,
     Banned,
+    Below,
     Constraint,
     Length,
     Lexicon,
@@ -116,17 +117,24 @@ class Decoding:
         return min(max(1, in_tokens(self.max_length, steps)), LONGEST_ANSWER)
 
     def constraints(
-        self, target: Vocabulary, steps: Sequence[int], prefixes: Sequence[Sequence[int]] | None
+        self,
+        target: Vocabulary,
+        steps: np.ndarray,
+        prefixes: Sequence[Sequence[int]] | None,
+        copying: bool,
     ) -> list[Constraint]:
         """The constraints of a batch; padding and start are never said.
 
         Args:
             target: the vocabulary of what is said.
-            steps: of each source, without its end.
+            steps: (batch,) of each source, without its end.
             prefixes: what each answer begins with, as tokens; None: anything.
+            copying: whether symbols of the source are said, too.
         """
         never = [PAD, START, *self._ids(target, self.banned, "banned")]
         rules: list[Constraint] = [Banned(np.array(never, "int32"))]
+        if copying:
+            rules.append(Below(len(target) + steps))
         if self.allowed is not None:
             rules.append(Allowed(np.array(self._ids(target, self.allowed, "allowed"), "int32")))
         if self.no_repeat is not None:

@@ -1,25 +1,24 @@
 """The artefact `model.npz`: a trained model in one file of plain arrays and JSON.
 
-It holds weights, the model's structure, vocabularies and decoding settings; no pickle. Files
-appear whole or not at all.
+It holds weights, the model's structure, vocabularies and decoding settings, each with its checksum;
+no pickle. Files appear whole or not at all. What reads it stands in `numpy_runtime`, which needs
+NumPy alone.
 """
 
+import hashlib
 import io
 import json
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from seq2seq.arguments import check_choice
 from seq2seq.data.tags import Side, from_config
+from seq2seq.export.numpy_runtime import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artefact
 from seq2seq.models.seq2seq import Seq2Seq
-
-FORMAT = 1
-HEADER = "header.json"
-KEYS = ("model", "source", "target", "settings", "arrays")  # dictionaries in the header
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -44,6 +43,7 @@ def save_model(
     source: Side,
     target: Side,
     settings: dict,
+    weights: str = "float32",
 ) -> None:
     """Write `model` and all that prediction needs to `path`.
 
@@ -52,22 +52,59 @@ def save_model(
         model: its weights and structure.
         source, target: how each side's text becomes numbers.
         settings: decoding settings and remarks, as JSON knows them.
+        weights: how they are stored: `"float32"`, as they are; `"float16"`, in half the room; or
+            `"int8"`, matrices in a quarter, each column with a scale of its own.
+
+    Raises:
+        ValueError: an unknown kind of weights, two weights of one path, or weights that are too
+            large for float16.
     """
+    check_choice("weights", weights, WEIGHTS)
     arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
     if len(arrays) < len(model.weights):
         raise ValueError(f"two weights of the model have one path; give its parts names: {path}")
+    arrays = shrink(arrays, weights)
     header = {
         "format": FORMAT,
+        "weights": weights,
         "model": keras.saving.serialize_keras_object(model),
         "source": source.to_config(),
         "target": target.to_config(),
         "settings": settings,
         "arrays": {name: [str(a.dtype), *a.shape] for name, a in arrays.items()},
+        "checksums": {name: checksum(a.tobytes()) for name, a in arrays.items()},
     }
-    encoded = np.frombuffer(json.dumps(header).encode(), "uint8")
+    encoded = json.dumps(header).encode()
+    texts = {HEADER: encoded, DIGEST: checksum(encoded).encode()}
     buffer = io.BytesIO()
-    np.savez(buffer, **{HEADER: encoded, **arrays})
+    np.savez(buffer, **{name: np.frombuffer(t, "uint8") for name, t in texts.items()}, **arrays)
     write_whole(path, buffer.getvalue())
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def shrink(arrays: dict[str, np.ndarray], weights: str) -> dict[str, np.ndarray]:
+    """`arrays` as `weights` says; scales stand beside what they scale, under its name and SCALE.
+
+    >>> small = shrink({"kernel": np.array([[1.0, 0.0], [-0.5, 0.0]], "float32")}, "int8")
+    >>> small["kernel"].tolist(), small["kernel:scale"].tolist()
+    ([[127, 0], [-64, 0]], [0.007874015718698502, 1.0])
+    """
+    small = {}
+    for name, array in arrays.items():
+        if weights == "float16" and array.dtype == "float32":
+            if np.abs(array).max(initial=0) > np.finfo("float16").max:
+                raise ValueError(f"{name} is too large for float16; choose weights=float32")
+            array = array.astype("float16")
+        elif weights == "int8" and array.ndim >= 2:
+            largest = np.abs(array).max(axis=tuple(range(array.ndim - 1)))  # of each column
+            scale = np.where(largest > 0, largest / 127, 1.0).astype("float32")
+            array, small[name + SCALE] = np.round(array / scale).astype("int8"), scale
+        small[name] = np.ascontiguousarray(array)
+    return small
 
 
 def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
@@ -76,7 +113,7 @@ def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
     Raises:
         ValueError: the file is missing, damaged or of another format; it says what is wrong.
     """
-    header, arrays = read_arrays(path)
+    header, arrays = read_artefact(path)
     check_modules(header["model"], path)
     try:
         model = keras.saving.deserialize_keras_object(header["model"])
@@ -94,32 +131,6 @@ def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
             )
         weight.assign(arrays[name])
     return model, source, target, header["settings"]
-
-
-def read_arrays(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """The header and the arrays of an artefact."""
-    if not path.is_file():
-        raise ValueError(f"no such model file: {path}")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is damaged or no model file")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(arrays.pop(HEADER).tobytes())
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is damaged or no model file: {error}") from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        found = header.get("format") if isinstance(header, dict) else None
-        raise ValueError(f"{path} has format {found}, this version reads {FORMAT}")
-    if missing := [key for key in KEYS if not isinstance(header.get(key), dict)]:
-        raise ValueError(f"{path} is damaged: its header lacks {', '.join(missing)}")
-    found = {name: [str(a.dtype), *a.shape] for name, a in arrays.items()}
-    if found != header["arrays"]:
-        wrong = sorted(
-            k for k in found.keys() | header["arrays"] if found.get(k) != header["arrays"].get(k)
-        )
-        raise ValueError(f"{path} is damaged: arrays differ from its header: {wrong[:3]}")
-    return header, arrays
 
 
 def check_modules(config: object, path: Path) -> None:

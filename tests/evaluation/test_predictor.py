@@ -339,3 +339,14 @@ def test_settings_survive_saving():
 def test_bad_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Decoding(**settings)
+
+
+def test_a_wide_beam_of_a_pointer_copies_only_what_is_there():
+    """Places of padding and of the end are no symbols."""
+    size = {"vocabulary_size": len(LETTERS)}
+    decoder = Decoder(8, attention=General(), readout="pointer", **size)
+    run = Predictor(Seq2Seq(Encoder(8, **size), decoder), LETTERS, LETTERS, Decoding(), SETTINGS)
+    beam = replace(run.decoding, strategy=Beam(20, n_best=20), max_length=1)
+    found = run.predict(["", "xy", "abcabc"], n_best=20, decoding=beam)
+    said = [{token for one in best for token in one.tokens} for best in found]
+    assert said == [{"<unknown>", *"abc"}, {"<unknown>", *"abcxy"}, {"<unknown>", *"abc"}]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from seq2seq import Decoder, Encoder, Seq2Seq, Vocabulary
-from seq2seq.training.checkpoints import HEADER, load_model, save_model, write_whole
+from seq2seq.export.numpy_runtime import DIGEST, FIELDS, HEADER, SCALE, read_artefact
+from seq2seq.training.checkpoints import checksum, load_model, save_model, shrink, write_whole
 
 LETTERS = Vocabulary("ab")
 
@@ -20,22 +21,29 @@ def artefact(tmp_path):
     return tmp_path / "model.npz", model
 
 
-def edit(path, change):
-    """Write the artefact again after `change(header, arrays)`."""
+def edit(path, change, write=np.savez):
+    """Write the artefact again after `change(header, arrays)`, with a right checksum for both."""
     with np.load(path) as file:
         arrays = dict(file)
     header = json.loads(arrays.pop(HEADER).tobytes())
+    digests = dict(header["checksums"])
     change(header, arrays)
+    if header.get("checksums") == digests:
+        header["checksums"].update(
+            {name: checksum(array.tobytes()) for name, array in arrays.items() if name in digests}
+        )
+    encoded = json.dumps(header).encode()
+    texts = {HEADER: encoded, DIGEST: checksum(encoded).encode()}
+    arrays = {**arrays, **{name: np.frombuffer(text, "uint8") for name, text in texts.items()}}
     buffer = io.BytesIO()
-    encoded = np.frombuffer(json.dumps(header).encode(), "uint8")
-    np.savez(buffer, **{HEADER: encoded, **arrays})
+    write(buffer, **arrays)
     path.write_bytes(buffer.getvalue())
 
 
 def test_holds_plain_arrays_and_json(artefact):
     path, model = artefact
     with np.load(path, allow_pickle=False) as file:
-        assert set(file.files) == {HEADER, *(weight.path for weight in model.weights)}
+        assert set(file.files) == {HEADER, DIGEST, *(weight.path for weight in model.weights)}
         header = json.loads(file[HEADER].tobytes())
     assert header["source"]["symbols"] == ["a", "b"]
     loaded, source, _, settings = load_model(path)
@@ -64,18 +72,136 @@ def test_a_changed_bit_is_refused(artefact):
         load_model(path)
 
 
+def find(content, name):
+    """Where the numbers of the array `name` begin in the bytes of an artefact."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        start = file.getinfo(f"{name}.npy").header_offset
+    return content.index(b"\n", start) + 1
+
+
+def test_every_checksum_is_looked_at(artefact):
+    path, model = artefact
+    whole, name = path.read_bytes(), model.weights[0].path
+    errors = {
+        HEADER: "its header has another checksum",
+        DIGEST: "its header has another checksum",
+        name: f"arrays have other checksums than in its header: {name}$",
+    }
+    for changed, message in errors.items():
+        content = bytearray(whole)
+        content[find(whole, changed)] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=f"model.npz is damaged: {message}"):
+            load_model(path)
+
+
+def mutate(content, rng):
+    """`content` with a few bytes changed, left out or doubled, or cut short."""
+    mutated, kind = bytearray(content), rng.integers(5)
+    if kind == 0:
+        return bytes(mutated[: rng.integers(len(mutated))])
+    # Most bytes are numbers: look also at the end, where the parts of the file are listed.
+    first = 0 if kind < 3 else len(mutated) - 2500
+    for place in rng.integers(first, len(mutated), size=rng.integers(1, 4)).tolist():
+        if kind == 2:
+            mutated[place : place + 1] = mutated[place : place + 1] * rng.choice([0, 2])
+        else:
+            mutated[place] = rng.choice([mutated[place] ^ (1 << rng.integers(8)), 0, 255])
+    return bytes(mutated)
+
+
+def test_whatever_is_damaged_is_refused_or_harmless(artefact):
+    path, _ = artefact
+    whole, (header, arrays) = path.read_bytes(), read_artefact(path)
+    rng, refused = np.random.default_rng(0), 0
+    for _ in range(500):
+        path.write_bytes(mutate(whole, rng))
+        try:
+            found, after = read_artefact(path)
+        except ValueError as error:
+            assert str(path) in str(error)
+            refused += 1
+            continue
+        assert found == header and after.keys() == arrays.keys()
+        for name, array in arrays.items():
+            assert array.dtype == after[name].dtype
+            np.testing.assert_array_equal(array, after[name])
+    assert 300 < refused < 500
+
+
+def test_a_bomb_is_refused_before_anything_is_unpacked(artefact):
+    path, model = artefact
+    edit(path, lambda header, arrays: None, write=np.savez_compressed)
+    with pytest.raises(ValueError, match="is compressed, or stands there twice"):
+        load_model(path)
+
+
+def test_a_shape_that_the_file_has_no_room_for_is_refused(artefact):
+    path, _ = artefact
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"'shape': (4, 16)", b"'shape': (4, -6)", 1))
+    with pytest.raises(ValueError, match="is no array of plain numbers"):
+        load_model(path)
+    path.write_bytes(content.replace(b"'shape': (4, 16), }   ", b"'shape': (40, 1600), }", 1))
+    with pytest.raises(ValueError, match=r"has another size than its shape \(40, 1600\)"):
+        load_model(path)
+
+
+def test_an_older_file_is_refused(artefact):
+    path, _ = artefact
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files if name != DIGEST}
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match="damaged, or of a format before 2"):
+        load_model(path)
+
+
+def test_weights_take_less_room_if_wished(tmp_path):
+    model = Seq2Seq(Encoder(64, vocabulary_size=6), Decoder(64, vocabulary_size=6))
+    sizes = []
+    for weights in ("float32", "float16", "int8"):
+        path = tmp_path / f"{weights}.npz"
+        save_model(path, model, LETTERS, LETTERS, {}, weights=weights)
+        sizes.append(path.stat().st_size)
+        loaded, *_ = load_model(path)
+        assert {str(weight.dtype) for weight in loaded.weights} == {"float32"}
+    assert sizes[1] < 0.6 * sizes[0] and sizes[2] < 0.4 * sizes[0]
+    with pytest.raises(ValueError, match="unknown weights 'float8'"):
+        save_model(path, model, LETTERS, LETTERS, {}, weights="float8")
+    with pytest.raises(ValueError, match="kernel is too large for float16"):
+        shrink({"kernel": np.array([1e6], "float32")}, "float16")
+
+
+def test_a_lost_scale_is_refused(artefact):
+    path, model = artefact
+    name = model.weights[0].path
+    save_model(path, model, LETTERS, LETTERS, {}, weights="int8")
+
+    def lose(header, arrays):
+        for part in (arrays, header["arrays"], header["checksums"]):
+            del part[name + SCALE]
+
+    edit(path, lose)
+    with pytest.raises(ValueError, match=f"{name} has no scale for each column"):
+        load_model(path)
+
+
 def test_a_missing_or_reshaped_array_is_refused(artefact):
     path, model = artefact
     name = model.weights[0].path
     edit(path, lambda header, arrays: arrays.pop(name))
     with pytest.raises(ValueError, match=f"arrays differ from its header.*{name}"):
         load_model(path)
-    edit(path, lambda header, arrays: header["arrays"].pop(name))
+
+    def forget(header, arrays):
+        del header["arrays"][name], header["checksums"][name]
+
+    edit(path, forget)
     with pytest.raises(ValueError, match=f"weights and structure differ.*{name}"):
         load_model(path)
 
 
-@pytest.mark.parametrize("key", ["model", "source", "target", "settings", "arrays"])
+@pytest.mark.parametrize("key", [*FIELDS])
 def test_a_header_that_lacks_a_part_is_refused(artefact, key):
     path, _ = artefact
     edit(path, lambda header, arrays: header.pop(key))
@@ -107,7 +233,7 @@ def test_a_strangers_classes_are_refused(artefact):
 def test_pickled_arrays_are_refused(tmp_path):
     path = tmp_path / "model.npz"
     np.savez(path, **{HEADER: np.array([{"a": 1}], dtype=object)})
-    with pytest.raises(ValueError, match="damaged or no model file"):
+    with pytest.raises(ValueError, match="damaged: 'header.json' is no array of plain numbers"):
         load_model(path)
 
 

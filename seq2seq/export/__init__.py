@@ -1,0 +1,1 @@
+"""Export: a trained model outside of Keras."""

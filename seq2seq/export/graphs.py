@@ -1,0 +1,111 @@
+"""Export to ONNX, LiteRT and SavedModel: a folder of graphs that run without this package.
+
+The folder holds an encoder and a step (and, as a SavedModel, a whole greedy search), and
+`header.json`, which says all that a stranger needs to decode with them. docs/export.md shows how.
+"""
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+
+from seq2seq.arguments import check_choice
+from seq2seq.data.vocabulary import PAD, UNKNOWN
+from seq2seq.evaluation.predictor import Predictor
+from seq2seq.export.formats import FORMATS, check_packages, quiet
+from seq2seq.export.tracing import Graph, trace
+from seq2seq.models.seq2seq import Seq2Seq
+
+VERSION = 1  # of what header.json holds
+
+
+def export_graphs(predictor: Predictor, format: str, path: str | Path) -> Path:
+    """Write the graphs of a trained model, and a header, to a new folder.
+
+    They compute in float32 and take any batch size and any source length. Greedy decoding with them
+    says what `predictor.predict` says by default.
+
+    Args:
+        predictor: as `seq2seq.load` returns it.
+        format: `"onnx"`, for onnxruntime; `"litert"`, for LiteRT (TensorFlow Lite) without its Flex
+            operations; `"saved_model"`, for TensorFlow.
+        path: the folder; it appears whole or not at all.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: the folder exists; the format is unknown or needs a package that is not
+            installed; Keras runs on another engine than TensorFlow; or there is not one model.
+    """
+    path = Path(path)
+    check_choice("format", format, FORMATS)
+    if path.exists() or path.is_symlink():
+        raise ValueError(f"{path} exists already; choose another folder, or remove it first")
+    engine = keras.backend.backend()
+    if engine != "tensorflow":
+        raise ValueError(
+            f"graphs are exported with TensorFlow, and Keras runs on {engine} here: set "
+            "KERAS_BACKEND=tensorflow (it loads what was trained on any engine)"
+        )
+    if not isinstance(predictor.model, Seq2Seq):
+        kind = type(predictor.model).__name__
+        raise ValueError(f"one Seq2Seq is exported, got {kind}; export each model by itself")
+    check_packages(format)
+    kind = FORMATS[format]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _whole_folder(path) as folder, quiet():
+        graphs = trace(predictor.model, kind.loop, kind.greedy)
+        places = kind.write(graphs, folder)
+        header = json.dumps(describe(predictor, format, graphs, places), indent=2)
+        (folder / "header.json").write_text(header + "\n", "utf-8")
+    return path
+
+
+def describe(
+    predictor: Predictor, format: str, graphs: list[Graph], places: dict[str, dict]
+) -> dict:
+    """What `header.json` holds.
+
+    Args:
+        predictor: what is exported.
+        format: its format.
+        graphs: what was written.
+        places: of each graph, as a writer returns them.
+    """
+    return {
+        "format": format,
+        "version": VERSION,
+        "source": predictor.source.to_config(),
+        "target": predictor.target.to_config(),
+        "pad_id": PAD,
+        "start_id": predictor.model.start_id,
+        "end_id": predictor.model.end_id,
+        "unknown_id": UNKNOWN,
+        "settings": {**predictor.settings, "decoding": predictor.decoding.to_config()},
+        "graphs": {
+            graph.name: {
+                **places[graph.name],
+                "inputs": [port._asdict() for port in graph.inputs],
+                "outputs": [port._asdict() for port in graph.outputs],
+            }
+            for graph in graphs
+        },
+    }
+
+
+@contextlib.contextmanager
+def _whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to write in, which becomes `path` at the end; if anything fails, nothing remains."""
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield folder
+        folder.chmod(0o755)
+        folder.rename(path)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
