@@ -170,7 +170,9 @@ def compare(options: argparse.Namespace, batch: int) -> None:
     seconds = {name: [] for name in contenders}
     for _ in range(options.rounds):
         for name, run in contenders.items():
-            repeat = 1 if name.startswith("Keras") else 5
+            repeat = 1 if name.startswith("Keras") else 10
+            time.sleep(0.5)  # until the threads of the one before have stopped spinning
+            run()
             begun = time.perf_counter()
             for _ in range(repeat):
                 run()
