@@ -321,3 +321,14 @@ def test_exports_that_can_not_be_are_refused(
     monkeypatch.chdir(tmp_path)
     status, _, err = call(capsys, "export", kept, *arguments)
     assert status == 2 and message in err
+
+
+def test_a_terminal_is_asked(capsys, kept, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("abc\n?\nab\n"))
+    status, out, err = call(capsys, "predict", kept)
+    assert status == 0 and out.count("\n") == 2
+    assert err.count("> ") == 4 and "error: source 1: symbol '?'" in err

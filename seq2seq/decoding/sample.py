@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from keras import ops
 
 from seq2seq.arguments import check_count, check_number
@@ -95,15 +96,16 @@ class Sample(Greedy):
     def _draw(self, now: Now) -> Tensor:
         """(batch, samples) numbers in [0, 1), from seed, source, sample and step alone."""
         number = ops.cast(ops.arange(self.samples, dtype="int32"), "uint32")[None]
-        state = mix(ops.cast(now.keys, "uint32")[:, None] + ((self.seed + 1) * 0x9E3779B9) % 2**32)
-        state = mix(state + number * ops.cast(0x85EBCA6B, "uint32"))
-        state = mix(state + ops.cast(now.index, "uint32") * ops.cast(0xC2B2AE35, "uint32"))
-        return ops.cast(ops.right_shift(state, 8), "float32") * 2.0**-24
+        seed = np.uint32((self.seed + 1) * 0x9E3779B9 % 2**32)
+        state = mix(ops.cast(now.keys, "uint32")[:, None] + seed)
+        state = mix(state + number * np.uint32(0x85EBCA6B))
+        state = mix(state + ops.cast(now.index, "uint32") * np.uint32(0xC2B2AE35))
+        return ops.cast(ops.right_shift(state, np.uint32(8)), "float32") * 2.0**-24
 
 
 def mix(state: Tensor) -> Tensor:
     """Scatters the bits of uint32 numbers: the finaliser of MurmurHash3 (Appleby 2011)."""
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        state = ops.bitwise_xor(state, ops.right_shift(state, shift))
-        state = state * ops.cast(factor, "uint32")
-    return ops.bitwise_xor(state, ops.right_shift(state, 16))
+        state = ops.bitwise_xor(state, ops.right_shift(state, np.uint32(shift)))
+        state = state * np.uint32(factor)
+    return ops.bitwise_xor(state, ops.right_shift(state, np.uint32(16)))
