@@ -116,6 +116,7 @@ def test_only_classes_of_ours_and_keras_are_made(target):
         (["model.units=5"], "unknown key 'model.units'; did you mean 'model.encoder.units'?"),
         (["task=copy", "task.digits=5"], "unknown key 'task.digits'; task has symbols, min_len"),
         (["task=addition", "task.digit=5"], "unknown key 'task.digit'; did you mean 'task.digits"),
+        (["trainin.epochs=1"], "unknown key 'trainin.epochs'; did you mean 'training.epochs'?"),
         (["bridge=[copy,dense]", "trainin.epochs=3"], "unknown key 'trainin.epochs'; did you mean"),
         (["task=[copy,reverse]"], "task must be one choice"),
         (["attention=[dot,general]"], "attention must be one choice"),

@@ -63,6 +63,14 @@ MODELS = {
     "gru": lambda: Seq2Seq(reads(cell="gru"), says(cell="gru")),
     "real": lambda: Seq2Seq(reads(**REAL), says(**REAL, attention=General(input_feeding=True))),
 }
+QUICK = (
+    "plain",
+    "both ways",
+    "luong",
+    "pointer",
+)  # conversion takes seconds; the rest is for the slow run
+EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in MODELS]
+
 NORMED = Cell(layer_norm=True, residual=True, dropout=0.3, recurrent_dropout=0.3)
 OTHERS = {
     "simple": lambda: Seq2Seq(reads(cell="rnn"), says(cell="rnn")),
@@ -189,7 +197,7 @@ def described(header, graph, side):
     return {port["name"]: port for port in header["graphs"][graph][side]}
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EACH)
 def test_onnxruntime_says_what_the_model_says(name, tmp_path):
     import onnx
 
@@ -215,7 +223,7 @@ def nodes(graph):
                 yield from nodes(attribute.g)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EACH)
 def test_litert_says_what_the_model_says(name, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
     from tensorflow.lite.python import schema_py_generated as schema
@@ -252,14 +260,17 @@ assert "seq2seq" not in sys.modules
 """
 
 
-def test_a_fresh_process_says_what_the_models_say(tmp_path, python):
+@pytest.mark.parametrize(
+    "names", [QUICK, pytest.param(set(MODELS) - set(QUICK), marks=pytest.mark.slow)]
+)
+def test_a_fresh_process_says_what_the_models_say(tmp_path, python, names):
     """It imports TensorFlow and NumPy, and nothing else of what is here."""
     page = [block.split("\n\n\nheader = ")[0] for block in BLOCKS if "def greedy" in block]
     page += [block.split("\n\n\nheader = ")[0] for block in BLOCKS if "tensorflow" in block]
     page = [BLOCKS[1], *page, f"STEPS = {STEPS}"]
     (tmp_path / "page.py").write_text("\n".join(page))
     expected, folders = {}, []
-    for name in MODELS:
+    for name in sorted(names):
         made, folder = make(name), tmp_path / name.replace(" ", "_")
         export_graphs(made, "saved_model", folder)
         folders.append(folder)

@@ -60,8 +60,6 @@ def test_a_run_is_not_overwritten(python, trained):
     "overrides, message",
     [
         (["task=revers"], "unknown task 'revers'; did you mean 'reverse'?"),
-        (["trainin.epochs=1"], "unknown key 'trainin.epochs'; did you mean 'training.epochs'?"),
-        (["model.encoder.units=0"], "units must be a whole number of at least 1, got 0"),
         (["task.max_length=-1"], "got -1"),
         (["model.decoder.units=7"], "use the bridge Dense (bridge=dense)"),
         (["task.max_length=[1"], "error: "),
