@@ -252,6 +252,7 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
     """
     import keras
 
+    from seq2seq.evaluation.predictor import Predictor
     from seq2seq.training import trainer
     from seq2seq.training.run_directory import RunDirectory, describe_environment
 
@@ -267,6 +268,7 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
     finally:
         keras.config.set_dtype_policy("float32")
     trainer.make_loss(model, training)  # what is wrong shows here, before anything is written
+    Predictor(model, task.source, task.target, decoding, {}).check(decoding)
     make_optimizer = build_optimizer(config)
     name = "-".join(config["names"].values())
     directory = RunDirectory(config["run_dir"], name, config["overwrite"])

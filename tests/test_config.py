@@ -15,6 +15,7 @@ from seq2seq.config import (
     compose,
     explain,
     instantiate,
+    train,
 )
 
 GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
@@ -189,3 +190,23 @@ def test_impossible_values_are_refused(overrides, message, files):
 def test_configs_lie_where_the_package_finds_them():
     assert (CONFIGS / "train.yaml").is_file()
     assert Path(keras.__file__).is_file()
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["task=sinusoids", "decoding=beam"], "says real values: the strategy Beam"),
+        (["task=sinusoids", "decoding.no_repeat=2"], "decoding.no_repeat is not for them"),
+        (["decoding=beam", "decoding.coverage_penalty=0.2"], "has no attention weights"),
+        (["decoding.unknown=copy"], "unknown=copy needs attention"),
+        (["decoding.banned=[A]"], "decoding.banned names 'A', which the model cannot say"),
+    ],
+)
+def test_decoding_that_does_not_fit_is_refused_before_anything_is_written(
+    overrides, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    config = compose(overrides)
+    with pytest.raises(ValueError, match=message):
+        train(config, build_task(config))
+    assert list(tmp_path.iterdir()) == []

@@ -142,8 +142,7 @@ class Predictor:
             attention: whether they have their attention weights.
         """
         decoding = self.decoding if decoding is None else decoding
-        if decoding.unknown == "copy" and not (self.copying or self.model.has_weights):
-            raise ValueError("unknown=copy needs attention, and this model has no weights")
+        self.check(decoding)
         texts = list(sources)
         steps = [self._measure(n, text, decoding.unknown) for n, text in enumerate(texts, 1)]
         prefixes = self._encode_prefixes(texts, prefix)
@@ -156,6 +155,16 @@ class Predictor:
             for row, best in zip(rows, found, strict=True):
                 answers[row] = best
         return (best or [Hypothesis("", [], 0.0)] for best in answers)
+
+    def check(self, decoding: Decoding) -> None:
+        """Raise a ValueError if the settings do not fit the model or its vocabulary."""
+        self.model.check_strategy(decoding.strategy)
+        if decoding.unknown == "copy" and not (self.copying or self.model.has_weights):
+            raise ValueError("unknown=copy needs attention, and this model has no weights")
+        if not isinstance(self.target, Numbers):
+            decoding.constraints(self.target, np.ones(1, "int32"), None, self.copying)
+        elif rules := decoding.rules():
+            raise ValueError(f"this model says real values: decoding.{rules[0]} is not for them")
 
     def score(
         self, sources: Sequence[str], targets: Sequence[str], per_token: bool = False

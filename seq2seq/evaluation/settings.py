@@ -116,6 +116,11 @@ class Decoding:
             return ample
         return min(max(1, in_tokens(self.max_length, steps)), LONGEST_ANSWER)
 
+    def rules(self) -> list[str]:
+        """The names of the constraints that are set, but for `max_length`."""
+        names = ("min_length", "banned", "allowed", "no_repeat", "lexicon")
+        return [name for name in names if self.__dict__[name] not in (None, ())]
+
     def constraints(
         self,
         target: Vocabulary,

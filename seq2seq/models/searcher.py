@@ -93,7 +93,7 @@ class Searcher:
         return self._search(given, strategy, max_length, constraints, False)
 
     def _search(self, given: dict, strategy, max_length, constraints, attention) -> Hypotheses:
-        strategy = self._check(strategy, attention)
+        strategy = self.check_strategy(strategy, attention)
         fixed, arrays = split(constraints)
         kind = (strategy, fixed, attention, "state" in given)
         if kind not in self._compiled:
@@ -123,7 +123,12 @@ class Searcher:
         found = self._compiled[kind](given, arrays, max_length=max_length)
         return tree.map_structure(ops.convert_to_numpy, found)
 
-    def _check(self, strategy: Any, attention: bool) -> Any:
+    def check_strategy(self, strategy: Any, attention: bool = False) -> Any:
+        """`strategy`, or the plainest for None, if this model can be searched by it.
+
+        Raises:
+            ValueError: it cannot; see `decode`.
+        """
         if strategy is None:
             strategy = Greedy() if self.features is None else Values(self.features)
         if isinstance(strategy, Values) != (self.features is not None):
