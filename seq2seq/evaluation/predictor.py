@@ -229,7 +229,9 @@ class Predictor:
         strategy: Any = None,
         max_length: int = 100,
     ) -> list[list[Hypothesis]]:
-        """What is said from a state on: hypotheses of each source.
+        """What is said from a state on: hypotheses of each source, as the run's settings allow.
+
+        A pointer says symbols of its vocabulary only: a state does not know how others are spelt.
 
         Args:
             tokens, state, memory: see `step`.
@@ -238,7 +240,13 @@ class Predictor:
         """
         strategy = self.decoding.with_best(strategy, None)
         before = self._encode_said(tokens, state)
-        found = self.model.decode_on(before, state, memory, strategy, max_length=max_length)
+        rules = []
+        if not isinstance(self.target, Numbers):
+            steps = np.zeros(len(before), "int32")
+            rules = self.decoding.constraints(self.target, steps, None, self.copying)
+        found = self.model.decode_on(
+            before, state, memory, strategy, max_length=max_length, constraints=rules
+        )
         return [self._hypotheses(found, row, [], max_length) for row in range(len(found.tokens))]
 
     def limit(self, length: int) -> int:
@@ -338,10 +346,13 @@ class Predictor:
             return np.asarray(np.zeros((batch, self.target.features)) if tokens is None else tokens)
         if tokens is None:
             return np.full(batch, START, "int32")
-        numbers = [
-            self.target.symbols.index(token) if isinstance(token, str) else token
-            for token in tokens
-        ]
+        symbols = self.target.symbols
+        for token in tokens:
+            if isinstance(token, str) and token not in symbols:
+                raise ValueError(
+                    f"the model cannot have said {token!r}: it is not in its vocabulary"
+                )
+        numbers = [symbols.index(token) if isinstance(token, str) else token for token in tokens]
         return np.array(numbers, "int32")
 
     def _decode(

@@ -350,3 +350,20 @@ def test_a_wide_beam_of_a_pointer_copies_only_what_is_there():
     found = run.predict(["", "xy", "abcabc"], n_best=20, decoding=beam)
     said = [{token for one in best for token in one.tokens} for best in found]
     assert said == [{"<unknown>", *"abc"}, {"<unknown>", *"abcxy"}, {"<unknown>", *"abc"}]
+
+
+def test_going_on_obeys_the_settings_as_predict_does():
+    """Padding and start are never said, nor what is banned, nor places beyond the vocabulary."""
+    size = {"vocabulary_size": len(LETTERS)}
+    decoder = Decoder(8, attention=General(), readout="pointer", **size)
+    model = Seq2Seq(Encoder(8, **size), decoder)
+    model.decoder.say.logits.bias.assign([9.0, 9.0, 0.0, 0.0, 9.0, 0.0, 0.0])
+    run = Predictor(model, LETTERS, LETTERS, Decoding(banned=["a"]), SETTINGS)
+    state, memory = run.start(["xyx"], unknown="token")
+    (found,) = run.go_on(None, state, memory, Beam(8, n_best=8), max_length=3)
+    assert len(found) == 8
+    for one in found:
+        assert set(one.tokens) <= {"b", "c", "<unknown>"}
+        assert len(one.token_scores) == len(one.tokens) + one.ended
+    with pytest.raises(ValueError, match="cannot have said 'x'"):
+        run.step(["x"], state, memory)
