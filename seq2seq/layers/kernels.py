@@ -67,6 +67,27 @@ def compiled(function: Callable, variables: list) -> Callable:
     return function
 
 
+def on_cpu() -> bool:
+    """Whether this engine computes on a CPU, where a loop of ours is faster than Keras's."""
+    engine = keras.backend.backend()
+    if engine == "tensorflow":
+        import tensorflow as tf
+
+        return not tf.config.list_logical_devices("GPU")
+    if engine == "jax":
+        import jax
+
+        return jax.default_backend() == "cpu"
+    return False
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def feed(batches: Iterator[tuple]):
     """`batches` of (inputs, targets, weights) as `keras.Model.fit` takes them.
 
@@ -93,7 +114,14 @@ def feed(batches: Iterator[tuple]):
     return dataset.prefetch(4)
 
 
-def unroll(step: Callable, state: Any, inputs: Any) -> tuple[Any, Any]:
+def unroll(
+    step: Callable,
+    state: Any,
+    inputs: Any,
+    time_major: bool = False,
+    reverse: bool = False,
+    reuse: bool = False,
+) -> tuple[Any, Any]:
     """Call `step` for each time, one after the other.
 
     Args:
@@ -101,63 +129,87 @@ def unroll(step: Callable, state: Any, inputs: Any) -> tuple[Any, Any]:
             all are structures of tensors, and the state keeps its structure, shapes and dtypes.
         state: before the first step.
         inputs: (batch, time, ...) each.
+        time_major: whether inputs and outputs are (time, batch, ...) instead.
+        reverse: whether it goes from the last time to the first.
+        reuse: whether outputs may be written over inputs of their shape, step by step, which saves
+            memory that would have to be made and cleared.
 
     Returns:
         The state after the last step, and the outputs, (batch, time, ...) each.
     """
-    inputs = tree.map_structure(_swap_time, inputs)  # (time, batch, ...)
+    if not time_major:
+        inputs = tree.map_structure(_swap_time, inputs)  # (time, batch, ...)
     engine = keras.backend.backend()
     if engine == "tensorflow":
-        state, outputs = _unroll_tensorflow(step, state, inputs)
+        state, outputs = _unroll_tensorflow(step, state, inputs, reverse, reuse)
     elif engine == "jax":
         import jax
 
-        state, outputs = jax.lax.scan(step, state, inputs)
+        state, outputs = jax.lax.scan(step, state, inputs, reverse=reverse)
     else:
         said = []
-        for time in range(tree.flatten(inputs)[0].shape[0]):
+        times = range(tree.flatten(inputs)[0].shape[0])
+        for time in reversed(times) if reverse else times:
             now = tree.map_structure(lambda tensor, time=time: tensor[time], inputs)
             state, outputs = step(state, now)
             said.append(outputs)
+        said = said[::-1] if reverse else said
         outputs = tree.map_structure(lambda *tensors: ops.stack(tensors), *said)
-    return state, tree.map_structure(_swap_time, outputs)
+    return state, outputs if time_major else tree.map_structure(_swap_time, outputs)
 
 
 def _swap_time(tensor: Any) -> Any:
     return ops.transpose(tensor, (1, 0, *range(2, len(tensor.shape))))
 
 
-def _unroll_tensorflow(step: Callable, state: Any, inputs: Any) -> tuple[Any, Any]:
+def _unroll_tensorflow(
+    step: Callable, state: Any, inputs: Any, reverse: bool, reuse: bool
+) -> tuple[Any, Any]:
     import tensorflow as tf
 
     state, inputs = tree.map_structure(tf.convert_to_tensor, (state, inputs))
     given = tree.flatten(inputs)
     count = tf.shape(given[0])[0]
     arrays = [
-        tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape[1:]).unstack(tensor)
+        tf.TensorArray(
+            tensor.dtype, count, element_shape=tensor.shape[1:], clear_after_read=False
+        ).unstack(tensor)
         for tensor in given
     ]
     # What the step returns at time 0 tells structure and dtypes; the graph drops the computation.
     _, sample = step(state, tree.map_structure(lambda tensor: tensor[0], inputs))
-    written = [
-        tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape)
-        for tensor in tree.flatten(sample)
-    ]
+    written, free = [], list(range(len(arrays))) if reuse else []
+    for tensor in tree.flatten(sample):
+        fits = [n for n in free if _alike(given[n][0], tensor)]
+        if fits:
+            free.remove(fits[0])
+            written.append(fits[0])
+        else:
+            written.append(len(arrays))
+            arrays.append(tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape))
 
-    def advance(time, flat, written):
-        now = tree.pack_sequence_as(inputs, [array.read(time) for array in arrays])
+    def advance(number, flat, arrays):
+        time = count - 1 - number if reverse else number
+        read = [array.read(time) for array in arrays[: len(given)]]
+        now = tree.pack_sequence_as(inputs, read)
         after, outputs = step(tree.pack_sequence_as(state, flat), now)
         after = [
             tf.ensure_shape(t, b.shape) for t, b in zip(tree.flatten(after), flat, strict=True)
         ]
-        outputs = tree.flatten(outputs)
-        return time + 1, after, [a.write(time, o) for a, o in zip(written, outputs, strict=True)]
+        arrays = list(arrays)
+        for place, output in zip(written, tree.flatten(outputs), strict=True):
+            arrays[place] = arrays[place].write(time, output)
+        return number + 1, after, arrays
 
-    _, after, written = tf.while_loop(
-        lambda time, *_: time < count,
+    _, after, arrays = tf.while_loop(
+        lambda number, *_: number < count,
         advance,
-        (0, tree.flatten(state), written),
+        (0, tree.flatten(state), arrays),
         maximum_iterations=count,
     )
-    outputs = [array.stack() for array in written]
+    outputs = [arrays[place].stack() for place in written]
     return tree.pack_sequence_as(state, after), tree.pack_sequence_as(sample, outputs)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return one.dtype == other.dtype and one.shape.as_list() == other.shape.as_list()

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from seq2seq.layers.kernels import on_cpu
+
 Tensor = Any  # a tensor of whichever engine runs Keras
 
 
@@ -46,8 +48,8 @@ def lstm_step(
     return LSTMState(hidden, cell)
 
 
-def check_standard(layer: keras.layers.RNN) -> None:
-    """Raise a ValueError if `layer` is another than Keras's standard one of its kind.
+def what_differs(layer: keras.layers.RNN) -> dict:
+    """Settings in which `layer` is another than Keras's standard one of its kind.
 
     The steps in this package know bias, tanh, sigmoid, and the GRU that resets after the product.
     """
@@ -57,7 +59,12 @@ def check_standard(layer: keras.layers.RNN) -> None:
     if isinstance(layer, keras.layers.GRU):
         settings["reset_after"] = True
     config = cell.get_config()
-    if wrong := {key: config[key] for key, value in settings.items() if config[key] != value}:
+    return {key: config[key] for key, value in settings.items() if config[key] != value}
+
+
+def check_standard(layer: keras.layers.RNN) -> None:
+    """Raise a ValueError if `layer` is another than Keras's standard one of its kind."""
+    if wrong := what_differs(layer):
         has = ", ".join(f"{key}={value}" for key, value in wrong.items())
         raise ValueError(
             f"step() knows the standard {type(layer).__name__} only; this one has {has}"
@@ -68,8 +75,9 @@ def check_standard(layer: keras.layers.RNN) -> None:
 class LSTM(keras.layers.LSTM):
     """`keras.layers.LSTM` with a step of its own: same arguments, weights and numbers.
 
-    A whole sequence runs through Keras's loop (cuDNN on a GPU where it applies); `step` advances
-    by one time step, as decoding needs. A test proves that both give the same states.
+    A whole sequence runs through `lstm_sequence`, on a GPU through Keras's loop (cuDNN where it
+    applies); `step` advances by one time step, as decoding needs. A test proves that all give the
+    same states.
 
     Example:
         >>> import numpy as np
@@ -98,3 +106,21 @@ class LSTM(keras.layers.LSTM):
         check_standard(self)
         kernels = (cell.kernel, cell.recurrent_kernel, cell.bias)
         return lstm_step(inputs, state, *(ops.cast(k, self.compute_dtype) for k in kernels))
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Keras's hook for the loop over time: last output, all outputs, last states.
+
+        On a CPU the standard layer runs through `lstm_sequence`, any other through Keras's loop.
+        """
+        noisy = training and (self.dropout or self.recurrent_dropout)
+        if noisy or what_differs(self) or not on_cpu():
+            return super().inner_loop(sequences, initial_state, mask, training)
+        from seq2seq.layers.sequence import lstm_sequence  # it reads this module's state
+
+        parts = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
+        weights = tuple(ops.cast(part, self.compute_dtype) for part in parts)
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+        said, state = lstm_sequence(sequences, LSTMState(*initial_state), weights, mask)
+        return state.hidden, said, list(state)

@@ -21,6 +21,7 @@ from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, 
 from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
 from seq2seq.training.losses import cross_entropy, squared_error
 from seq2seq.training.run_directory import MODEL, RunDirectory
+from seq2seq.training.updates import make_updates
 
 logger = logging.getLogger("seq2seq")
 
@@ -210,6 +211,7 @@ def fit(
     model, counts = predictor.model, Counts(force)
     loss = make_loss(model, training)
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
+    model.train_function = make_updates(model, loss)
     evaluation = Evaluate(predictor, task, counts, directory)
     bar = Bar(total, evaluation)
     guard = Guard(counts, total)

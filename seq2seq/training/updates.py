@@ -1,0 +1,134 @@
+"""One update of the weights: Keras's own step, or the same step as machine code on all cores.
+
+Small products do not keep several cores busy: what they gain is lost in waiting for each other at
+every step of every sequence. So the batch is split, each part runs from its tokens to its gradients
+as one program of XLA on one core, and the gradients are added. The result is Keras's, but for the
+order in which numbers are added.
+"""
+
+import collections
+import functools
+from collections.abc import Callable, Iterator
+
+import keras
+
+from seq2seq.layers.kernels import cores, on_cpu
+
+HOT = 100  # updates of one shape after which compiling it, some three seconds, pays
+FEWEST = 8  # examples that are worth a core
+
+
+def parts(batch: int, cores: int) -> int:
+    """Into how many equal parts a batch is split.
+
+    >>> [parts(batch, 2) for batch in (1, 15, 16, 33, 64)]
+    [1, 1, 2, 1, 2]
+    """
+    fitting = (n for n in range(1, cores + 1) if batch % n == 0 and batch // n >= FEWEST)
+    return max(fitting, default=1)
+
+
+class Updates:
+    """What Keras calls for each batch, its `train_function`: updates `model`, returns its metrics.
+
+    Shapes that come again and again (`HOT` times) are compiled. It goes by the count, not by the
+    clock, so that the same run always computes the same bits.
+
+    Args:
+        model: compiled by Keras, with no metrics but its loss.
+        loss: a mean over the sample weights, so that means of parts can be joined.
+
+    Attributes:
+        seen: how often each shape came so far; a resumed run must go on from it.
+    """
+
+    def __init__(self, model: keras.Model, loss: keras.losses.Loss):
+        import tensorflow as tf
+
+        self.model, self.loss = model, loss
+        self.seen: collections.Counter[str] = collections.Counter()
+        self._gradients = tf.function(self._learn_of_part, jit_compile=True)
+        self._apply = tf.function(self._add_and_apply, jit_compile=True)
+        self._signature = None
+
+    def __call__(self, iterator: Iterator) -> dict:
+        """Update by the next batch of `iterator`."""
+        batch = next(iterator)
+        inputs, _, weights = batch
+        shape = ",".join(map(str, (*inputs["source"].shape[:2], weights.shape[1])))
+        self.seen[shape] += 1
+        self._signature = iterator.element_spec
+        if self.seen[shape] <= HOT:
+            return self._by_keras(batch)
+        return self._split_by(parts(weights.shape[0], cores()))(batch)
+
+    @functools.cached_property
+    def _by_keras(self) -> Callable:
+        import tensorflow as tf
+
+        return tf.function(self.model.train_step, input_signature=[self._signature])
+
+    @functools.cache
+    def _split_by(self, count: int) -> Callable:
+        import tensorflow as tf
+
+        def update(batch):
+            split = [tf.split(array, count) for array in tf.nest.flatten(batch)]
+            pieces = [tf.nest.pack_sequence_as(batch, piece) for piece in zip(*split, strict=True)]
+            trainable = [tf.identity(v.value) for v in self.model.trainable_variables]
+            found = []
+            for number, piece in enumerate(pieces):
+                others = [self._vary(v, number) for v in self.model.non_trainable_variables]
+                found.append(self._gradients(trainable, others, *piece))
+            losses, totals, gradients, others = zip(*found, strict=True)
+            total = tf.add_n(totals)
+            self._apply(gradients, total)
+            for variable, value in zip(self.model.non_trainable_variables, others[0], strict=True):
+                variable.assign(value)
+            rows = tf.shape(batch[2])[0]
+            self.model.metrics[0].update_state(tf.add_n(losses) / total, sample_weight=rows)
+            return self.model.get_metrics_result()
+
+        return tf.function(update)  # traced for each shape: XLA wants to know every size
+
+    def _vary(self, variable: keras.Variable, number: int):
+        """The value of `variable` for one part: seeds differ, so that each part has its own noise."""
+        import tensorflow as tf
+
+        value = tf.identity(variable.value)
+        if number and "seed" in variable.path:
+            return value + tf.constant([number * 0x9E3779B9 % 2**32, 0], value.dtype)
+        return value
+
+    def _learn_of_part(self, trainable, others, inputs, targets, weights):
+        """Sum of the losses, sum of the weights, gradients of the former, and new seeds."""
+        import tensorflow as tf
+
+        model, total = self.model, tf.reduce_sum(weights)
+        state = [
+            *zip(model.trainable_variables, trainable, strict=True),
+            *zip(model.non_trainable_variables, others, strict=True),
+        ]
+        with tf.GradientTape() as tape:
+            tape.watch(trainable)
+            with keras.StatelessScope(state, collect_losses=True) as scope:
+                said = model(inputs, training=True)
+                mean = self.loss(targets, said, weights) + sum(scope.losses)
+            loss = mean * total
+        gradients = tape.gradient(loss, trainable, unconnected_gradients="zero")
+        others = [scope.get_current_value(v) for v in model.non_trainable_variables]
+        return loss, total, [tf.convert_to_tensor(g) for g in gradients], others
+
+    def _add_and_apply(self, gradients, total):
+        means = [sum(parts) / total for parts in zip(*gradients, strict=True)]
+        self.model.optimizer.apply(means, self.model.trainable_variables)
+
+
+def make_updates(model: keras.Model, loss: keras.losses.Loss) -> Updates | None:
+    """`Updates` of a model that was compiled; None where Keras's own step is the right one.
+
+    That is on other engines, which compile the step themselves, on a GPU, and in half precision.
+    """
+    if keras.backend.backend() != "tensorflow" or not on_cpu():
+        return None
+    return Updates(model, loss) if model.compute_dtype == "float32" else None

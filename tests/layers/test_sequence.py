@@ -1,0 +1,125 @@
+"""The whole-sequence LSTM: Keras's outputs, states and gradients, and its own steps."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from seq2seq.layers import LSTM, LSTMState, lstm_step
+from seq2seq.layers.recurrent import run
+from seq2seq.layers.sequence import lstm_sequence
+
+RNG = np.random.default_rng(0)
+INPUTS = RNG.normal(size=(3, 7, 5)).astype("float32")
+START = RNG.normal(size=(2, 3, 6)).astype("float32")
+MASKS = {
+    "none": None,
+    "right": np.arange(7) < np.array([[7], [4], [1]]),
+    "scattered": RNG.random((3, 7)) < 0.6,
+    "left": np.arange(7) >= np.array([[0], [2], [5]]),
+}
+MASKS["scattered"][:, 3] = True  # every row has a real step
+
+
+class Probe(keras.Model):
+    """A layer between inputs and first states that are weights, so that they have gradients."""
+
+    def __init__(self, layer, mask, dtype=None):
+        super().__init__(dtype=dtype)
+        self.layer, self.mask = layer, mask
+        self.given = [
+            self.add_weight(shape=value.shape, initializer="zeros", name=name)
+            for name, value in (("inputs", INPUTS), ("hidden", START[0]), ("cell", START[1]))
+        ]
+        for weight, value in zip(self.given, (INPUTS, *START), strict=True):
+            weight.assign(value)
+        # Every output counts, each differently.
+        self.shares = [RNG.normal(size=shape) for shape in ((3, 7, 6), (3, 6), (3, 6))]
+
+    def call(self, nothing, training=False):
+        inputs, *state = (ops.convert_to_tensor(weight) for weight in self.given)
+        found = self.layer(inputs, initial_state=state, mask=self.mask, training=training)
+        parts = [
+            ops.sum(ops.cast(f, "float32") * s) for f, s in zip(found, self.shares, strict=True)
+        ]
+        return ops.reshape(sum(parts), (1, 1)) + 0 * ops.cast(nothing, "float32")
+
+
+def gradients(layer, mask, shares, dtype=None):
+    """Of inputs, first states and weights, by one step of plain gradient descent."""
+    probe = Probe(layer, mask, dtype)
+    probe.shares = shares
+    probe.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.sum(said), jit_compile=False)
+    before = [np.array(weight) for weight in probe.trainable_weights]
+    names = [weight.name for weight in probe.trainable_weights]
+    probe.train_on_batch(np.zeros((1, 1), "float32"), np.zeros((1, 1), "float32"))
+    after = [np.array(weight) for weight in probe.trainable_weights]
+    found = {name: b - a for name, b, a in zip(names, before, after, strict=True)}
+    for weight, value in zip(probe.trainable_weights, before, strict=True):
+        weight.assign(value)
+    return found
+
+
+def twins(dtype=None, **options):
+    options = {"return_sequences": True, "return_state": True, "dtype": dtype, **options}
+    ours, keras_own = LSTM(6, **options), keras.layers.LSTM(6, use_cudnn=False, **options)
+    ours.build(INPUTS.shape)
+    keras_own.build(INPUTS.shape)
+    ours.set_weights([RNG.normal(size=w.shape) for w in ours.weights])
+    keras_own.set_weights(ours.get_weights())
+    return ours, keras_own
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_outputs_and_states_equal_keras(mask, backwards):
+    ours, keras_own = twins(go_backwards=backwards)
+    options = {"initial_state": list(START), "mask": MASKS[mask]}
+    for one, other in zip(ours(INPUTS, **options), keras_own(INPUTS, **options), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_all_gradients_equal_keras(mask, backwards):
+    ours, keras_own = twins(go_backwards=backwards)
+    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
+    found = gradients(ours, MASKS[mask], shares)
+    expected = gradients(keras_own, MASKS[mask], shares)
+    assert len(found) == 6
+    for name in ("inputs", "hidden", "cell", "kernel", "recurrent_kernel", "bias"):
+        assert np.abs(expected[name]).max() > 0.1
+        np.testing.assert_allclose(found[name], expected[name], atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_it_is_its_steps(mask):
+    weights = tuple(RNG.normal(size=s).astype("float32") for s in ((5, 24), (6, 24), (24,)))
+    start, real = LSTMState(*START), MASKS[mask]
+    said, state = lstm_sequence(ops.convert_to_tensor(INPUTS), start, weights, real)
+    expected, after = run(lambda x, before: lstm_step(x, before, *weights), INPUTS, start, real)
+    for one, other in zip(state, after, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    shown = (
+        np.ones((3, 7), "bool") if real is None else real
+    )  # what is said at padding plays no part
+    np.testing.assert_allclose(np.array(said)[shown], np.array(expected)[shown], atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_is_near(policy):
+    ours, keras_own = twins(policy)
+    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
+    found, expected = (gradients(layer, MASKS["right"], shares) for layer in (ours, keras_own))
+    for name, gradient in expected.items():
+        scale = np.abs(gradient).max()
+        np.testing.assert_allclose(found[name] / scale, gradient / scale, atol=0.1, err_msg=name)
+
+
+def test_padding_has_no_gradient_and_changes_none():
+    ours, _ = twins()
+    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
+    shares[0] = shares[0] * MASKS["right"][..., None]
+    found = gradients(ours, MASKS["right"], shares)
+    assert (found["inputs"][~MASKS["right"]] == 0).all()
+    assert (np.abs(found["inputs"][MASKS["right"]]) > 0).any(-1).all()
