@@ -88,6 +88,21 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+def keep_memory() -> None:
+    """Let the C library keep what is freed: the next update needs it again, and at once.
+
+    Otherwise large arrays go back to the system and come again page by page, at every update. There
+    is nothing to do where the C library is not GNU's.
+    """
+    import ctypes
+    import platform
+
+    if platform.libc_ver()[0] == "glibc":
+        trim_threshold, mmap_threshold, most = -1, -3, 2**30
+        for setting in (trim_threshold, mmap_threshold):
+            ctypes.CDLL(None).mallopt(setting, most)
+
+
 def feed(batches: Iterator[tuple]):
     """`batches` of (inputs, targets, weights) as `keras.Model.fit` takes them.
 

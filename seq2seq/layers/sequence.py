@@ -64,13 +64,12 @@ def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real):
     units = hidden.shape[1]
     doubled = ops.convert_to_tensor(np.repeat([1, 1, 2, 1], units), kernel.dtype)
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
-    projected = ops.matmul(flat, kernel * doubled) + bias * doubled
-    projected = ops.reshape(projected, (time, batch, 4 * units))
-    recurrent_kernel = recurrent_kernel * doubled
+    projected = ops.reshape(ops.matmul(flat, kernel * doubled), (time, batch, 4 * units))
+    recurrent_kernel, bias = recurrent_kernel * doubled, bias * doubled
 
     def advance(state, now):
         hidden, cell = state
-        gates = ops.sigmoid(now[0] + ops.matmul(hidden, recurrent_kernel))
+        gates = ops.sigmoid(now[0] + ops.matmul(hidden, recurrent_kernel) + bias)
         i, f, g, o = ops.split(gates, 4, axis=-1)
         new_cell = f * cell + i * (2 * g - 1)
         new_hidden = o * ops.tanh(new_cell)
@@ -116,31 +115,32 @@ def _backwards(
         i * (1 - g * g),
         squashed * o * (1 - o),
     )
-    slopes = ops.stack(slopes, axis=2)  # (time, batch, 4, units)
+    slopes = ops.concatenate(slopes, axis=-1)
     to_cell = o * (1 - squashed * squashed)
     if real:
         here = real[0]  # (time, batch, 1)
         slopes, to_cell, f = (
-            slopes * here[..., None],
+            slopes * here,
             to_cell * here,
             ops.where(here > 0, f, ops.ones_like(f)),
         )
-    of_hidden = np.array([False, False, False, True])[:, None]  # the output gate's is the hidden's
 
     def retreat(state, now):
         d_hidden, d_cell = state
         slopes, to_cell, f, d_now, *here = now
         d_hidden = d_hidden + d_now
         d_cell = d_cell + d_hidden * to_cell
-        d_gates = slopes * ops.where(of_hidden, d_hidden[:, None], d_cell[:, None])
-        back = ops.matmul(ops.reshape(d_gates, (-1, 4 * units)), transposed)
+        d_gates = slopes * ops.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=-1)
+        back = ops.matmul(d_gates, transposed)
         if here:  # a masked step hands on what it was given
             back = back + d_hidden * (1 - here[0])
         return (back, d_cell * f), d_gates
 
     over = (slopes, to_cell, f, ops.transpose(d_said, (1, 0, 2)), *real)
     start = (d_hidden, d_cell)
-    (d_hidden, d_cell), d_gates = unroll(retreat, start, over, time_major=True, reverse=True)
+    (d_hidden, d_cell), d_gates = unroll(
+        retreat, start, over, time_major=True, reverse=True, reuse=True
+    )
     d_gates = ops.reshape(d_gates, (time * batch, 4 * units))
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
     hidden_before = ops.reshape(ops.concatenate([hidden[None], said[:-1]]), (time * batch, units))

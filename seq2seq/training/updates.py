@@ -7,14 +7,13 @@ order in which numbers are added.
 """
 
 import collections
-import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import keras
 
-from seq2seq.layers.kernels import cores, on_cpu
+from seq2seq.layers.kernels import cores, keep_memory, on_cpu
 
-HOT = 100  # updates of one shape after which compiling it, some three seconds, pays
+HOT = 100
 FEWEST = 8  # examples that are worth a core
 
 
@@ -45,63 +44,51 @@ class Updates:
     def __init__(self, model: keras.Model, loss: keras.losses.Loss):
         import tensorflow as tf
 
+        keep_memory()
         self.model, self.loss = model, loss
         self.seen: collections.Counter[str] = collections.Counter()
-        self._gradients = tf.function(self._learn_of_part, jit_compile=True)
-        self._apply = tf.function(self._add_and_apply, jit_compile=True)
-        self._signature = None
+        self._by_keras = None
+        # Traced for each shape: XLA wants to know every size.
+        self._in_parts = tf.function(self._update, autograph=False)
+        self._gradients = tf.function(self._learn, jit_compile=True, autograph=False)
+        self._apply = tf.function(self._add_and_apply, jit_compile=True, autograph=False)
 
     def __call__(self, iterator: Iterator) -> dict:
-        """Update by the next batch of `iterator`."""
+        """Update by the next batch of `iterator`: a dataset's (inputs, targets, weights)."""
         batch = next(iterator)
         inputs, _, weights = batch
         shape = ",".join(map(str, (*inputs["source"].shape[:2], weights.shape[1])))
         self.seen[shape] += 1
-        self._signature = iterator.element_spec
-        if self.seen[shape] <= HOT:
-            return self._by_keras(batch)
-        return self._split_by(parts(weights.shape[0], cores()))(batch)
+        if self.seen[shape] > HOT:
+            return self._in_parts(*batch, count=parts(weights.shape[0], cores()))
+        if self._by_keras is None:  # one graph for all shapes
+            import tensorflow as tf
 
-    @functools.cached_property
-    def _by_keras(self) -> Callable:
+            signature = [iterator.element_spec]
+            self._by_keras = tf.function(self.model.train_step, input_signature=signature)
+        return self._by_keras(batch)
+
+    def _update(self, *batch, count: int):
         import tensorflow as tf
 
-        return tf.function(self.model.train_step, input_signature=[self._signature])
+        model = self.model
+        trainable = [tf.identity(v.value) for v in model.trainable_variables]
+        split = [tf.split(array, count) for array in tf.nest.flatten(batch)]
+        found = []
+        for number, part in enumerate(zip(*split, strict=True)):
+            others = [_vary(v, number) for v in model.non_trainable_variables]
+            part = tf.nest.pack_sequence_as(batch, part)
+            found.append(self._gradients(trainable, others, *part))
+        losses, totals, gradients, others = zip(*found, strict=True)
+        total = tf.add_n(totals)
+        self._apply(gradients, total)
+        for variable, value in zip(model.non_trainable_variables, others[0], strict=True):
+            variable.assign(value)
+        model.metrics[0].update_state(tf.add_n(losses) / total, sample_weight=batch[-1].shape[0])
+        return model.get_metrics_result()
 
-    @functools.cache
-    def _split_by(self, count: int) -> Callable:
-        import tensorflow as tf
-
-        def update(batch):
-            split = [tf.split(array, count) for array in tf.nest.flatten(batch)]
-            pieces = [tf.nest.pack_sequence_as(batch, piece) for piece in zip(*split, strict=True)]
-            trainable = [tf.identity(v.value) for v in self.model.trainable_variables]
-            found = []
-            for number, piece in enumerate(pieces):
-                others = [self._vary(v, number) for v in self.model.non_trainable_variables]
-                found.append(self._gradients(trainable, others, *piece))
-            losses, totals, gradients, others = zip(*found, strict=True)
-            total = tf.add_n(totals)
-            self._apply(gradients, total)
-            for variable, value in zip(self.model.non_trainable_variables, others[0], strict=True):
-                variable.assign(value)
-            rows = tf.shape(batch[2])[0]
-            self.model.metrics[0].update_state(tf.add_n(losses) / total, sample_weight=rows)
-            return self.model.get_metrics_result()
-
-        return tf.function(update)  # traced for each shape: XLA wants to know every size
-
-    def _vary(self, variable: keras.Variable, number: int):
-        """The value of `variable` for one part: seeds differ, so that each part has its own noise."""
-        import tensorflow as tf
-
-        value = tf.identity(variable.value)
-        if number and "seed" in variable.path:
-            return value + tf.constant([number * 0x9E3779B9 % 2**32, 0], value.dtype)
-        return value
-
-    def _learn_of_part(self, trainable, others, inputs, targets, weights):
-        """Sum of the losses, sum of the weights, gradients of the former, and new seeds."""
+    def _learn(self, trainable, others, inputs, targets, weights):
+        """Of a part: sum of the losses, sum of the weights, gradients of the former, new seeds."""
         import tensorflow as tf
 
         model, total = self.model, tf.reduce_sum(weights)
@@ -122,6 +109,16 @@ class Updates:
     def _add_and_apply(self, gradients, total):
         means = [sum(parts) / total for parts in zip(*gradients, strict=True)]
         self.model.optimizer.apply(means, self.model.trainable_variables)
+
+
+def _vary(variable: keras.Variable, number: int):
+    """The value of `variable` for a part: seeds differ, so that each part has its own noise."""
+    import tensorflow as tf
+
+    value = tf.identity(variable.value)
+    if number == 0 or "seed" not in variable.path:
+        return value
+    return value + tf.constant([number * 0x9E3779B9 % 2**32, 0], value.dtype)
 
 
 def make_updates(model: keras.Model, loss: keras.losses.Loss) -> Updates | None:
