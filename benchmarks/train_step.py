@@ -1,16 +1,19 @@
 """A training step against stock Keras, PyTorch and the machine's own matrix product.
 
     python benchmarks/train_step.py [--rounds 5] [--shape 64,32,64,256,1]
+    python benchmarks/train_step.py --scaling
 
 Encoder and decoder LSTM, embeddings, softmax over 64 symbols, Adam: milliseconds an update. Each
 contender is a process of its own; they take turns in rounds, each for a second at a time, so that
 what else the machine does hits all alike. All start from equal weights and see the same batch; the
 losses of the first updates are compared. PyTorch (CPU) takes part where it is installed.
+With `--scaling`: how the cost grows with length and batch, and what attention adds.
 """
 
 import argparse
 import importlib.util
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +24,10 @@ import numpy as np
 SHAPES = [  # batch, time, embedding, units, layers
     *((32, 16, 32, 64, 1), (128, 16, 32, 128, 1), (64, 32, 64, 256, 1), (64, 32, 64, 256, 2)),
     *((64, 32, 256, 512, 1), (1, 16, 200, 200, 2)),
+]
+SCALING = [  # ours only
+    *((16, time_, 32, 128, 1) for time_ in (8, 32, 128, 512)),
+    *((batch, 16, 32, 128, 1) for batch in (1, 8, 64, 512)),
 ]
 SYMBOLS, RATE = 64, 1e-3
 
@@ -45,25 +52,28 @@ def draw(shape: tuple) -> tuple[dict, list[np.ndarray]]:
     return weights, [rng.integers(4, SYMBOLS, (batch, time_)).astype("int32") for _ in range(3)]
 
 
-def ours(shape: tuple, stock: bool = False):
+def ours(shape: tuple, stock: bool = False, attention: str | None = None):
     """This package's model as its trainer updates it, or with Keras's own layer and step."""
     import keras
     import tensorflow as tf
 
-    from seq2seq import Decoder, Encoder, Seq2Seq, cross_entropy
+    from seq2seq import Additive, Decoder, Dot, Encoder, Seq2Seq, cross_entropy
     from seq2seq.layers.lstm import LSTM
     from seq2seq.training import updates
 
     batch, time_, embedding, units, layers = shape
     size = {"vocabulary_size": SYMBOLS, "embedding_size": embedding}
-    model = Seq2Seq(Encoder(units, layers, **size), Decoder(units, layers, **size))
+    looks = {None: None, "dot": Dot(), "additive": Additive(units)}[attention]
+    decoder = Decoder(units, layers, attention=looks, **size)
+    model = Seq2Seq(Encoder(units, layers, **size), decoder)
     weights, (source, target_in, target_out) = draw(shape)
     for side in ("encoder", "decoder"):
         part = getattr(model, side)
         part.reader.embedding.embeddings.assign(weights[f"{side}_embedding"])
-        for number, layer in enumerate(part.stack.recurrent):
+        for number, layer in enumerate(part.stack.recurrent if attention is None else ()):
             layer.set_weights(weights[f"{side}_{number}"])
-    model.decoder.say.logits.set_weights(weights["logits"])
+    if attention is None:
+        model.decoder.say.logits.set_weights(weights["logits"])
     model.compile(keras.optimizers.Adam(RATE, epsilon=1e-12), cross_entropy(), jit_compile=False)
     if stock:
         LSTM.inner_loop = keras.layers.LSTM.inner_loop
@@ -152,17 +162,22 @@ MAKERS = {
     "PyTorch": pytorch,
     "matrix products alone": product,
 }
+EXTRA = {
+    "ours, dot attention": lambda shape: ours(shape, attention="dot"),
+    "ours, additive attention": lambda shape: ours(shape, attention="additive"),
+}
 
 
 def serve(name: str, shape: tuple) -> None:
     """One contender: reads a line, runs for a second, answers with milliseconds an update."""
     begun = time.perf_counter()
-    step = MAKERS[name](shape)
+    step = {**MAKERS, **EXTRA}[name](shape)
     losses = [step()]
     first = time.perf_counter() - begun
     losses += [step() for _ in range(4)]
     share = step.share if name.startswith("matrix") else 1.0
-    print(json.dumps({"losses": losses, "first": first}), flush=True)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # MiB on Linux
+    print(json.dumps({"losses": losses, "first": first, "peak": peak}), flush=True)
     for _ in sys.stdin:
         step()
         count, begun = 0, time.perf_counter()
@@ -172,9 +187,9 @@ def serve(name: str, shape: tuple) -> None:
         print(json.dumps(1000 * share * (time.perf_counter() - begun) / count), flush=True)
 
 
-def compare(shape: tuple, rounds: int) -> None:
+def compare(shape: tuple, rounds: int, names: list[str]) -> None:
     """A line of the table for each contender."""
-    names = [n for n in MAKERS if n != "PyTorch" or importlib.util.find_spec("torch")]
+    names = [n for n in names if n != "PyTorch" or importlib.util.find_spec("torch")]
     processes, told = {}, {}
     for name in names:
         command = [sys.executable, __file__, "--serve", name, "--shape", ",".join(map(str, shape))]
@@ -206,9 +221,12 @@ def compare(shape: tuple, rounds: int) -> None:
         ]
         print(
             f"  {name:22}{medians[name]:9.2f} ms ({min(took[name]):.2f}-{max(took[name]):.2f})  "
-            f"first step after {told[name]['first']:.1f} s  {', '.join(ratios)}"
+            f"first step after {told[name]['first']:.1f} s, {told[name]['peak']} MiB  "
+            f"{', '.join(ratios)}"
         )
-    losses = {n: told[n]["losses"] for n in names if told[n]["losses"][0]}
+    losses = {n: told[n]["losses"] for n in names if told[n]["losses"][0] and n in MAKERS}
+    if len(losses) < 2:
+        return
     first, fifth = (np.ptp([each[k] for each in losses.values()]) for k in (0, 4))
     print(
         f"  losses differ by {first:.1e} at the first update, {fifth:.1e} at the fifth", flush=True
@@ -220,14 +238,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--shape", help="batch,time,embedding,units,layers; default: all six")
+    parser.add_argument("--scaling", action="store_true")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
     shapes = [tuple(map(int, options.shape.split(",")))] if options.shape else SHAPES
     if options.serve:
         serve(options.serve, shapes[0])
         return
+    if options.scaling:
+        for shape in SCALING:
+            compare(shape, options.rounds, ["ours"])
+        compare((64, 32, 64, 256, 1), options.rounds, ["ours", *EXTRA])
+        return
     for shape in shapes:
-        compare(shape, options.rounds)
+        compare(shape, options.rounds, [*MAKERS])
 
 
 if __name__ == "__main__":

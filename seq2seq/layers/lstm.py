@@ -75,9 +75,9 @@ def check_standard(layer: keras.layers.RNN) -> None:
 class LSTM(keras.layers.LSTM):
     """`keras.layers.LSTM` with a step of its own: same arguments, weights and numbers.
 
-    A whole sequence runs through `lstm_sequence`, on a GPU through Keras's loop (cuDNN where it
-    applies); `step` advances by one time step, as decoding needs. A test proves that all give the
-    same states.
+    A whole sequence runs through `lstm_sequence` in training, else through Keras's loop (cuDNN on a
+    GPU where it applies); `step` advances by one time step, as decoding needs. A test proves that
+    all give the same states.
 
     Example:
         >>> import numpy as np
@@ -110,10 +110,11 @@ class LSTM(keras.layers.LSTM):
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Keras's hook for the loop over time: last output, all outputs, last states.
 
-        On a CPU the standard layer runs through `lstm_sequence`, any other through Keras's loop.
+        Where a standard layer is trained on a CPU it is `lstm_sequence`; else Keras's own loop,
+        which is cuDNN's on a GPU, and which exports know.
         """
-        noisy = training and (self.dropout or self.recurrent_dropout)
-        if noisy or what_differs(self) or not on_cpu():
+        noisy = self.dropout or self.recurrent_dropout
+        if not training or noisy or what_differs(self) or not on_cpu():
             return super().inner_loop(sequences, initial_state, mask, training)
         from seq2seq.layers.sequence import lstm_sequence  # it reads this module's state
 

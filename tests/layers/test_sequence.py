@@ -74,7 +74,7 @@ def twins(dtype=None, **options):
 @pytest.mark.parametrize("backwards", [False, True])
 def test_outputs_and_states_equal_keras(mask, backwards):
     ours, keras_own = twins(go_backwards=backwards)
-    options = {"initial_state": list(START), "mask": MASKS[mask]}
+    options = {"initial_state": list(START), "mask": MASKS[mask], "training": True}
     for one, other in zip(ours(INPUTS, **options), keras_own(INPUTS, **options), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
