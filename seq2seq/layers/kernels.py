@@ -193,36 +193,38 @@ def _unroll_tensorflow(
     ]
     # What the step returns at time 0 tells structure and dtypes; the graph drops the computation.
     _, sample = step(state, tree.map_structure(lambda tensor: tensor[0], inputs))
-    written, free = [], list(range(len(arrays))) if reuse else []
-    for tensor in tree.flatten(sample):
-        fits = [n for n in free if _alike(given[n][0], tensor)]
-        if fits:
-            free.remove(fits[0])
-            written.append(fits[0])
+    written, taken = [], {}  # the number of an input: the number of the output that replaces it
+    for number, tensor in enumerate(tree.flatten(sample)):
+        free = [n for n in range(len(arrays)) if reuse and n not in taken]
+        place = next((n for n in free if _alike(given[n][0], tensor)), None)
+        if place is None:
+            new = tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape)
         else:
-            written.append(len(arrays))
-            arrays.append(tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape))
+            taken[place], new = number, arrays[place]
+        written.append(new)
 
-    def advance(number, flat, arrays):
+    def advance(number, flat, written):
         time = count - 1 - number if reverse else number
-        read = [array.read(time) for array in arrays[: len(given)]]
-        now = tree.pack_sequence_as(inputs, read)
-        after, outputs = step(tree.pack_sequence_as(state, flat), now)
+        now = [
+            (written[taken[place]] if place in taken else array).read(time)
+            for place, array in enumerate(arrays)
+        ]
+        after, outputs = step(
+            tree.pack_sequence_as(state, flat), tree.pack_sequence_as(inputs, now)
+        )
         after = [
             tf.ensure_shape(t, b.shape) for t, b in zip(tree.flatten(after), flat, strict=True)
         ]
-        arrays = list(arrays)
-        for place, output in zip(written, tree.flatten(outputs), strict=True):
-            arrays[place] = arrays[place].write(time, output)
-        return number + 1, after, arrays
+        outputs = tree.flatten(outputs)
+        return number + 1, after, [a.write(time, o) for a, o in zip(written, outputs, strict=True)]
 
-    _, after, arrays = tf.while_loop(
+    _, after, written = tf.while_loop(
         lambda number, *_: number < count,
         advance,
-        (0, tree.flatten(state), arrays),
+        (0, tree.flatten(state), written),
         maximum_iterations=count,
     )
-    outputs = [arrays[place].stack() for place in written]
+    outputs = [array.stack() for array in written]
     return tree.pack_sequence_as(state, after), tree.pack_sequence_as(sample, outputs)
 
 
