@@ -99,6 +99,9 @@ def train(arguments: list[str]) -> int:
 
     def launch() -> int:
         from seq2seq.config import CONFIGS, VERSION_BASE, describe_job, hydra, resolve
+        from seq2seq.trust import check_arguments
+
+        check_arguments(sys.argv[1:])
 
         @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
         def run(config) -> None:

@@ -1,7 +1,6 @@
 """The only place that meets Hydra: composing configurations and making objects of them."""
 
 import difflib
-import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,16 +9,15 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from seq2seq.arguments import check_choice, check_count
 from seq2seq.evaluation.compare import Run, read_summary
+from seq2seq.trust import instantiate, read_config
 
 VERSION_BASE = "1.3"
-TRUSTED = ("seq2seq", "keras")  # packages whose classes a configuration may name
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 PACKAGE = Path(__file__).parent
 # In a wheel the configs lie inside the package, in a checkout beside it.
@@ -67,79 +65,7 @@ def read_run(path: Path) -> Run:
     Raises:
         ValueError: the run directory lacks one of them, or it is damaged.
     """
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(path / "config.yaml"))
-    except (OSError, ValueError, OmegaConfBaseException, YAMLError) as error:
-        raise ValueError(f"{path / 'config.yaml'} can't be read: {error}") from None
-    return Run(config, read_summary(path))
-
-
-def find_class(target: str) -> type:
-    """The class that a `_target_` names.
-
-    Raises:
-        ValueError: it is no class of seq2seq or Keras; nothing else may be made by a configuration.
-    """
-    if str(target).split(".")[0] in TRUSTED:
-        try:
-            found = hydra.utils.get_object(target)
-        except (ImportError, ValueError, AttributeError) as error:
-            raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
-        if inspect.isclass(found) and found.__module__.split(".")[0] in TRUSTED:
-            return found
-    raise ValueError(
-        f"_target_ {target!r} is refused: a configuration may only name classes of "
-        f"{' and '.join(TRUSTED)}"
-    )
-
-
-def _targets(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield node["_target_"]
-        node = list(node.values())
-    if isinstance(node, list):
-        for part in node:
-            yield from _targets(part)
-
-
-def _leave_out_nothing(node: Any) -> Any:
-    """`node` with None for every part whose `_target_` is null, as in attention=none."""
-    if isinstance(node, dict):
-        return {
-            key: None
-            if isinstance(value, dict) and value.get("_target_", "") is None
-            else _leave_out_nothing(value)
-            for key, value in node.items()
-        }
-    return node
-
-
-def instantiate(name: str, node: dict) -> Any:
-    """The object that `node` describes.
-
-    Args:
-        name: what the user calls it, for error messages.
-        node: a resolved configuration with a `_target_`.
-
-    Raises:
-        ValueError: what the constructor said of its arguments, or a target that is refused.
-    """
-    node = _leave_out_nothing(node)
-    for target in _targets(node):
-        find_class(target)
-    try:
-        return hydra.utils.instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        if cause is None:
-            raise
-        message = " ".join(str(cause).split())
-        if foreign := re.search(
-            r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", message
-        ):
-            message = f"there is no key {foreign[2]!r} in {foreign[1]}"
-        raise ValueError(message if message.startswith(name) else f"{name}: {message}") from cause
+    return Run(read_config(path / "config.yaml"), read_summary(path))
 
 
 def build_task(config: dict) -> Any:

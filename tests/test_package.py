@@ -19,6 +19,7 @@ ORDER = [
     r"evaluation\b.*",
     r"training\b.*",
     r"export\b.*",
+    r"trust",
     r"config|engine|flags",
     r"answers",
     r"cli",
