@@ -13,9 +13,9 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from seq2seq.arguments import check_choice, check_count
-from seq2seq.evaluation.compare import Run, read_summary
-from seq2seq.trust import instantiate, read_config
+from seq2seq.arguments import check_choice, check_count, check_flag
+from seq2seq.runs import Resumed
+from seq2seq.trust import instantiate
 
 VERSION_BASE = "1.3"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -51,21 +51,17 @@ def resolve(config: DictConfig) -> dict:
     return resolved
 
 
+def overrides() -> list[str]:
+    """What the command line says of this run."""
+    return list(HydraConfig.get().overrides.task)
+
+
 def describe_job() -> str:
     """One of several runs: what sets it apart. Nothing for a run by itself."""
     job = HydraConfig.get()
     if job.mode is None or job.mode.name != "MULTIRUN":
         return ""
     return f"run {job.job.num + 1}: {' '.join(job.overrides.task)}"
-
-
-def read_run(path: Path) -> Run:
-    """The configuration and the summary of a finished run.
-
-    Raises:
-        ValueError: the run directory lacks one of them, or it is damaged.
-    """
-    return Run(read_config(path / "config.yaml"), read_summary(path))
 
 
 def build_task(config: dict) -> Any:
@@ -163,12 +159,13 @@ def _check_number(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
 
 
-def train(config: dict, task: Any) -> tuple[Any, Path]:
+def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any, Path]:
     """Run a whole configuration: train, test, and write the run directory.
 
     Args:
         config: resolved, as `compose` returns it.
         task: what `build_task` made of it.
+        resumed: the run that goes on; None: a new one.
 
     Returns:
         The `seq2seq.training.trainer.Outcome`, and the path of the run directory.
@@ -178,10 +175,15 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
     """
     import keras
 
+    from seq2seq.data.task import fingerprint
     from seq2seq.evaluation.predictor import Predictor
+    from seq2seq.layers.kernels import make_deterministic
     from seq2seq.training import trainer
-    from seq2seq.training.run_directory import RunDirectory, describe_environment
+    from seq2seq.training.environment import describe_environment
+    from seq2seq.training.run_directory import RunDirectory
 
+    if check_flag("deterministic", config["deterministic"]):
+        make_deterministic()
     for split in ("validation", "test"):
         task.examples(split)  # a space too small for them is an error before anything is written
     keras.utils.set_random_seed(config["seed"])
@@ -197,19 +199,24 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
     Predictor(model, task.source, task.target, decoding, {}).check(decoding)
     make_optimizer = build_optimizer(config)
     name = "-".join(config["names"].values())
-    directory = RunDirectory(config["run_dir"], name, config["overwrite"])
-    directory.write("config.yaml", OmegaConf.to_yaml(config))
-    directory.write_json("environment.json", describe_environment(config["seed"]))
-    outcome = trainer.train(
-        task,
-        model,
-        make_optimizer,
-        training,
-        directory,
-        names=config["names"],
-        decoding=decoding,
-        seed=config["seed"],
-    )
+    if resumed is None:
+        start = (config["run_dir"], name, config["overwrite"], config["resume"])
+    else:
+        start = (str(resumed.path), name, False, True)
+    with RunDirectory(*start) as directory:
+        environment = describe_environment(config["seed"], fingerprint(task))
+        changed = {} if resumed is None else resumed.changes
+        directory.describe(OmegaConf.to_yaml(config), environment, changed)
+        outcome = trainer.train(
+            task,
+            model,
+            make_optimizer,
+            training,
+            directory,
+            names=config["names"],
+            decoding=decoding,
+            seed=config["seed"],
+        )
     return outcome, directory.path
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from seq2seq import cli
-from seq2seq.config import CONFIGS, read_run
+from seq2seq.config import CONFIGS
 from seq2seq.data import Copy
+from seq2seq.runs import read_run
 from seq2seq.trust import PLACES, check_arguments, find_class, instantiate, read_config
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SEEDS = ("seed", "task.seed")
-NOT_COMPARED = ("run_dir", "overwrite")
+NOT_COMPARED = ("run_dir", "overwrite", "resume")
 METRICS = {  # of `summary.json`'s test: the heading, and whether it is a share
     "exact_match": ("exact match", True),
     "word_error_rate": ("WER", True),
@@ -90,7 +90,7 @@ def differences(configs: Sequence[dict]) -> tuple[list[str], list[tuple[str, ...
 
     Of keys that change together one is named: the task or model, a choice of class, the shortest.
     """
-    flat = [dict(_flatten(config)) for config in configs]
+    flat = [dict(flatten(config)) for config in configs]
     candidates: dict[tuple, str] = {}
     for key in sorted({key for one in flat for key in one}, key=lambda key: (key.count("."), key)):
         if key in SEEDS or key.split(".")[0] in NOT_COMPARED:
@@ -123,12 +123,24 @@ def _leave_out_implied(candidates: dict[tuple, str]) -> list[str]:
     return [key for pattern, key in candidates.items() if pattern in kept]
 
 
-def _flatten(node: dict, prefix: str = "") -> Iterable[tuple[str, object]]:
+def flatten(node: dict, prefix: str = "") -> Iterable[tuple[str, object]]:
+    """The values of nested dictionaries, with their keys joined by dots."""
     for key, value in node.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def changes(before: dict, now: dict) -> dict[str, list]:
+    """Of two nested dictionaries, each key with other values: `[before, now]`, None where missing.
+
+    >>> changes({"seed": 0, "packages": {"a": "1"}}, {"seed": 0, "packages": {}})
+    {'packages.a': ['1', None]}
+    """
+    old, new = dict(flatten(before)), dict(flatten(now))
+    pairs = {key: [old.get(key), new.get(key)] for key in {**old, **new}}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _show(value: object) -> str:

@@ -72,7 +72,7 @@ def read_artefact(path: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
         raise ValueError(f"no such model file: {path}")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is damaged or no model file")
-    members = _read_members(path)
+    members = read_members(path)
     header = _read_header(path, members)
     described = {name: [str(one.dtype), *one.shape] for name, one in members.items()}
     _compare(path, "arrays differ from its header", described, header["arrays"])
@@ -81,7 +81,7 @@ def read_artefact(path: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
     return header, _restore(path, members)
 
 
-def _read_members(path: Path) -> dict[str, Stored]:
+def read_members(path: Path) -> dict[str, Stored]:
     """All arrays of the zip file, as views of its content: nothing is unpacked or believed."""
     content = path.read_bytes()
     try:

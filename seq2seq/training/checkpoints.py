@@ -22,7 +22,11 @@ from seq2seq.models.seq2seq import Seq2Seq
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file so that it appears whole or not at all, also if the machine stops."""
+    """Write a file so that it appears whole or not at all, also if the machine stops.
+
+    Raises:
+        OSError: it can't be written, as when the disk is full; the error names the file.
+    """
     data = content.encode() if isinstance(content, str) else content
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -32,9 +36,16 @@ def write_whole(path: Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name itself
+    finally:
+        os.close(folder)
 
 
 def save_model(
@@ -71,6 +82,20 @@ def save_model(
         "source": source.to_config(),
         "target": target.to_config(),
         "settings": settings,
+    }
+    write_arrays(path, header, arrays)
+
+
+def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays and what JSON says of them to one file, whole, with checksums for both.
+
+    Args:
+        path: of the file, a `.npz`.
+        header: as JSON knows it; the arrays' shapes and checksums are added.
+        arrays: of plain numbers, in C order.
+    """
+    header = {
+        **header,
         "arrays": {name: [str(a.dtype), *a.shape] for name, a in arrays.items()},
         "checksums": {name: checksum(a.tobytes()) for name, a in arrays.items()},
     }
