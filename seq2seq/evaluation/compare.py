@@ -3,7 +3,7 @@
 import json
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,7 +50,8 @@ def find_runs(places: Iterable[str | Path]) -> list[Path]:
 
 
 def _natural(text: str) -> list:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
+    parts = re.split(r"(\d+)", text)
+    return [(int(part[:100]), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def compare(runs: Sequence[Run], lengths: Sequence[tuple[int, int]] = ()) -> str:
@@ -159,6 +160,8 @@ def match_at(test: dict, low: int, high: int) -> float:
         ValueError: there are none.
     """
     inside = [row for length, row in test["by_length"].items() if low <= int(length) <= high]
+    if any("exact_match" not in row for row in inside):
+        raise ValueError("of real values there is no exact match by length")
     count = sum(row["count"] for row in inside)
     if not count:
         raise ValueError(f"no test example has a length of {low} to {high}")
@@ -209,8 +212,47 @@ def parse_lengths(text: str) -> list[tuple[int, int]]:
 
 
 def read_summary(path: Path) -> dict:
-    """What `summary.json` of a run directory holds."""
+    """What `summary.json` of a run directory holds.
+
+    Raises:
+        ValueError: it is missing or damaged; the error says what is wrong.
+    """
+    file = path / "summary.json"
     try:
-        return json.loads((path / "summary.json").read_text("utf-8"))
-    except ValueError:
-        raise ValueError(f"{path / 'summary.json'} is damaged: it is not JSON") from None
+        summary = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"{file} can't be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{file} is damaged: it is not JSON") from None
+    for wrong in _find_wrong(summary):
+        raise ValueError(f"{file} is damaged: {wrong}")
+    return summary
+
+
+def _find_wrong(summary: object) -> Iterator[str]:
+    """What a summary lacks of what is read of it."""
+    parts = summary if isinstance(summary, dict) else {}
+    test, train = (parts.get(name) for name in ("test", "train"))
+    if not isinstance(test, dict) or not isinstance(train, dict):
+        yield "it lacks test or train"
+        return
+    by_length = test.get("by_length")
+    if not isinstance(by_length, dict):
+        yield "test lacks by_length"
+        return
+    for length, row in by_length.items():
+        metrics = row if isinstance(row, dict) else {}
+        if not re.fullmatch(r"\d{1,9}", length) or not _is_number(metrics.get("count")):
+            yield f"by_length holds {length!r}, which is no length with its metrics"
+        elif wrong := [name for name, value in row.items() if not _is_number(value)]:
+            yield f"{wrong[0]} of length {length} is no number"
+    numbers = {name: value for name, value in test.items() if name != "by_length"}
+    numbers |= {"parameters": parts.get("parameters"), "seconds": train.get("seconds")}
+    yield from (f"{name} is no number" for name, one in numbers.items() if not _is_number(one))
+    if not isinstance(train.get("stopped"), str):
+        yield "train lacks stopped"
+
+
+def _is_number(value: object) -> bool:
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return plain and not abs(value) > 1e300  # a whole number can be too large to be shown
