@@ -35,6 +35,7 @@ def describe_environment(seed: int, data: str) -> dict:
         "platform": platform.platform(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
+        "cores": _cores(),
         "threads": count_threads(),
         "devices": keras.distribution.list_devices(),
         "engine": keras.backend.backend(),
@@ -63,6 +64,11 @@ def environment_changes(before: dict, now: dict) -> dict[str, list]:
     """What sets two environments apart: of each key `[before, now]`, None where it is missing."""
     found = changes(before, now)
     return {key: pair for key, pair in found.items() if key not in OF_ONE_START}
+
+
+def _cores() -> int | None:
+    """Cores that this process may use: how a sum is divided among them changes its last bits."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _processor() -> str:

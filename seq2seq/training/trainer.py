@@ -218,12 +218,9 @@ def fit(
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
     evaluation = Evaluate(predictor, task, counts, directory)
     patience, bar = Patience(training.patience, evaluation), Bar(total, evaluation)
-    keep = Keep(
-        evaluation,
-        {"patience": patience, "calls": model.calls},
-        training.checkpoint_share,
-        signals,
-    )
+    # What decides which functions XLA compiles changes bits, so it belongs to the parts.
+    parts = {"patience": patience, "calls": model.calls}
+    keep = Keep(evaluation, parts, training.checkpoint_share, signals)
     keep.go_on(model)
     callbacks = [counts, Guard(counts), evaluation, bar, patience]
     if training.tensorboard:
@@ -251,20 +248,22 @@ def fit(
         if isinstance(error, LossIsNaN):
             raise error
         predictor.save(directory.path / MODEL)  # interrupted before there was anything better
-    figures = {
+    return Fitted(_figures(evaluation, keep, error), error)
+
+
+def _figures(evaluation: Evaluate, keep: Keep, error: BaseException | None) -> dict:
+    """What `summary.json` says of the training."""
+    counts, tokens, seconds = evaluation.counts, evaluation.train_tokens, evaluation.train_seconds
+    if not evaluation.rows:
+        tokens, seconds = counts.target_tokens, counts.seconds
+    return {
         "seconds": round(counts.seconds, 2),
         "steps": counts.steps,
         "examples": counts.examples,
-        "target_tokens_per_second": round(
-            evaluation.train_tokens / evaluation.train_seconds
-            if evaluation.rows
-            else counts.target_tokens / counts.seconds,
-            1,
-        ),
+        "target_tokens_per_second": round(tokens / seconds, 1),
         "checkpoint_seconds": round(keep.seconds, 3),
-        "stopped": _why_stopped(error, counts.steps < total),
+        "stopped": _why_stopped(error, counts.steps < counts.total),
     }
-    return Fitted(figures, error)
 
 
 def _why_stopped(error: BaseException | None, before_the_end: bool) -> str:
