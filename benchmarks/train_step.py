@@ -11,6 +11,7 @@ With `--scaling`: how the cost grows with length and batch, and what attention a
 """
 
 import argparse
+import collections
 import importlib.util
 import json
 import resource
@@ -80,7 +81,7 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None):
         model.make_train_function()
     else:
         updates.HOT = 0  # compiled from the first update on
-        model.train_function = updates.make_updates(model, model.loss)
+        model.train_function = updates.make_updates(model, model.loss, collections.Counter())
     inputs = {"source": source, "source_mask": np.ones(source.shape, "bool"), "target": target_in}
     real = tf.constant(np.ones(source.shape, "float32"))
     data = tf.data.Dataset.from_tensors((inputs, target_out, real)).repeat()

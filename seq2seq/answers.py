@@ -254,7 +254,7 @@ def evaluate(options: argparse.Namespace) -> None:
     else:
         examples = read_examples(predictions_of(options.run))
     decoding = choose_decoding(options, predictor.decoding)
-    evaluation = evaluate(predictor, examples, predictor.settings["metrics"], decoding)
+    evaluation = evaluate(predictor, examples, predictor.settings.get("metrics"), decoding)
     if options.json:
         print(json.dumps(evaluation.metrics(), indent=2))
         return
@@ -294,7 +294,7 @@ def tell_cost(predictor: Any, smaller: Path, examples: Path) -> None:
     from seq2seq.evaluation.evaluate import evaluate, read_examples
     from seq2seq.evaluation.predictor import load
 
-    held_out, family = read_examples(examples), predictor.settings["metrics"]
+    held_out, family = read_examples(examples), predictor.settings.get("metrics")
     metrics = [evaluate(one, held_out, family).metrics() for one in (predictor, load(smaller))]
     name = next(iter(metrics[0]))
     before, after = (one[name] for one in metrics)

@@ -4,8 +4,8 @@ import difflib
 from collections.abc import Iterable
 
 
-def check_count(name: str, value: int, least: int = 1) -> int:
-    """`value` if it is a whole number of at least `least`.
+def check_count(name: str, value: int, least: int = 1, most: int | None = None) -> int:
+    """`value` if it is a whole number of at least `least` and at most `most`.
 
     >>> check_count("units", 0)
     Traceback (most recent call last):
@@ -13,6 +13,8 @@ def check_count(name: str, value: int, least: int = 1) -> int:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most}, got {value}")
     return value
 
 

@@ -5,15 +5,23 @@ line and exit status 2; SEQ2SEQ_TRACEBACK=1 shows where it came from.
 """
 
 import argparse
+import functools
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 from seq2seq import __version__, answers
+from seq2seq.arguments import check_flag
 from seq2seq.engine import held_back_noise, quiet_engine
+from seq2seq.flags import number
+from seq2seq.training.signals import Interrupted
 
-EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
+EXIT_ERROR, EXIT_SIGNAL = 2, 128  # the signal's number is added
+EXIT_INTERRUPTED = EXIT_SIGNAL + signal.SIGINT
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +45,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"seq2seq {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser(
-        "train", help="train, test and keep a run (= python train.py); train --help says more"
+        "train",
+        help="train, test and keep a run (= python train.py), or go on with one (train RUN "
+        "--resume); train --help says more",
     )
 
     examples = verbs.add_parser(
@@ -53,6 +63,26 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     answers.add_verbs(verbs)
+
+    again = verbs.add_parser(
+        "reproduce",
+        help="train a run again from its configuration, and compare",
+        description="Trains again from RUN's config.yaml into a new directory, and says of each "
+        "metric, of the history, predictions and weights: identical, equal within tolerance, or "
+        "different. The exit status is 1 if a metric is different.",
+    )
+    again.add_argument("run", metavar="RUN", help="a run directory, for example runs/latest")
+    again.add_argument(
+        "-o", "--output", metavar="PATH", help="the new run directory (default: in runs/)"
+    )
+    again.add_argument(
+        "--tolerance",
+        type=tolerance,
+        default=0.01,
+        metavar="X",
+        help="how far a metric may be away: in itself up to 1, beyond as a share of it "
+        "(default: 0.01, of an exact match one percentage point)",
+    )
 
     report = verbs.add_parser(
         "report",
@@ -72,6 +102,14 @@ def natural(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
     return int(text)
+
+
+def tolerance(text: str) -> float:
+    """A number of at least 0, for argparse."""
+    value = number(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
+    return value
 
 
 def guarded(command: Callable[[], int | None], overrides: Sequence[str] = ()) -> int:
@@ -98,18 +136,23 @@ def train(arguments: list[str]) -> int:
     statuses, runs, failed = [], [], []
 
     def launch() -> int:
-        from seq2seq.config import CONFIGS, VERSION_BASE, describe_job, hydra, resolve
+        from seq2seq.config import CONFIGS, VERSION_BASE, describe_job, hydra, overrides, resolve
+        from seq2seq.trust import check_arguments
+
+        sys.argv = [*sys.argv[:1], *in_hydras_words(arguments)]
+        check_arguments(sys.argv[1:])
 
         @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
         def run(config) -> None:
             # Errors end here: beyond, Hydra would say more than a line, and end a multirun.
             if job := describe_job():
                 print(job, file=sys.stderr)
-            statuses.append(guarded(lambda: train_one(resolve(config), runs), arguments))
+            train_this = functools.partial(train_one, resolve(config), runs, overrides())
+            statuses.append(guarded(train_this, arguments))
             if statuses[-1]:
                 failed.append(job)
-            if statuses[-1] == EXIT_INTERRUPTED:
-                raise SystemExit(EXIT_INTERRUPTED)
+            if statuses[-1] > EXIT_SIGNAL:
+                raise SystemExit(statuses[-1])
 
         run()
         if len(runs) > 1:
@@ -121,17 +164,51 @@ def train(arguments: list[str]) -> int:
             print(*failed, sep="\n", file=sys.stderr)
         return max(statuses, default=0)
 
-    # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
-    several = [one for one in arguments if one in ("-m", "--multirun")]
-    sys.argv = [*sys.argv[:1], *several[:1], *(one for one in arguments if one not in several)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come here, where they become one line
     return guarded(launch, arguments)
 
 
-def train_one(config: dict, runs: list) -> int:
-    """One training, and its report on standard output; it is added to `runs`."""
-    from seq2seq import config as configuration
+def in_hydras_words(arguments: Sequence[str]) -> list[str]:
+    """`arguments` of `seq2seq train` as Hydra takes them.
+
+    >>> in_hydras_words(["runs/latest", "--resume", "training.epochs=20", "-m"])
+    ['-m', 'training.epochs=20', "run_dir='runs/latest'", 'resume=true']
+    """
+    # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
+    several = [one for one in arguments if one in ("-m", "--multirun")]
+    rest = [one for one in arguments if one not in (*several, "--resume")]
+    if "--resume" in arguments:
+        runs = [one for one in rest if "=" not in one or Path(one).is_dir()]
+        if len(runs) != 1:
+            raise ValueError("--resume needs one run: seq2seq train runs/latest --resume")
+        rest.remove(runs[0])
+        quoted = runs[0].replace("\\", "\\\\").replace("'", "\\'")
+        rest += [f"run_dir='{quoted}'", "resume=true"]
+    return [*several[:1], *rest]
+
+
+def train_one(config: dict, runs: list, overrides: Sequence[str] = ()) -> int:
+    """One training, new or resumed; its exit status. It is added to `runs`."""
     from seq2seq.evaluation.compare import Run
+    from seq2seq.runs import read_run, resume
+
+    resumed = None
+    if check_flag("resume", config["resume"]):
+        config, resumed = resume(config, overrides)
+        if resumed is not None and resumed.complete:
+            print(f"note: {resumed.path} is complete; there is nothing to do", file=sys.stderr)
+            runs.append(read_run(resumed.path))
+            return 0
+        for key, (old, new) in resumed.changes.items() if resumed else ():
+            print(f"note: it goes on with {key}={new} in place of {old}", file=sys.stderr)
+    outcome, path = run_training(config, resumed)
+    runs.append(Run(config, outcome.summary))
+    return tell_end(outcome, path)
+
+
+def run_training(config: dict, resumed: Any = None) -> tuple[Any, Path]:
+    """Train, and report on standard output; the outcome and the run directory."""
+    from seq2seq import config as configuration
 
     with held_back_noise():  # reading data needs no engine, fetching a dictionary does
         task = configuration.build_task(config)
@@ -143,9 +220,8 @@ def train_one(config: dict, runs: list) -> int:
     from seq2seq.evaluation.report import render
 
     keras.backend.clear_session()  # of several runs, the ones before need no memory any more
-    outcome, path = configuration.train(config, task)
+    outcome, path = configuration.train(config, task, resumed)
     summary = outcome.summary
-    runs.append(Run(config, summary))
     print(
         f"\n{summary['task']}-{summary['model']}  seed {summary['seed']}  "
         f"{summary['parameters']:,} parameters  {summary['train']['steps']:,} steps in "
@@ -154,9 +230,18 @@ def train_one(config: dict, runs: list) -> int:
     )
     print(render(outcome.evaluation))
     print(f"kept in {path}", flush=True)
-    if isinstance(outcome.error, KeyboardInterrupt):
-        print("interrupted: what was learned so far was kept and tested", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return outcome, path
+
+
+def tell_end(outcome: Any, path: Path) -> int:
+    """Say what ended a training, if it did not end by itself; its exit status."""
+    if isinstance(outcome.error, Interrupted):
+        print(
+            f"{outcome.error}: what was learned so far was kept and tested; to go on: "
+            f"seq2seq train {path} --resume",
+            file=sys.stderr,
+        )
+        return EXIT_SIGNAL + outcome.error.number
     if outcome.error is not None:
         print(f"error: {outcome.error}; the best weights before it were kept", file=sys.stderr)
         return 1
@@ -187,11 +272,28 @@ def show_examples(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """`seq2seq report`: runs side by side."""
-    from seq2seq.config import read_run
     from seq2seq.evaluation.compare import compare, find_runs, parse_lengths
+    from seq2seq.runs import read_run
 
     lengths = parse_lengths(options.lengths) if options.lengths else []
     print(compare([read_run(path) for path in find_runs(options.places)], lengths))
+
+
+def reproduce(options: argparse.Namespace) -> int:
+    """`seq2seq reproduce`: the same once more, and what came out differently."""
+    from seq2seq.config import compose
+    from seq2seq.evaluation.reproduction import DIFFERENT, compare_runs, render, verdict
+    from seq2seq.runs import read_finished_config
+
+    before = Path(options.run)
+    config = read_finished_config(before, compose([]))
+    start = {"run_dir": options.output, "overwrite": False, "resume": False}
+    outcome, now = run_training({**config, **start})
+    if isinstance(outcome.error, Interrupted):
+        return tell_end(outcome, now)
+    rows = compare_runs(before, now, options.tolerance)
+    print("\n" + render(before, now, rows), flush=True)
+    return int(verdict(rows) == DIFFERENT)
 
 
 VERBS = {
@@ -201,4 +303,5 @@ VERBS = {
     "evaluate": answers.evaluate,
     "export": answers.export,
     "report": report,
+    "reproduce": reproduce,
 }

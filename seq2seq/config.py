@@ -1,7 +1,6 @@
 """The only place that meets Hydra: composing configurations and making objects of them."""
 
 import difflib
-import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,16 +9,15 @@ from typing import Any
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from seq2seq.arguments import check_choice, check_count
-from seq2seq.evaluation.compare import Run, read_summary
+from seq2seq.arguments import check_choice, check_count, check_flag
+from seq2seq.runs import Resumed
+from seq2seq.trust import instantiate
 
 VERSION_BASE = "1.3"
-TRUSTED = ("seq2seq", "keras")  # packages whose classes a configuration may name
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 PACKAGE = Path(__file__).parent
 # In a wheel the configs lie inside the package, in a checkout beside it.
@@ -53,93 +51,17 @@ def resolve(config: DictConfig) -> dict:
     return resolved
 
 
+def overrides() -> list[str]:
+    """What the command line says of this run."""
+    return list(HydraConfig.get().overrides.task)
+
+
 def describe_job() -> str:
     """One of several runs: what sets it apart. Nothing for a run by itself."""
     job = HydraConfig.get()
     if job.mode is None or job.mode.name != "MULTIRUN":
         return ""
     return f"run {job.job.num + 1}: {' '.join(job.overrides.task)}"
-
-
-def read_run(path: Path) -> Run:
-    """The configuration and the summary of a finished run.
-
-    Raises:
-        ValueError: the run directory lacks one of them, or it is damaged.
-    """
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(path / "config.yaml"))
-    except (OSError, ValueError, OmegaConfBaseException, YAMLError) as error:
-        raise ValueError(f"{path / 'config.yaml'} can't be read: {error}") from None
-    return Run(config, read_summary(path))
-
-
-def find_class(target: str) -> type:
-    """The class that a `_target_` names.
-
-    Raises:
-        ValueError: it is no class of seq2seq or Keras; nothing else may be made by a configuration.
-    """
-    if str(target).split(".")[0] in TRUSTED:
-        try:
-            found = hydra.utils.get_object(target)
-        except (ImportError, ValueError, AttributeError) as error:
-            raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
-        if inspect.isclass(found) and found.__module__.split(".")[0] in TRUSTED:
-            return found
-    raise ValueError(
-        f"_target_ {target!r} is refused: a configuration may only name classes of "
-        f"{' and '.join(TRUSTED)}"
-    )
-
-
-def _targets(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield node["_target_"]
-        node = list(node.values())
-    if isinstance(node, list):
-        for part in node:
-            yield from _targets(part)
-
-
-def _leave_out_nothing(node: Any) -> Any:
-    """`node` with None for every part whose `_target_` is null, as in attention=none."""
-    if isinstance(node, dict):
-        return {
-            key: None
-            if isinstance(value, dict) and value.get("_target_", "") is None
-            else _leave_out_nothing(value)
-            for key, value in node.items()
-        }
-    return node
-
-
-def instantiate(name: str, node: dict) -> Any:
-    """The object that `node` describes.
-
-    Args:
-        name: what the user calls it, for error messages.
-        node: a resolved configuration with a `_target_`.
-
-    Raises:
-        ValueError: what the constructor said of its arguments, or a target that is refused.
-    """
-    node = _leave_out_nothing(node)
-    for target in _targets(node):
-        find_class(target)
-    try:
-        return hydra.utils.instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        if cause is None:
-            raise
-        message = " ".join(str(cause).split())
-        if foreign := re.search(
-            r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", message
-        ):
-            message = f"there is no key {foreign[2]!r} in {foreign[1]}"
-        raise ValueError(message if message.startswith(name) else f"{name}: {message}") from cause
 
 
 def build_task(config: dict) -> Any:
@@ -237,12 +159,13 @@ def _check_number(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
 
 
-def train(config: dict, task: Any) -> tuple[Any, Path]:
+def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any, Path]:
     """Run a whole configuration: train, test, and write the run directory.
 
     Args:
         config: resolved, as `compose` returns it.
         task: what `build_task` made of it.
+        resumed: the run that goes on; None: a new one.
 
     Returns:
         The `seq2seq.training.trainer.Outcome`, and the path of the run directory.
@@ -252,10 +175,15 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
     """
     import keras
 
+    from seq2seq.data.task import fingerprint
     from seq2seq.evaluation.predictor import Predictor
+    from seq2seq.layers.kernels import make_deterministic
     from seq2seq.training import trainer
-    from seq2seq.training.run_directory import RunDirectory, describe_environment
+    from seq2seq.training.environment import describe_environment
+    from seq2seq.training.run_directory import RunDirectory
 
+    if check_flag("deterministic", config["deterministic"]):
+        make_deterministic()
     for split in ("validation", "test"):
         task.examples(split)  # a space too small for them is an error before anything is written
     keras.utils.set_random_seed(config["seed"])
@@ -271,19 +199,24 @@ def train(config: dict, task: Any) -> tuple[Any, Path]:
     Predictor(model, task.source, task.target, decoding, {}).check(decoding)
     make_optimizer = build_optimizer(config)
     name = "-".join(config["names"].values())
-    directory = RunDirectory(config["run_dir"], name, config["overwrite"])
-    directory.write("config.yaml", OmegaConf.to_yaml(config))
-    directory.write_json("environment.json", describe_environment(config["seed"]))
-    outcome = trainer.train(
-        task,
-        model,
-        make_optimizer,
-        training,
-        directory,
-        names=config["names"],
-        decoding=decoding,
-        seed=config["seed"],
-    )
+    if resumed is None:
+        start = (config["run_dir"], name, config["overwrite"], config["resume"])
+    else:
+        start = (str(resumed.path), name, False, True)
+    with RunDirectory(*start) as directory:
+        environment = describe_environment(config["seed"], fingerprint(task))
+        changed = {} if resumed is None else resumed.changes
+        directory.describe(OmegaConf.to_yaml(config), environment, changed)
+        outcome = trainer.train(
+            task,
+            model,
+            make_optimizer,
+            training,
+            directory,
+            names=config["names"],
+            decoding=decoding,
+            seed=config["seed"],
+        )
     return outcome, directory.path
 
 

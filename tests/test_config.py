@@ -87,27 +87,6 @@ def test_the_schedule_spans_the_training():
 
 
 @pytest.mark.parametrize(
-    "target",
-    [
-        "os.system",
-        "builtins.eval",
-        "seq2seq.cli.os.system",
-        "seq2seq.config.compose",
-        "keras.utils.get_file",
-        "seq2seq.data.Nothing",
-        "subprocess.Popen",
-        None,
-    ],
-)
-def test_only_classes_of_ours_and_keras_are_made(target):
-    with pytest.raises(ValueError, match="refused|can't be found"):
-        instantiate("task", {"_target_": target})
-    with pytest.raises(ValueError, match="refused|can't be found"):
-        nested = {"_target_": "seq2seq.models.Seq2Seq", "encoder": [{"_target_": target}]}
-        instantiate("model", nested)
-
-
-@pytest.mark.parametrize(
     "overrides, message",
     [
         (["task=adition"], "unknown task 'adition'; did you mean 'addition'? There are: addition"),

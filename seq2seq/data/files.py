@@ -183,7 +183,7 @@ class PairReader:
     def _json_row(self, line: str) -> list[str]:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadRow("not JSON") from None
         keys = ("source", "target", "tags")[: 2 if self.columns is None else len(self.columns)]
         if self.columns is not None and isinstance(self.columns[0], str):
@@ -193,6 +193,8 @@ class PairReader:
         for key in keys:
             if not isinstance(row.get(key), str):
                 raise BadRow(f"no text under the key {key!r}")
+            if half := re.search("[\ud800-\udfff]", row[key]):
+                raise BadRow(f"under the key {key!r} stands {half[0]!r}, which is no character")
         return [row[key] for key in keys]
 
     @staticmethod

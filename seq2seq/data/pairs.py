@@ -296,11 +296,11 @@ class Pronunciation(FileTask):
             if not text or line.startswith(";;;"):
                 continue
             word, *phones = text.split()
-            if not phones:
-                raise ValueError(f"{found}, line {number}: {word!r} has no pronunciation")
             if not stress:
                 phones = [phone.rstrip("012") for phone in phones]
-            rows[re.sub(r"\(\d+\)$", "", word), " ".join(phones)] = None
+            if not phones or not all(phones):
+                raise ValueError(f"{found}, line {number}: {word!r} has no pronunciation")
+            rows[re.sub(r"(?<=.)\(\d+\)$", "", word), " ".join(phones)] = None
         super().__init__({"train": list(rows)}, "characters", "symbols", seed)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from seq2seq.data.vocabulary import Numbers, Vocabulary
+from seq2seq.data.vocabulary import Numbers, Vocabulary, check_texts
 
 TAB = "\t"  # stands between a source and its tags, wherever both are one text
 
@@ -13,6 +13,7 @@ def check_separator(separator: str) -> str:
     """`separator` if it can stand between tags."""
     if not isinstance(separator, str) or not separator or TAB in separator:
         raise ValueError(f"the separator of tags must be text without a tab, got {separator!r}")
+    check_texts("the separator's characters", separator)
     return separator
 
 
@@ -32,8 +33,11 @@ class Tagged:
     """
 
     def __init__(self, symbols: Vocabulary, tags: Iterable[str], separator: str = ";"):
+        if not isinstance(symbols, Vocabulary):
+            raise ValueError(f"tags stand beside a Vocabulary, got {symbols!r}")
         self.symbols, self.tags = symbols, tuple(tags)
         self.separator = check_separator(separator)
+        check_texts("tags", self.tags)
         self._places = {tag: place for place, tag in enumerate(self.tags)}
         if len(self._places) < len(self.tags):
             raise ValueError(f"a tag stands twice: {', '.join(self.tags)}")

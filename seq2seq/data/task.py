@@ -5,6 +5,7 @@ a test example never occurs in training. Tasks need NumPy at most.
 """
 
 import hashlib
+import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from seq2seq.data.tags import Side
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = {"test": 0.10, "validation": 0.05}  # shares of the space of a generated task
+SAMPLED = 1024  # examples of a stream that are looked at to know it
 PATIENCE = 5_000  # draws in a row without a new example before a space counts as exhausted
 
 
@@ -97,6 +99,22 @@ def part_of(key: str, seed: int, held_out: dict[str, float] = HELD_OUT) -> str:
             return split
         place -= share
     return "train"
+
+
+def fingerprint(task: Task) -> str:
+    """A checksum of what `task` trains on, by which a run can see that it is still the same.
+
+    Of an endless stream, the first examples stand for all.
+    """
+    examples = task.examples("train")
+    if isinstance(examples, Stream):
+        examples = [examples[number] for number in range(SAMPLED)]
+    digest = hashlib.blake2b(digest_size=16)
+    for side in (task.source, task.target):
+        digest.update(json.dumps(side.to_config()).encode())
+    for example in examples:
+        digest.update(repr(tuple(example)).encode())
+    return digest.hexdigest()
 
 
 @dataclass(kw_only=True, eq=False)

@@ -5,6 +5,7 @@ A `Vocabulary` turns text into token ids through a tokeniser; `Numbers` turns te
 `to_config`), so that tasks, batching and prediction need not know which of the two they hold.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +34,17 @@ TOKENISERS = {
 }
 
 
+def check_texts(name: str, texts: Sequence[str]) -> None:
+    """Raise a ValueError unless all of `texts` are text that can be written to a file."""
+    if wrong := [text for text in texts if not isinstance(text, str)]:
+        raise ValueError(f"{name} must be texts, got {wrong[0]!r}")
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(f"{name} hold {half!r}, half a surrogate pair: no character") from None
+
+
 class Vocabulary:
     """The symbols of one side of a task, each with its id; ids 0 to 3 are pad, start, end, unknown.
 
@@ -42,7 +54,7 @@ class Vocabulary:
             punctuation mark) or `"symbols"` (whatever white space separates).
 
     Raises:
-        ValueError: for an unknown tokeniser, or a symbol that stands twice.
+        ValueError: for an unknown tokeniser, a symbol that is no text or stands twice.
 
     >>> vocabulary = Vocabulary("abc")
     >>> vocabulary.encode("cab")
@@ -55,6 +67,7 @@ class Vocabulary:
         self.tokeniser = check_choice("tokeniser", tokeniser, TOKENISERS)
         self.symbols = (*SPECIALS, *symbols)
         own = self.symbols[len(SPECIALS) :]  # text that spells "<end>" is not the end
+        check_texts("symbols of a vocabulary", own)
         self._ids = {symbol: number for number, symbol in enumerate(own, len(SPECIALS))}
         if len(self._ids) < len(own):
             twice = [symbol for symbol, count in Counter(own).items() if count > 1]
@@ -149,6 +162,17 @@ class Vocabulary:
         }
 
 
+def to_float(text: str) -> float:
+    """The number that `text` spells; `1_000`, which Python reads, is none.
+
+    Raises:
+        ValueError: it spells no number.
+    """
+    if "_" in text:
+        raise ValueError(f"{text!r} is no number")
+    return float(text)
+
+
 class Numbers:
     """One side of a real-valued task: text holds numbers, a time step each, separated by spaces.
 
@@ -167,8 +191,8 @@ class Numbers:
 
     def __init__(self, features: int = 1, mean: float = 0.0, scale: float = 1.0):
         check_count("features", features)
-        if not scale > 0:
-            raise ValueError(f"scale must be positive, got {scale}")
+        if not (math.isfinite(mean) and math.isfinite(scale) and scale > 0):
+            raise ValueError(f"expected a finite mean and a positive scale, got {mean} and {scale}")
         self.features, self.mean, self.scale = features, float(mean), float(scale)
 
     @classmethod
@@ -195,7 +219,7 @@ class Numbers:
     def _parse(self, text: str) -> np.ndarray:
         steps = text.split()
         try:
-            rows = [[float(value) for value in step.split(",")] for step in steps]
+            rows = [[to_float(value) for value in step.split(",")] for step in steps]
             values = np.array(rows, "float64").reshape(len(steps), self.features)
         except ValueError:
             values = None
@@ -206,7 +230,7 @@ class Numbers:
     def _describe_wrong_step(self, steps: list[str]) -> str:
         for place, step in enumerate(steps, 1):
             try:
-                right = np.abs([float(value) for value in step.split(",")]) <= LARGEST
+                right = np.abs([to_float(value) for value in step.split(",")]) <= LARGEST
             except ValueError:
                 return f"{step!r} at position {place} is not a number"
             if not right.all() or len(right) != self.features:

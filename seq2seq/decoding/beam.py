@@ -6,9 +6,10 @@ from typing import NamedTuple
 from keras import ops, tree
 
 from seq2seq.arguments import check_count, check_flag, check_number
-from seq2seq.decoding.search import FORBIDDEN, Hypotheses, Now, Tensor, at_limit, extend, keep
+from seq2seq.decoding.search import FORBIDDEN, MOST, Hypotheses, Now, Tensor, at_limit, extend, keep
 
 AVERAGE = "average"
+MOST_PENALTY, MOST_WEIGHT = 10, 1e6  # scores and their parts stay finite
 
 
 class Group(NamedTuple):
@@ -65,8 +66,8 @@ class Beam:
         diversity: how much is subtracted for each such token (lambda there, 0.2 to 0.8 is usual).
 
     Raises:
-        ValueError: a size below 1, a negative penalty, more `n_best` than `width`, or groups of
-            unequal size.
+        ValueError: a size below 1 or above 10,000, a length penalty below 0 or above 10, another
+            penalty below 0, more `n_best` than `width`, or groups of unequal size.
     """
 
     width: int = 5
@@ -80,7 +81,7 @@ class Beam:
 
     def __post_init__(self):
         for field in ("width", "n_best", "groups"):
-            check_count(f"decoding.{field}", self.__dict__[field])
+            check_count(f"decoding.{field}", self.__dict__[field], most=MOST)
         check_flag("decoding.early_stopping", self.early_stopping)
         if self.length_penalty != AVERAGE:
             if isinstance(self.length_penalty, str):
@@ -88,9 +89,9 @@ class Beam:
                     f'decoding.length_penalty must be a number or "{AVERAGE}", got '
                     f"{self.length_penalty!r}"
                 )
-            check_number("decoding.length_penalty", self.length_penalty)
-        check_number("decoding.coverage_penalty", self.coverage_penalty)
-        check_number("decoding.diversity", self.diversity)
+            check_number("decoding.length_penalty", self.length_penalty, most=MOST_PENALTY)
+        check_number("decoding.coverage_penalty", self.coverage_penalty, most=MOST_WEIGHT)
+        check_number("decoding.diversity", self.diversity, most=MOST_WEIGHT)
         if self.n_best > self.width:
             raise ValueError(
                 f"a beam of width {self.width} has no {self.n_best} best hypotheses; "

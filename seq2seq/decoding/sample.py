@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from seq2seq.arguments import check_count, check_number
-from seq2seq.decoding.search import FORBIDDEN, Greedy, Now, Tensor
+from seq2seq.decoding.search import FORBIDDEN, MOST, Greedy, Now, Tensor
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Sample(Greedy):
             if self.__dict__[field] is not None:
                 check_number(f"decoding.{field}", self.__dict__[field], most=1, above=True)
         if self.top_k is not None:
-            check_count("decoding.top_k", self.top_k)
-        check_count("decoding.samples", self.samples)
+            check_count("decoding.top_k", self.top_k, most=2**31 - 1)
+        check_count("decoding.samples", self.samples, most=MOST)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise ValueError(f"decoding.seed must be a whole number, got {self.seed!r}")
 

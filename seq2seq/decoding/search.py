@@ -14,6 +14,7 @@ from keras import ops, tree
 
 Tensor = Any
 FORBIDDEN = -1e30  # the score of what may not be said: below all others, and no infinity in sums
+MOST = 10_000  # hypotheses followed or drawn for a source: more would only fill the memory
 
 
 class Hypotheses(NamedTuple):

@@ -3,12 +3,12 @@
 import json
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 SEEDS = ("seed", "task.seed")
-NOT_COMPARED = ("run_dir", "overwrite")
+NOT_COMPARED = ("run_dir", "overwrite", "resume")
 METRICS = {  # of `summary.json`'s test: the heading, and whether it is a share
     "exact_match": ("exact match", True),
     "word_error_rate": ("WER", True),
@@ -50,7 +50,8 @@ def find_runs(places: Iterable[str | Path]) -> list[Path]:
 
 
 def _natural(text: str) -> list:
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", text)]
+    parts = re.split(r"(\d+)", text)
+    return [(int(part[:100]), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def compare(runs: Sequence[Run], lengths: Sequence[tuple[int, int]] = ()) -> str:
@@ -90,7 +91,7 @@ def differences(configs: Sequence[dict]) -> tuple[list[str], list[tuple[str, ...
 
     Of keys that change together one is named: the task or model, a choice of class, the shortest.
     """
-    flat = [dict(_flatten(config)) for config in configs]
+    flat = [dict(flatten(config)) for config in configs]
     candidates: dict[tuple, str] = {}
     for key in sorted({key for one in flat for key in one}, key=lambda key: (key.count("."), key)):
         if key in SEEDS or key.split(".")[0] in NOT_COMPARED:
@@ -123,12 +124,24 @@ def _leave_out_implied(candidates: dict[tuple, str]) -> list[str]:
     return [key for pattern, key in candidates.items() if pattern in kept]
 
 
-def _flatten(node: dict, prefix: str = "") -> Iterable[tuple[str, object]]:
+def flatten(node: dict, prefix: str = "") -> Iterable[tuple[str, object]]:
+    """The values of nested dictionaries, with their keys joined by dots."""
     for key, value in node.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def changes(before: dict, now: dict) -> dict[str, list]:
+    """Of two nested dictionaries, each key with other values: `[before, now]`, None where missing.
+
+    >>> changes({"seed": 0, "packages": {"a": "1"}}, {"seed": 0, "packages": {}})
+    {'packages.a': ['1', None]}
+    """
+    old, new = dict(flatten(before)), dict(flatten(now))
+    pairs = {key: [old.get(key), new.get(key)] for key in {**old, **new}}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _show(value: object) -> str:
@@ -147,6 +160,8 @@ def match_at(test: dict, low: int, high: int) -> float:
         ValueError: there are none.
     """
     inside = [row for length, row in test["by_length"].items() if low <= int(length) <= high]
+    if any("exact_match" not in row for row in inside):
+        raise ValueError("of real values there is no exact match by length")
     count = sum(row["count"] for row in inside)
     if not count:
         raise ValueError(f"no test example has a length of {low} to {high}")
@@ -197,8 +212,47 @@ def parse_lengths(text: str) -> list[tuple[int, int]]:
 
 
 def read_summary(path: Path) -> dict:
-    """What `summary.json` of a run directory holds."""
+    """What `summary.json` of a run directory holds.
+
+    Raises:
+        ValueError: it is missing or damaged; the error says what is wrong.
+    """
+    file = path / "summary.json"
     try:
-        return json.loads((path / "summary.json").read_text("utf-8"))
-    except ValueError:
-        raise ValueError(f"{path / 'summary.json'} is damaged: it is not JSON") from None
+        summary = json.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"{file} can't be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{file} is damaged: it is not JSON") from None
+    for wrong in _find_wrong(summary):
+        raise ValueError(f"{file} is damaged: {wrong}")
+    return summary
+
+
+def _find_wrong(summary: object) -> Iterator[str]:
+    """What a summary lacks of what is read of it."""
+    parts = summary if isinstance(summary, dict) else {}
+    test, train = (parts.get(name) for name in ("test", "train"))
+    if not isinstance(test, dict) or not isinstance(train, dict):
+        yield "it lacks test or train"
+        return
+    by_length = test.get("by_length")
+    if not isinstance(by_length, dict):
+        yield "test lacks by_length"
+        return
+    for length, row in by_length.items():
+        metrics = row if isinstance(row, dict) else {}
+        if not re.fullmatch(r"\d{1,9}", length) or not _is_number(metrics.get("count")):
+            yield f"by_length holds {length!r}, which is no length with its metrics"
+        elif wrong := [name for name, value in row.items() if not _is_number(value)]:
+            yield f"{wrong[0]} of length {length} is no number"
+    numbers = {name: value for name, value in test.items() if name != "by_length"}
+    numbers |= {"parameters": parts.get("parameters"), "seconds": train.get("seconds")}
+    yield from (f"{name} is no number" for name, one in numbers.items() if not _is_number(one))
+    if not isinstance(train.get("stopped"), str):
+        yield "train lacks stopped"
+
+
+def _is_number(value: object) -> bool:
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return plain and not abs(value) > 1e300  # a whole number can be too large to be shown

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.arguments import check_choice
 from seq2seq.data.batching import encode_row
 from seq2seq.data.files import escape, read_lines, unescape
 from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
-from seq2seq.evaluation.metrics import judge_all, summarise
+from seq2seq.evaluation.metrics import FAMILIES, judge_all, summarise
 from seq2seq.evaluation.predictor import Predictor
 from seq2seq.evaluation.settings import Decoding
 
@@ -64,6 +65,7 @@ def evaluate(
         ValueError: no examples, or a target that does not fit: of real values, another length than
             the answer's, or no numbers; it says which example.
     """
+    check_choice("family of metrics", family, FAMILIES)
     if not examples:
         raise ValueError("there is nothing to evaluate: no examples")
     references = [_references(predictor, n, example) for n, example in enumerate(examples, 1)]
@@ -121,7 +123,10 @@ def read_examples(path: Path) -> list[Example]:
     for number, row in enumerate(rows[1:], 2):
         try:
             source, target, _, _, others = map(unescape, row)
-            examples.append(Example(source, target, tuple(json.loads(others or "[]"))))
-        except ValueError:
+            more = json.loads(others or "[]")
+        except (ValueError, RecursionError):
             raise ValueError(f"{path} is damaged in line {number}") from None
+        if not isinstance(more, list) or not all(isinstance(one, str) for one in more):
+            raise ValueError(f"{path} is damaged in line {number}: other_targets must be texts")
+        examples.append(Example(source, target, tuple(more)))
     return examples

@@ -17,6 +17,7 @@ from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import START, UNKNOWN, Numbers
 from seq2seq.decoding.search import Hypotheses
 from seq2seq.evaluation.settings import Decoding
+from seq2seq.export.numpy_runtime import check_lengths
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import load_model, save_model
@@ -450,9 +451,11 @@ def load(path: str | Path) -> Predictor:
     model, source, target, settings = load_model(path)
     try:
         decoding = Decoding.from_config(settings.pop("decoding"))
-        settings["longest_source"], settings["longest_target"], settings["target_length"]
-    except (KeyError, TypeError) as error:
+        check_lengths(settings)
+    except KeyError as error:
         raise ValueError(f"{path} is damaged: its settings lack {error}") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: its settings can't be read: {error}") from None
     return Predictor(model, source, target, decoding, settings)
 
 

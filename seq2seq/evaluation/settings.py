@@ -27,7 +27,8 @@ from seq2seq.decoding.search import Greedy
 LONGEST_ANSWER = 100_000  # more would only fill the memory
 UNKNOWN_POLICIES = ("error", "token", "copy")
 STRATEGIES = {strategy.name: strategy for strategy in (Greedy, Beam, Sample)}
-RELATIVE = re.compile(r"(\d+(?:\.\d+)?)x([+-]\d+)?")  # a length, as 1.5x+2: times the source's
+# A length, as 1.5x+2: times the source's.
+RELATIVE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)x([+-]\d{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Decoding:
             if texts is not None:
                 object.__setattr__(self, name, tuple(texts))
         if self.no_repeat is not None:
-            check_count("decoding.no_repeat", self.no_repeat)
+            check_count("decoding.no_repeat", self.no_repeat, most=LONGEST_ANSWER)
         if self.lexicon is not None and not self.lexicon:
             raise ValueError("decoding.lexicon is empty: nothing could be said")
 
@@ -112,9 +113,8 @@ class Decoding:
 
     def limit(self, steps: int, ample: int) -> int:
         """Tokens after which the answer to a source of `steps` tokens is cut off."""
-        if self.max_length is None:
-            return ample
-        return min(max(1, in_tokens(self.max_length, steps)), LONGEST_ANSWER)
+        most = ample if self.max_length is None else in_tokens(self.max_length, steps)
+        return min(max(1, most), LONGEST_ANSWER)
 
     def rules(self) -> list[str]:
         """The names of the constraints that are set, but for `max_length`."""
@@ -194,4 +194,4 @@ def in_tokens(length: int | str, steps: int) -> int:
     if isinstance(length, int):
         return length
     factor, more = RELATIVE.fullmatch(length).groups()
-    return max(0, int(float(factor) * steps) + int(more or 0))
+    return min(max(0, int(float(factor) * steps) + int(more or 0)), LONGEST_ANSWER)

@@ -20,6 +20,7 @@ import re
 import struct
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader, BytesIO
 from pathlib import Path
@@ -72,7 +73,7 @@ def read_artefact(path: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
         raise ValueError(f"no such model file: {path}")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is damaged or no model file")
-    members = _read_members(path)
+    members = read_members(path)
     header = _read_header(path, members)
     described = {name: [str(one.dtype), *one.shape] for name, one in members.items()}
     _compare(path, "arrays differ from its header", described, header["arrays"])
@@ -81,8 +82,16 @@ def read_artefact(path: str | Path) -> tuple[dict, dict[str, np.ndarray]]:
     return header, _restore(path, members)
 
 
-def _read_members(path: Path) -> dict[str, Stored]:
-    """All arrays of the zip file, as views of its content: nothing is unpacked or believed."""
+def read_members(path: Path, check: bool = False) -> dict[str, Stored]:
+    """All arrays of the zip file, as views of its content: nothing is unpacked or believed.
+
+    Args:
+        path: of the file.
+        check: whether the checksums of the zip file are looked at, where there are no better ones.
+
+    Raises:
+        ValueError: the file is damaged, or holds anything but arrays of plain numbers.
+    """
     content = path.read_bytes()
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
@@ -101,7 +110,10 @@ def _read_members(path: Path) -> dict[str, Stored]:
         start = entry.header_offset + 30 + sum(struct.unpack("<HH", lengths))
         if start + entry.file_size > len(content):
             raise ValueError(f"{path} is damaged: {name!r} is larger than the file")
-        members[name] = _parse(path, name, memoryview(content)[start : start + entry.file_size])
+        member = memoryview(content)[start : start + entry.file_size]
+        if check and zlib.crc32(member) != entry.CRC:
+            raise ValueError(f"{path} is damaged: {name!r} has another checksum")
+        members[name] = _parse(path, name, member)
     if sum(len(one.data) for one in members.values()) > len(content):
         raise ValueError(f"{path} is damaged: its arrays lie one over the other")
     return members
@@ -185,6 +197,7 @@ class Vocabulary:
 
     def __init__(self, symbols: list[str], tokeniser: str):
         choose("tokeniser", tokeniser, SPLITS)
+        check_texts("symbols", symbols)
         self.split, self.joint = SPLITS[tokeniser], JOINTS[tokeniser]
         self.symbols, self.tags = (*SPECIALS, *symbols), ()
         self.size = len(self.symbols)
@@ -227,6 +240,9 @@ class Numbers:
     """Real values as text, `"0.1,0.2 0.3,0.4"`; see `seq2seq.data.vocabulary`."""
 
     def __init__(self, features: int, mean: float, scale: float):
+        check_count("features", features)
+        if not (is_number(mean, -1e300, 1e300) and is_number(scale, 5e-324, 1e300)):
+            raise ValueError(f"expected numbers as mean and scale, got {mean!r} and {scale!r}")
         self.size, self.mean, self.scale, self.tags = features, mean, scale, ()
 
     def tokens(self, text: str) -> list[tuple[float, ...]]:
@@ -234,7 +250,7 @@ class Numbers:
         rows = []
         for place, step in enumerate(text.split(), 1):
             try:
-                values = tuple(float(value) for value in step.split(","))
+                values = tuple(float(value) for value in step.replace("_", "?").split(","))
             except ValueError:
                 raise ValueError(f"{step!r} at position {place} is not a number") from None
             rows.append(values)
@@ -267,6 +283,9 @@ class Tagged(Vocabulary):
 
     def __init__(self, symbols: dict, tags: list[str], separator: str):
         super().__init__(symbols["symbols"], symbols["tokeniser"])
+        check_texts("tags", tags)
+        if type(separator) is not str or not separator or TAB in separator:
+            raise ValueError(f"the separator of tags must be text, got {separator!r}")
         self.tags, self.separator = list(tags), separator
 
     def tokens(self, text: str) -> list[str]:
@@ -305,6 +324,32 @@ def make_side(config: dict) -> Vocabulary | Numbers | Tagged:
     return SIDES[kind](**{key: value for key, value in config.items() if key != "kind"})
 
 
+def check_texts(name: str, texts: object) -> None:
+    """Raise a ValueError unless `texts` are different texts."""
+    if not isinstance(texts, list | tuple) or not all(type(text) is str for text in texts):
+        raise ValueError(f"{name} must be a list of texts, got {str(texts):.80}")
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"{name} holds a text twice")
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair: it could not be printed
+        raise ValueError(f"{name} holds what is no character ({error.reason})") from None
+
+
+def is_number(value: object, least: float, most: float) -> bool:
+    """Whether `value` is a number in this range; not a number is in none."""
+    return type(value) in (int, float) and least <= value <= most
+
+
+def check_count(name: str, value: object, most: int = 10**9) -> int:
+    """`value` if it is a whole number of at least 1."""
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most}, got {value}")
+    return value
+
+
 def choose(what: str, name: object, known: Iterable[str]) -> str:
     """`name` if it is one of `known`; else a ValueError."""
     if name not in (known := list(known)):
@@ -338,10 +383,8 @@ class Weights:
     def dense(self, name: str, size: int, inputs: int, bias: bool = True) -> "Dense":
         """A dense layer."""
         layer = self.below(name)
-        zeros = np.zeros(size, "float32")
-        return Dense(
-            layer.take("kernel", inputs, size), layer.take("bias", size) if bias else zeros
-        )
+        kernel = layer.take("kernel", inputs, size)  # whether there is so much is known after it
+        return Dense(kernel, layer.take("bias", size) if bias else np.zeros(size, "float32"))
 
 
 class Dense(NamedTuple):
@@ -793,13 +836,13 @@ class Encoder:
     """Reads sources; see `seq2seq.models.encoder`."""
 
     def __init__(self, weights: Weights, config: dict):
-        self.config, own = config, weights.below(config["name"])
+        self.backwards, own = config["backwards"], weights.below(config["name"])
         self.embeddings, inputs = read_embeddings(own, config)
         self.stack = Stack(own, config, inputs, self.embeddings, config["bidirectional"])
 
     def __call__(self, source: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, tuple]:
         """Values (batch, time, size) and states of sources; see `Stack.run`."""
-        if self.config["backwards"]:
+        if self.backwards:
             values, states = self.stack.run(reverse(source, lengths), lengths)
             values = reverse(values, lengths)
         else:
@@ -862,10 +905,13 @@ class Decoder:
         size = self.size or config["features"]
         self.pointer = kind == "pointer"
         own = weights.below("readout")
-        if kind == "tied":  # to shrink and to compare with the embeddings becomes one product
+        self.shrink = None
+        if kind == "tied":
             shrink, table = own.dense("shrink", self.embeddings.shape[1], said), self.embeddings.T
-            bias = shrink.bias @ table + own.below("readout").take("bias", size)
-            self.logits = Dense(shrink.kernel @ table, bias)
+            self.shrink, self.logits = shrink, Dense(table, own.below("readout").take("bias", size))
+            if said * size <= MOST_FOLDED:  # both products become one
+                bias = shrink.bias @ table + self.logits.bias
+                self.shrink, self.logits = None, Dense(shrink.kernel @ table, bias)
         else:
             self.logits = own.dense("logits", size, said)
         if self.pointer:
@@ -915,7 +961,7 @@ class Decoder:
             context, weights = attention(said, memory, state.coverage)
             said = np.tanh(self.combine(np.concatenate([context, said], axis=1)))
             fed = said if attention.input_feeding else None
-        logits = self.logits(said)
+        logits = self.logits(said if self.shrink is None else self.shrink(said))
         if self.pointer:
             tags = None if self.tags is None else spread(memory.tags, len(tokens))
             seen = (said, self.embeddings[tokens], tags, more, context)
@@ -940,6 +986,26 @@ class Decoder:
         return mixed
 
 
+SIZES = ("layers", "embedding_size", "width")
+SIZES_OR_NONE = ("units", "vocabulary_size", "features", "tags")
+SWITCHES = ("residual", "layer_norm", "bidirectional", "backwards", "before", "input_feeding")
+SWITCHES += ("coverage", "tied_embeddings")
+
+
+def check_structure(part: object) -> None:
+    """Raise a ValueError if a size in a serialised model is no size, or a switch no switch."""
+    if isinstance(part, list):
+        part = dict(enumerate(part))
+    if not isinstance(part, dict):
+        return
+    for key, value in part.items():
+        if key in SIZES or (key in SIZES_OR_NONE and value is not None):
+            check_count(key, value)
+        if key in SWITCHES and type(value) is not bool:
+            raise ValueError(f"{key} must be true or false, got {value!r}")
+        check_structure(value)
+
+
 def read_part(config: dict, role: str, known: Iterable[str]) -> tuple[str, dict]:
     """The class and the arguments of a part that Keras has serialised."""
     name = choose(role, config["registered_name"], [f"seq2seq>{one}" for one in known])
@@ -950,6 +1016,7 @@ class Model:
     """Encoder, bridge and decoder; see `seq2seq.models.seq2seq`."""
 
     def __init__(self, arrays: dict[str, np.ndarray], config: dict):
+        check_structure(config)
         weights = Weights(arrays)
         _, parts = read_part(config, "model", ("Seq2Seq",))
         _, encoder = read_part(parts["encoder"], "encoder", ("Encoder",))
@@ -1142,8 +1209,9 @@ def largest(scores: np.ndarray, count: int) -> np.ndarray:
 
 CHUNK = 1024  # sources that are read before they are answered
 MOST_ROWS, MOST_STEPS = 256, 16_384  # decoded together: hypotheses, and steps of their sources
-LONGEST_ANSWER = 100_000
-RELATIVE = re.compile(r"(\d+(?:\.\d+)?)x([+-]\d+)?")  # a length, as 1.5x+2: times the source's
+LONGEST_ANSWER, MOST_WIDTH, MOST_PENALTY = 100_000, 10_000, 10
+# A length, as 1.5x+2: times the source's.
+RELATIVE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)x([+-]\d{1,9})?")
 # Settings of a file that are not followed here; of those of a beam, what they are if unused.
 ABSENT = ("min_length", "banned", "allowed", "no_repeat", "lexicon")
 PLAIN = {"coverage_penalty": 0.0, "groups": 1}
@@ -1205,10 +1273,14 @@ class Runtime:
             self.source, self.target = make_side(header["source"]), make_side(header["target"])
             self.model = Model(arrays, header["model"])
             self.decoding = settings["decoding"]
-            self.longest_target = settings["longest_target"]
-            self.target_length = settings["target_length"]
-        except (KeyError, TypeError, AttributeError) as error:
+            strategy = self.decoding.get("strategy")
+            check_lengths(settings)
+        except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"the header can't be read ({error!r})") from error
+        if not isinstance(strategy, dict | None):
+            raise ValueError(f"the strategy must be described, got {strategy!r}")
+        self.longest_target = settings["longest_target"]
+        self.target_length = settings["target_length"]
         sizes = [self.source.size, self.target.size]
         needs = [self.model.reads, self.model.says]
         if self.model.tags:
@@ -1309,11 +1381,14 @@ class Runtime:
                     )
                 return None
         own = stored if name == "beam" else {}
-        width = check_count("width", own.get("width") if width is None else width)
+        width = check_count("width", own.get("width") if width is None else width, MOST_WIDTH)
         alpha = own.get("length_penalty", 0.0) if length_penalty is None else length_penalty
-        count = min(own.get("n_best", 1), width) if n_best is None else n_best
-        if alpha != "average" and not (type(alpha) in (int, float) and 0 <= alpha < math.inf):
-            raise ValueError(f'length_penalty must be at least 0 or "average", got {alpha!r}')
+        count = min(check_count("n_best", own.get("n_best", 1)), width)
+        count = count if n_best is None else n_best
+        if alpha != "average" and not is_number(alpha, 0, MOST_PENALTY):
+            raise ValueError(
+                f'length_penalty must be 0 to {MOST_PENALTY} or "average", got {alpha!r}'
+            )
         if check_count("n_best", count) > width:
             raise ValueError(f"n_best={count} is more than the width {width}: pass width={count}")
         return Beam(width, alpha, count, bool(own.get("early_stopping")))
@@ -1373,7 +1448,7 @@ class Runtime:
         if isinstance(self.target, Numbers):
             return self.target_length or own
         if most is None:
-            return 2 * (self.longest_target + length)
+            return min(2 * (self.longest_target + length), LONGEST_ANSWER)
         if isinstance(most, str):
             factor, more = RELATIVE.fullmatch(most).groups()
             most = int(float(factor) * own) + int(more or 0)
@@ -1396,11 +1471,14 @@ class Runtime:
         return self.model.start(source, lengths, tags, copies)
 
 
-def check_count(name: str, value: object) -> int:
-    """`value` if it is a whole number of at least 1."""
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return value
+def check_lengths(settings: dict) -> None:
+    """Raise a ValueError unless the lengths that a model was trained on are lengths."""
+    lengths = {"longest_source": 10**9, "longest_target": 10**9}
+    if settings["target_length"] is not None:
+        lengths["target_length"] = LONGEST_ANSWER
+    for name, most in lengths.items():
+        if type(settings[name]) is not int or not 0 <= settings[name] <= most:
+            raise ValueError(f"{name} must be a length of at most {most}, got {settings[name]!r}")
 
 
 def load(path: str | Path) -> Runtime:
@@ -1441,7 +1519,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -1471,13 +1549,18 @@ def answer_standard_input(options: argparse.Namespace) -> None:
 
 def arriving(file: BufferedReader) -> Iterator[list[bytes]]:
     """Lines of `file`, without their ends, as many as there are to be read at a time."""
-    rest, begun = b"", False
+    begun: list[bytes] = []  # of a line whose end has not come
+    first = True
     while block := file.read1(65_536):
-        block = block if begun else block.removeprefix(b"\xef\xbb\xbf")  # a byte-order mark
-        *lines, rest = (rest + block).split(b"\n")
-        begun = True
-        yield lines
-    if rest:
+        block = block.removeprefix(b"\xef\xbb\xbf") if first else block  # a byte-order mark
+        first = False
+        line, *more = block.split(b"\n")
+        begun.append(line)
+        if more:
+            *lines, rest = b"".join(begun), *more
+            begun = [rest]
+            yield lines
+    if rest := b"".join(begun):
         yield [rest]
 
 

@@ -1,6 +1,7 @@
 """What is written for one engine: compiling, looping over time, and feeding batches to `fit`."""
 
 import collections
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,32 @@ from keras import ops, tree
 HOT = 50  # calls with the same shapes after which compiling them by XLA pays
 
 
-def compiled(function: Callable, variables: list) -> Callable:
+class Calls:
+    """How often each compiled function was called with each shape: what XLA compiles follows it.
+
+    Other code may compute other bits, so a checkpoint keeps the counts.
+    """
+
+    def __init__(self):
+        self._counts: dict[str, collections.Counter] = {}
+
+    def of(self, name: str) -> collections.Counter:
+        """The counts of one function, by shapes as text."""
+        return self._counts.setdefault(name, collections.Counter())
+
+    def record(self) -> dict:
+        """All counts, as JSON knows them."""
+        return {name: dict(counts) for name, counts in self._counts.items()}
+
+    def restore(self, record: dict) -> None:
+        """Go on from the counts of `record`."""
+        for name, counts in record.items():
+            self.of(name).update(counts)
+
+
+def compiled(
+    function: Callable, variables: list, calls: collections.Counter | None = None
+) -> Callable:
     """`function` compiled for the engine that runs Keras.
 
     It takes tensors (or nested structures of them) by position, and by keyword values that shape
@@ -23,6 +49,7 @@ def compiled(function: Callable, variables: list) -> Callable:
     Args:
         function: written in `keras.ops`, without side effects.
         variables: all variables it reads; their values at the time of a call are used.
+        calls: its counts, of a `Calls`; None: its own.
     """
     engine = keras.backend.backend()
     if engine == "tensorflow":
@@ -30,15 +57,15 @@ def compiled(function: Callable, variables: list) -> Callable:
 
         graph = tf.function(function, reduce_retracing=True)
         machine_code = tf.function(function, jit_compile=True)
-        calls = collections.Counter()
+        calls = collections.Counter() if calls is None else calls
 
         def to_tensor(array):
             return None if array is None else tf.convert_to_tensor(array)
 
         def run(*tensors, **sizes):
             tensors = tree.map_structure(to_tensor, tensors)
-            shapes = tuple(np.shape(tensor) for tensor in tree.flatten(tensors))
-            shapes += tuple(sizes.values())
+            shapes = tuple(tuple(np.shape(tensor)) for tensor in tree.flatten(tensors))
+            shapes = str(shapes + tuple(sizes.values()))
             calls[shapes] += 1
             if calls[shapes] > HOT:
                 return machine_code(*tensors, **sizes)
@@ -83,8 +110,6 @@ def on_cpu() -> bool:
 
 def cores() -> int:
     """Cores that this process may use."""
-    import os
-
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
@@ -230,3 +255,27 @@ def _unroll_tensorflow(
 
 def _alike(one: Any, other: Any) -> bool:
     return one.dtype == other.dtype and one.shape.as_list() == other.shape.as_list()
+
+
+def make_deterministic() -> None:
+    """Let this process compute only what gives the same bits every time; it can't be undone.
+
+    On a CPU JAX always does; on a GPU it must be told before it starts:
+    `XLA_FLAGS=--xla_gpu_deterministic_ops=true`.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def count_threads() -> dict[str, int | str | None]:
+    """What says how many threads the engine computes with: 0 or None where nobody does."""
+    found = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")}
+    found["cores"] = cores()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found["intra_op"] = tf.config.threading.get_intra_op_parallelism_threads()
+        found["inter_op"] = tf.config.threading.get_inter_op_parallelism_threads()
+    return found

@@ -6,6 +6,7 @@ from typing import Any
 from keras import ops
 
 from seq2seq.arguments import check_choice
+from seq2seq.layers.kernels import Calls
 from seq2seq.layers.lstm import Tensor
 from seq2seq.models.decoder import StepOutput
 from seq2seq.models.searcher import Searcher
@@ -45,7 +46,7 @@ class Ensemble(Searcher):
         self.features, self.copies_symbols = None, first.copies_symbols
         self.has_weights = all(model.has_weights for model in models)
         self.variables = [variable for model in models for variable in model.variables]
-        self._compiled = {}
+        self._compiled, self.calls = {}, Calls()
 
     def start(self, inputs: dict[str, Tensor]) -> tuple[tuple, tuple]:
         """The first state and the memory of each model."""

@@ -18,7 +18,7 @@ class Searcher:
 
     It is the part that `Seq2Seq` and `Ensemble` share. They have `start`, `step`,
     `log_probabilities`, `variables`, `start_id`, `end_id`, `features` (None: it says tokens),
-    `has_weights` (of an attention) and an empty dictionary `_compiled`.
+    `has_weights` (of an attention), an empty dictionary `_compiled`, and `calls`, a `Calls`.
     """
 
     def decode(
@@ -119,7 +119,7 @@ class Searcher:
                     attention=attention,
                 )
 
-            self._compiled[kind] = compiled(run, self.variables)
+            self._compiled[kind] = compiled(run, self.variables, self.calls.of(str(kind)))
         found = self._compiled[kind](given, arrays, max_length=max_length)
         return tree.map_structure(ops.convert_to_numpy, found)
 

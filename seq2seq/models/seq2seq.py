@@ -5,6 +5,7 @@ from keras import ops
 
 from seq2seq.arguments import check_flag
 from seq2seq.layers.bridges import Bridge, Copy
+from seq2seq.layers.kernels import Calls
 from seq2seq.layers.lstm import Tensor
 from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
 from seq2seq.models.encoder import Encoder, Memory
@@ -78,7 +79,7 @@ class Seq2Seq(keras.Model, Searcher):
         decoder.connect(encoder.output_size, encoder.reader if tied_embeddings else None)
         self.bridge.connect(encoder.state_sizes, decoder.state_sizes)
         self.start_id, self.end_id = start_id, end_id
-        self._compiled = {}  # searches, see `Searcher`
+        self._compiled, self.calls = {}, Calls()  # searches, see `Searcher`
         self.built = True  # every part has its weights from its constructor
 
     def start(

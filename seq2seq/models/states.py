@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from keras import ops, tree
 
+from seq2seq.export.numpy_runtime import read_members
 from seq2seq.layers.lstm import LSTMState
 from seq2seq.layers.recurrent import RNNState
 from seq2seq.models.decoder import DecoderState
@@ -53,10 +54,12 @@ def load_state(path: str | Path) -> DecoderState:
     """What `save_state` wrote.
 
     Raises:
-        ValueError: the file holds no state.
+        ValueError: the file is missing or damaged, or holds no state.
     """
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
+    if not Path(path).is_file():
+        raise ValueError(f"no such state: {path}")
+    members = read_members(Path(path), check=True)
+    arrays = {name: one.array() for name, one in members.items()}
     layers = []
     while f"layers.{len(layers)}.hidden" in arrays:
         hidden = arrays.pop(f"layers.{len(layers)}.hidden")

@@ -1,10 +1,10 @@
-"""What happens around Keras's training steps: evaluation, history, the bar, and the guards."""
+"""What happens around Keras's training steps: evaluation, history, the bar, and the guards.
 
-import contextlib
+What remembers anything from update to update has `record` and `restore`, see `keep`.
+"""
+
 import math
-import signal
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from seq2seq.data.batching import Batch
 from seq2seq.data.task import Task
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Predictor
-from seq2seq.training.run_directory import MODEL, RunDirectory
+from seq2seq.training.run_directory import HISTORY, MODEL, RunDirectory
 
 
 class LossIsNaN(FloatingPointError):
@@ -36,30 +36,57 @@ class LossIsNaN(FloatingPointError):
 
 
 class Counts(keras.callbacks.Callback):
-    """Counts updates, examples and real target tokens (ends included).
+    """Counts updates, examples, real target tokens (ends included), and seconds.
 
     Batches are made ahead of the updates that use them, so what is in a batch waits here until its
     update is done.
 
     Args:
+        total: updates in all.
+        per_epoch: updates an epoch; the last one may have fewer.
         force: `force(shape, step)` draws which steps of a batch read the truth; None: all do.
     """
 
-    def __init__(self, force: Callable | None = None):
+    def __init__(self, total: int, per_epoch: int, force: Callable | None = None):
         super().__init__()
-        self.force = force
+        self.total, self.per_epoch, self.force = total, per_epoch, force
         self.steps = self.examples = self.target_tokens = 0
         self._ahead: deque[tuple[int, int]] = deque()
+        self._before, self._begun = 0.0, None  # seconds of earlier starts, and when this one began
+
+    def record(self) -> dict:
+        """What a checkpoint keeps."""
+        names = ("steps", "examples", "target_tokens", "seconds")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, record: dict) -> None:
+        """Count on from a checkpoint."""
+        self.steps, self.examples = record["steps"], record["examples"]
+        self.target_tokens, self._before = record["target_tokens"], record["seconds"]
+
+    @property
+    def seconds(self) -> float:
+        """Since training began, evaluations included; while it was stopped no time passed."""
+        return self._before + (time.perf_counter() - self._begun if self._begun else 0.0)
+
+    @property
+    def epoch_is_over(self) -> bool:
+        """Whether the last update was the last of its epoch."""
+        return self.steps % self.per_epoch == 0 or self.steps == self.total
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[tuple]:
         """The batches as Keras takes them: inputs, targets, weights."""
-        for step, batch in enumerate(batches):
+        for step, batch in enumerate(batches, self.steps):
             self._ahead.append((len(batch.source), int(batch.target_mask.sum())))
             inputs = batch.inputs
             forced = None if self.force is None else self.force(batch.target_mask.shape, step)
             if forced is not None:
                 inputs["forced"] = forced
             yield inputs, batch.target_out, batch.weights
+
+    def on_train_begin(self, logs=None):
+        """Start the clock."""
+        self._begun = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
         """One update more."""
@@ -70,43 +97,26 @@ class Counts(keras.callbacks.Callback):
 
 
 class Guard(keras.callbacks.Callback):
-    """Ends training after the last update, at Ctrl-C, and when the loss is no finite number.
+    """Ends epochs and training where they end, and training when the loss is no finite number.
 
     Args:
         counts: comes before this one, and counts the updates.
-        steps: updates in all.
     """
 
-    def __init__(self, counts: Counts, steps: int):
+    def __init__(self, counts: Counts):
         super().__init__()
-        self.counts, self.steps = counts, steps
-        self.interrupted = False
-
-    @contextlib.contextmanager
-    def watch_interrupts(self) -> Iterator[None]:
-        """Remember Ctrl-C: while garbage is collected, Python drops the exception."""
-
-        def remember(number, frame):
-            self.interrupted = True
-            raise KeyboardInterrupt
-
-        if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread may handle signals
-            return
-        before = signal.signal(signal.SIGINT, remember)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
+        self.counts = counts
 
     def on_train_batch_end(self, batch, logs=None):
-        """Look at the loss of every update."""
-        if self.interrupted:
-            raise KeyboardInterrupt
+        """Look at the loss of every update; of an epoch that was cut only the rest is left."""
         if not math.isfinite(logs["loss"]):
             raise LossIsNaN(self.counts.steps)
-        if self.counts.steps == self.steps:
-            self.model.stop_training = True  # also in the middle of an epoch
+        if self.counts.epoch_is_over:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Let the next epoch begin, if there is one."""
+        self.model.stop_training = self.counts.steps >= self.counts.total
 
 
 class Evaluate(keras.callbacks.Callback):
@@ -132,11 +142,30 @@ class Evaluate(keras.callbacks.Callback):
         self.rows: list[dict] = []
         self.best: float | None = None
         self.train_seconds, self.train_tokens = 0.0, 0  # of whole epochs, without evaluation
-        self._begun = 0.0
+        self._before, self._begun = 0.0, 0.0  # seconds of this epoch before it was cut
+
+    def record(self) -> dict:
+        """What a checkpoint keeps."""
+        epoch = time.perf_counter() - self._begun if self.in_epoch else 0.0
+        names = ("rows", "best", "train_seconds", "train_tokens")
+        return {name: getattr(self, name) for name in names} | {"epoch": epoch}
+
+    def restore(self, record: dict) -> None:
+        """Go on from a checkpoint, whose rows are the history again."""
+        self.rows, self.best = record["rows"], record["best"]
+        self.train_seconds, self.train_tokens = record["train_seconds"], record["train_tokens"]
+        self._before = record["epoch"]
+        if self.rows:
+            self.directory.write_rows(HISTORY, self.rows)
+
+    @property
+    def in_epoch(self) -> bool:
+        """Whether there were updates since the last evaluation."""
+        return self.counts.steps > (self.rows[-1]["step"] if self.rows else 0)
 
     def on_epoch_begin(self, epoch, logs=None):
         """Start the clock of training proper."""
-        self._begun = time.perf_counter()
+        self._begun, self._before = time.perf_counter() - self._before, 0.0
 
     def on_epoch_end(self, epoch, logs=None):
         """Evaluate; what is added to `logs` reaches the callbacks that come after this one."""
@@ -154,7 +183,7 @@ class Evaluate(keras.callbacks.Callback):
         row |= {"seconds": self.train_seconds, "target_tokens_per_second": speed}
         self._keep_best(row)
         self.rows.append(row)
-        self.directory.write_rows("history.csv", self.rows)
+        self.directory.write_rows(HISTORY, self.rows)
 
     def speed(self) -> float:
         """Target tokens a second in this epoch so far."""
@@ -180,12 +209,28 @@ class Evaluate(keras.callbacks.Callback):
 
 
 class Patience(keras.callbacks.Callback):
-    """Stops after `patience` epochs in a row without a better validation metric (equal is not)."""
+    """Stops after `patience` epochs in a row without a better validation metric (equal is not).
 
-    def __init__(self, patience: int, evaluate: Evaluate):
+    With None it never does.
+    """
+
+    def __init__(self, patience: int | None, evaluate: Evaluate):
         super().__init__()
         self.patience, self.evaluate = patience, evaluate
         self._best, self._waited = None, 0
+
+    def record(self) -> dict:
+        """What a checkpoint keeps."""
+        return {"best": self._best, "waited": self._waited}
+
+    def restore(self, record: dict) -> None:
+        """Wait on from a checkpoint."""
+        self._best, self._waited = record["best"], record["waited"]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has waited long enough."""
+        return self.patience is not None and self._waited >= self.patience
 
     def on_epoch_end(self, epoch, logs=None):
         """Compare with the best so far; without validation there is none, and no waiting."""
@@ -195,7 +240,7 @@ class Patience(keras.callbacks.Callback):
             self._best, self._waited = self.evaluate.best, 0
             return
         self._waited += 1
-        if self._waited >= self.patience:
+        if self.is_over:
             self.model.stop_training = True
 
 
@@ -224,11 +269,14 @@ class Bar(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Say what begins, and show the bar."""
+        done = self.evaluate.counts.steps
         self.progress.console.print(
-            f"{self.model.count_params():,} parameters, {self.steps:,} steps; "
-            f"kept in {self.evaluate.directory.path}",
+            f"{self.model.count_params():,} parameters, {self.steps:,} steps"
+            + (f", going on after step {done:,}" if done else "")
+            + f"; kept in {self.evaluate.directory.path}",
             soft_wrap=True,
         )
+        self.progress.update(self.bar, completed=done)
         self.progress.start()
 
     def on_train_batch_end(self, batch, logs=None):

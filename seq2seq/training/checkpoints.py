@@ -16,13 +16,19 @@ import keras
 import numpy as np
 
 from seq2seq.arguments import check_choice
-from seq2seq.data.tags import Side, from_config
+from seq2seq.data.tags import Side, Tagged, from_config
+from seq2seq.data.vocabulary import END, START, Numbers, Vocabulary
 from seq2seq.export.numpy_runtime import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artefact
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.models.structure import make_model
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file so that it appears whole or not at all, also if the machine stops."""
+    """Write a file so that it appears whole or not at all, also if the machine stops.
+
+    Raises:
+        OSError: it can't be written, as when the disk is full; the error names the file.
+    """
     data = content.encode() if isinstance(content, str) else content
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -32,9 +38,16 @@ def write_whole(path: Path, content: bytes | str) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name itself
+    finally:
+        os.close(folder)
 
 
 def save_model(
@@ -71,6 +84,20 @@ def save_model(
         "source": source.to_config(),
         "target": target.to_config(),
         "settings": settings,
+    }
+    write_arrays(path, header, arrays)
+
+
+def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays and what JSON says of them to one file, whole, with checksums for both.
+
+    Args:
+        path: of the file, a `.npz`.
+        header: as JSON knows it; the arrays' shapes and checksums are added.
+        arrays: of plain numbers, in C order.
+    """
+    header = {
+        **header,
         "arrays": {name: [str(a.dtype), *a.shape] for name, a in arrays.items()},
         "checksums": {name: checksum(a.tobytes()) for name, a in arrays.items()},
     }
@@ -114,32 +141,31 @@ def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
         ValueError: the file is missing, damaged or of another format; it says what is wrong.
     """
     header, arrays = read_artefact(path)
-    check_modules(header["model"], path)
     try:
-        model = keras.saving.deserialize_keras_object(header["model"])
         source, target = from_config(header["source"]), from_config(header["target"])
-    except (TypeError, KeyError, AttributeError, ImportError) as error:
-        raise ValueError(f"{path} is damaged: its header can't be read ({error!r})") from error
-    weights = {weight.path: weight for weight in model.weights}
-    if missing := sorted(weights.keys() ^ arrays.keys()):
-        raise ValueError(f"{path} is damaged: its weights and structure differ in {missing[:3]}")
-    for name, weight in weights.items():
-        if tuple(weight.shape) != arrays[name].shape:
-            raise ValueError(
-                f"{path} is damaged: {name} has shape {arrays[name].shape}, the model "
-                f"needs {tuple(weight.shape)}"
-            )
-        weight.assign(arrays[name])
+        model = make_model(header["model"], {name: one.shape for name, one in arrays.items()})
+        _check_sides(model, source, target)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = error if type(error) is ValueError else f"its header can't be read ({error!r})"
+        raise ValueError(f"{path} is damaged: {reason}") from error
+    for weight in model.weights:
+        if not np.isfinite(arrays[weight.path]).all():
+            raise ValueError(f"{path} is damaged: {weight.path} holds values that are not finite")
+        weight.assign(arrays[weight.path])
     return model, source, target, header["settings"]
 
 
-def check_modules(config: object, path: Path) -> None:
-    """Raise a ValueError if a serialised object comes from elsewhere than seq2seq or Keras."""
-    if isinstance(config, dict):
-        module = config.get("module")
-        if module and str(module).split(".")[0] not in ("seq2seq", "keras"):
-            raise ValueError(f"{path} names the module {module!r}; only seq2seq and keras may be")
-        config = list(config.values())
-    if isinstance(config, list):
-        for part in config:
-            check_modules(part, path)
+def _check_sides(model: Seq2Seq, source: Side, target: Side) -> None:
+    """Raise a ValueError if the sides have other sizes than the model was made for."""
+    own, tags = (source.symbols, len(source.tags)) if isinstance(source, Tagged) else (source, None)
+    needed = [model.encoder.vocabulary_size, model.decoder.vocabulary_size, model.decoder.tags]
+    found = [len(side) if isinstance(side, Vocabulary) else None for side in (own, target)]
+    needed += [model.encoder.features, model.decoder.features]
+    features = [side.features if isinstance(side, Numbers) else None for side in (own, target)]
+    if (model.start_id, model.end_id) != (START, END):
+        raise ValueError(f"its model starts and ends with {model.start_id} and {model.end_id}")
+    if needed != [*found, tags, *features]:
+        raise ValueError(
+            f"its model needs sides of {needed[:2]} symbols, {needed[3:]} values and "
+            f"{needed[2]} tags, and has {found}, {features} and {tags}"
+        )

@@ -1,74 +1,150 @@
 """The run directory: where a run keeps all that it made. Files appear whole or not at all."""
 
 import csv
+import errno
+import fcntl
 import io
 import itertools
 import json
+import logging
 import os
-import platform
 import shutil
-import subprocess
-import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
+import weakref
 from pathlib import Path
 
 from seq2seq.arguments import check_flag
 from seq2seq.training.checkpoints import write_whole
+from seq2seq.training.environment import ENVIRONMENT, environment_changes, read_environment
+from seq2seq.training.resume import Checkpoints
 
-MODEL, SUMMARY, PREVIOUS = "model.npz", "summary.json", "previous"
+logger = logging.getLogger("seq2seq")
+
+MODEL, SUMMARY, HISTORY, PREVIOUS = "model.npz", "summary.json", "history.csv", "previous"
+CONFIG, CHECKPOINTS, LOCK = "config.yaml", "checkpoints", ".lock"
 LATEST = Path("runs/latest")
-FILES = (
-    "config.yaml",
-    "environment.json",
-    "history.csv",
-    MODEL,
-    "predictions.tsv",
-    SUMMARY,
-)
+FILES = (CONFIG, ENVIRONMENT, HISTORY, CHECKPOINTS, MODEL, "predictions.tsv", SUMMARY)
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 class RunDirectory:
-    """Creates a run directory and writes its files.
+    """Creates a run directory, or goes on with one, and writes its files.
 
-    A run that is replaced is kept in `previous/` until the new one is complete.
+    It belongs to one process: another is refused until this one has closed it or died. A run that
+    is replaced is kept in `previous/` until the new one is complete.
 
     Args:
         path: the directory; None: `runs/<name>/<timestamp>`.
         name: for example `reverse-lstm`.
         overwrite: whether a run that is already there may be replaced.
+        resume: whether a run that is already there is gone on with.
+
+    Attributes:
+        path: the directory.
+        checkpoints: what training goes on from.
 
     Raises:
-        ValueError: `path` holds a run and `overwrite` is not set, or is a file.
+        ValueError: `path` holds a run and is neither to be replaced nor to be resumed, is a file,
+            is missing where it must be named, or another process uses it.
     """
 
-    def __init__(self, path: str | None, name: str, overwrite: bool = False):
+    def __init__(self, path: str | None, name: str, overwrite: bool = False, resume: bool = False):
         check_flag("overwrite", overwrite)
+        check_flag("resume", resume)
+        if resume and overwrite:
+            raise ValueError("resume=true goes on with a run, overwrite=true replaces it: choose")
         named = isinstance(path, str | int) and not isinstance(path, bool) and path != ""
         if path is not None and not named:  # a name of digits alone reaches us as a number
             raise ValueError(f"run_dir must be the path of a directory, got {path!r}")
+        if path is None and resume:
+            raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
         self._check_latest()
-        self.path = _create_fresh(name) if path is None else Path(str(path))
+        self.path = _create_fresh(name) if path is None else _follow_latest(Path(str(path)))
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"run_dir={self.path} is a file, a directory was expected")
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._unlock = weakref.finalize(self, os.close, _lock(self.path))
+        self._resume, self.checkpoints = resume, Checkpoints(self.path / CHECKPOINTS)
         held = [file for file in FILES if (self.path / file).exists()]
-        if held and not overwrite:
+        if held and not (overwrite or resume):
+            self.close()
             raise ValueError(
                 f"run_dir={self.path} already holds a run ({', '.join(held)}); choose another "
-                "directory, or replace the run with overwrite=true"
+                "directory, go on with the run with resume=true, or replace it with overwrite=true"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._set_aside(held)
+        if not resume:
+            self._set_aside(held)
         self._point_latest()
+
+    def __enter__(self) -> "RunDirectory":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes have the directory."""
+        self._unlock()
+
+    def describe(self, config: str, environment: dict, changes: dict | None = None) -> None:
+        """Write what the run is: `config.yaml` and `environment.json`.
+
+        A run that goes on from a checkpoint keeps its environment, and notes what has changed.
+
+        Args:
+            config: the text of `config.yaml`.
+            environment: see `describe_environment`; with `data`, what the examples are.
+            changes: keys of the configuration that are no longer as they were, `[old, new]`.
+
+        Raises:
+            ValueError: the examples are not those that the run began with, or no checkpoint is
+                whole.
+        """
+        checkpoint = self.checkpoints.newest() if self._resume else None
+        if checkpoint is None:
+            if self._resume:
+                logger.warning(
+                    "note: %s holds no checkpoint yet; training starts from the beginning",
+                    self.path,
+                )
+            for file in FILES:
+                _remove(self.path / file)
+        else:
+            environment = self._go_on(checkpoint.step, environment, changes or {})
+            _remove(self.path / SUMMARY)  # of the run as it was: it is not complete any more
+        for file in self.path.glob(".*.*"):  # what was being written when it was killed
+            if file.name[1:].rpartition(".")[0] in FILES:
+                file.unlink()
+        self.write(CONFIG, config)
+        self.write_json(ENVIRONMENT, environment)
+
+    def _go_on(self, step: int, now: dict, changes: dict) -> dict:
+        """The environment of a run that goes on."""
+        before = read_environment(self.path)
+        different = environment_changes(before, now)
+        if "data" in different:
+            raise ValueError(
+                f"the examples are not those that the run in {self.path} began with: their data "
+                "has changed since, or the version of this package; it can't be resumed"
+            )
+        if different:
+            logger.warning(
+                "warning: going on in another environment, so the result may differ from that of a "
+                "run that was never stopped: %s",
+                "; ".join(f"{key}: {old} -> {new}" for key, (old, new) in different.items()),
+            )
+        start = {"step": step, "command": now["command"], "started": now["started"]}
+        start |= {"config": changes, "environment": different}
+        return {**before, "resumed": [*before.get("resumed", []), start]}
 
     def _set_aside(self, held: list[str]) -> None:
         previous = self.path / PREVIOUS
         if previous.exists() and SUMMARY not in held:  # the run in between was never completed
             for file in held:
-                (self.path / file).unlink()
+                _remove(self.path / file)
             return
         if held:
-            shutil.rmtree(previous, ignore_errors=True)
+            _remove(previous)
             previous.mkdir()
             for file in held:
                 (self.path / file).rename(previous / file)
@@ -76,7 +152,7 @@ class RunDirectory:
     def complete(self, summary: dict) -> None:
         """Write the summary, which makes the run complete, and drop what it replaced."""
         self.write_json(SUMMARY, summary)
-        shutil.rmtree(self.path / PREVIOUS, ignore_errors=True)
+        _remove(self.path / PREVIOUS)
 
     def write(self, file: str, content: str) -> None:
         """Write text."""
@@ -109,6 +185,42 @@ class RunDirectory:
         temporary.replace(LATEST)
 
 
+def _follow_latest(path: Path) -> Path:
+    """`path`, or where it points if it is `runs/latest`, which will be made to point here."""
+    return Path(os.path.relpath(path.resolve())) if path.absolute() == LATEST.absolute() else path
+
+
+def _remove(path: Path) -> None:
+    """Take a file or a directory away, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _lock(path: Path) -> int:
+    """Take the directory for this process; the lock dies with it.
+
+    Raises:
+        ValueError: another process has it.
+    """
+    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(handle, 20).decode("ascii", "replace").strip()
+        os.close(handle)
+        raise ValueError(f"run_dir={path} is in use by another process ({owner})") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        logger.warning("warning: %s can't be locked: let no other process train there", path)
+        return handle
+    os.ftruncate(handle, 0)
+    os.write(handle, f"{os.getpid()}\n".encode())
+    return handle
+
+
 def _create_fresh(name: str) -> Path:
     """A new directory, also when several runs start within the same second."""
     stamp = Path("runs", name, time.strftime("%Y-%m-%d_%H-%M-%S"))
@@ -119,43 +231,3 @@ def _create_fresh(name: str) -> Path:
         except FileExistsError:
             continue
         return path
-
-
-def describe_environment(seed: int) -> dict:
-    """Versions, engine, machine, seed, git commit and command: what a run ran on."""
-    import keras
-
-    packages = ("seq2seq", "keras", "tensorflow", "jax", "numpy", "hydra-core")
-    return {
-        "command": sys.orig_argv,
-        "seed": seed,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "engine": keras.backend.backend(),
-        "packages": {name: found for name in packages if (found := _version(name))},
-        "git_commit": _git_commit(),
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _git_commit() -> str | None:
-    """The commit of the checkout that this package runs from; None outside one."""
-    here = Path(__file__)
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(here.parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        git("ls-files", "--error-unmatch", here.name)  # installed in somebody else's repository?
-        return git("rev-parse", "HEAD")
-    except (OSError, subprocess.CalledProcessError):
-        return None

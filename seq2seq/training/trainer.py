@@ -1,8 +1,6 @@
 """The trainer: from a task, a model and an optimiser to a run directory with a judged model."""
 
 import importlib.util
-import logging
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,21 +10,20 @@ import keras
 
 from seq2seq.arguments import check_count, check_flag, check_rate
 from seq2seq.data.batching import Batches, encode_row
-from seq2seq.data.task import Stream, Task
+from seq2seq.data.task import SAMPLED, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.evaluation.predictor import Decoding, Predictor, load
 from seq2seq.layers.kernels import feed
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
 from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
+from seq2seq.training.keep import Keep
 from seq2seq.training.losses import cross_entropy, squared_error
 from seq2seq.training.run_directory import MODEL, RunDirectory
+from seq2seq.training.signals import Interrupted, Signals
 from seq2seq.training.updates import make_updates
 
-logger = logging.getLogger("seq2seq")
-
 STREAM_EPOCH = 100  # updates that count as an epoch where examples have no end
-SAMPLED = 1024  # examples of a stream that are looked at to learn its longest lengths
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,8 @@ class Training:
         forcing: what the decoder reads: the truth, or what it said itself.
         curriculum: None: all examples from the beginning; else the short ones first.
         tensorboard: whether to write events for TensorBoard (in `tensorboard/`).
+        checkpoint_share: share of the time that may go into checkpoints, which says how often one
+            is written; 0: only when training ends or is interrupted.
 
     Raises:
         ValueError: a number below 1, or TensorBoard is wanted and not installed.
@@ -59,9 +58,11 @@ class Training:
     forcing: TeacherForcing = TeacherForcing()
     curriculum: LengthCurriculum | None = None
     tensorboard: bool = False
+    checkpoint_share: float = 0.01
 
     def __post_init__(self):
         check_rate("training.label_smoothing", self.label_smoothing)
+        check_rate("training.checkpoint_share", self.checkpoint_share)
         check_flag("training.tensorboard", self.tensorboard)
         for name in ("epochs", "batch_size"):
             check_count(f"training.{name}", getattr(self, name))
@@ -117,8 +118,10 @@ def train(
 ) -> Outcome:
     """Train, keep the best weights, test them, and write everything to the run directory.
 
-    Ctrl-C and a loss that is not finite end training, not the run: the best weights so far are
-    tested and the summary is written all the same. Only a second Ctrl-C, in the test, ends the run.
+    Where the run directory has checkpoints, training goes on from the newest, and what comes out
+    is what would have come without a stop, bit for bit. SIGINT (Ctrl-C), SIGTERM and a loss that
+    is not finite end training, not the run: the best weights so far are tested and the summary is
+    written all the same. Only a second signal ends the run at once.
 
     Args:
         task: the examples and metrics.
@@ -152,22 +155,21 @@ def train(
         seed,
         copying=predictor.copying,
     )
-    fitted = fit(predictor, task, batches, make_optimizer, training, directory)
-    best, error = load(directory.path), fitted.error
-    try:
-        evaluation = evaluate(best, test, task.metrics)
-    except KeyboardInterrupt as caught:
-        logger.warning("the test begins again, so that the summary is whole; Ctrl-C ends it")
-        evaluation, error = evaluate(best, test, task.metrics), caught
-    directory.write("predictions.tsv", format_predictions(evaluation))
-    summary = {
-        **names,
-        "seed": seed,
-        "parameters": model.count_params(),
-        "test": evaluation.metrics(),
-        "train": fitted.figures,
-    }
-    directory.complete(summary)
+    with Signals() as signals:
+        fitted = fit(predictor, task, batches, make_optimizer, training, directory, signals)
+        evaluation = evaluate(load(directory.path), test, task.metrics)
+        directory.write("predictions.tsv", format_predictions(evaluation))
+        summary = {
+            **names,
+            "seed": seed,
+            "parameters": model.count_params(),
+            "test": evaluation.metrics(),
+            "train": fitted.figures,
+        }
+        directory.complete(summary)
+    error = fitted.error
+    if error is None and signals.received is not None:  # it came too late to stop anything
+        error = Interrupted(signals.received)
     return Outcome(summary, evaluation, error)
 
 
@@ -199,8 +201,12 @@ def fit(
     make_optimizer: Callable[[int], keras.optimizers.Optimizer],
     training: Training,
     directory: RunDirectory,
+    signals: Signals,
 ) -> Fitted:
-    """Keras's own `fit`, with the callbacks of this package; leaves the best `model.npz` behind."""
+    """Keras's own `fit`, with the callbacks of this package; leaves the best `model.npz` behind.
+
+    It goes on from the newest checkpoint of `directory`, if there is one.
+    """
     total, per_epoch = training.plan(batches.steps_per_epoch)
     if training.curriculum is not None:
         batches.share = lambda step: training.curriculum.share(step / total)
@@ -208,53 +214,58 @@ def fit(
     def force(shape: tuple[int, int], step: int):
         return training.forcing.draw(shape, batches.seed, step, total)
 
-    model, counts = predictor.model, Counts(force)
+    model, counts = predictor.model, Counts(total, per_epoch, force)
     loss = make_loss(model, training)
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
-    model.train_function = make_updates(model, loss)
+    model.train_function = make_updates(model, loss, model.calls.of("updates"))
     evaluation = Evaluate(predictor, task, counts, directory)
-    bar = Bar(total, evaluation)
-    guard = Guard(counts, total)
-    callbacks = [counts, guard, evaluation, bar]
-    if training.patience is not None:
-        callbacks.append(Patience(training.patience, evaluation))
+    patience, bar = Patience(training.patience, evaluation), Bar(total, evaluation)
+    # What decides which functions XLA compiles changes bits, so it belongs to the parts.
+    parts = {"patience": patience, "calls": model.calls}
+    keep = Keep(evaluation, parts, training.checkpoint_share, signals)
+    keep.go_on(model)
+    callbacks = [counts, Guard(counts), evaluation, bar, patience]
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(directory.path / "tensorboard")))
-    begun, error = time.perf_counter(), None
+    error = None
     try:
-        with guard.watch_interrupts(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             if model.knows_nothing:  # its encoder learns nothing, on purpose
                 warnings.filterwarnings("ignore", "Gradients do not exist")
-            model.fit(
-                feed(counts.watch(batches.iterate())),
-                steps_per_epoch=per_epoch,
-                epochs=-(-total // per_epoch),
-                callbacks=callbacks,
-                verbose=0,
-                shuffle=False,
-            )
-    except (KeyboardInterrupt, LossIsNaN) as caught:
+            if counts.steps < total and not patience.is_over:
+                model.fit(
+                    feed(counts.watch(batches.iterate(counts.steps))),
+                    steps_per_epoch=per_epoch,
+                    initial_epoch=counts.steps // per_epoch,
+                    epochs=-(-total // per_epoch),
+                    callbacks=[*callbacks, keep],
+                    verbose=0,
+                    shuffle=False,
+                )
+    except (Interrupted, LossIsNaN) as caught:
         error = caught
     finally:
         bar.close()
-    if not (directory.path / MODEL).exists():
+    if not evaluation.rows:
         if isinstance(error, LossIsNaN):
             raise error
         predictor.save(directory.path / MODEL)  # interrupted before there was anything better
-    seconds = time.perf_counter() - begun
-    figures = {
-        "seconds": round(seconds, 2),
+    return Fitted(_figures(evaluation, keep, error), error)
+
+
+def _figures(evaluation: Evaluate, keep: Keep, error: BaseException | None) -> dict:
+    """What `summary.json` says of the training."""
+    counts, tokens, seconds = evaluation.counts, evaluation.train_tokens, evaluation.train_seconds
+    if not evaluation.rows:
+        tokens, seconds = counts.target_tokens, counts.seconds
+    return {
+        "seconds": round(counts.seconds, 2),
         "steps": counts.steps,
         "examples": counts.examples,
-        "target_tokens_per_second": round(
-            evaluation.train_tokens / evaluation.train_seconds
-            if evaluation.rows
-            else counts.target_tokens / seconds,
-            1,
-        ),
-        "stopped": _why_stopped(error, counts.steps < total),
+        "target_tokens_per_second": round(tokens / seconds, 1),
+        "checkpoint_seconds": round(keep.seconds, 3),
+        "stopped": _why_stopped(error, counts.steps < counts.total),
     }
-    return Fitted(figures, error)
 
 
 def _why_stopped(error: BaseException | None, before_the_end: bool) -> str:

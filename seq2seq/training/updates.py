@@ -36,17 +36,15 @@ class Updates:
     Args:
         model: compiled by Keras, with no metrics but its loss.
         loss: a mean over the sample weights, so that means of parts can be joined.
-
-    Attributes:
         seen: how often each shape came so far; a resumed run must go on from it.
     """
 
-    def __init__(self, model: keras.Model, loss: keras.losses.Loss):
+    def __init__(self, model: keras.Model, loss: keras.losses.Loss, seen: collections.Counter[str]):
         import tensorflow as tf
 
         keep_memory()
         self.model, self.loss = model, loss
-        self.seen: collections.Counter[str] = collections.Counter()
+        self.seen = seen
         self._by_keras = None
         # Traced for each shape: XLA wants to know every size.
         self._in_parts = tf.function(self._update, autograph=False)
@@ -121,11 +119,13 @@ def _vary(variable: keras.Variable, number: int):
     return value + tf.constant([number * 0x9E3779B9 % 2**32, 0], value.dtype)
 
 
-def make_updates(model: keras.Model, loss: keras.losses.Loss) -> Updates | None:
+def make_updates(
+    model: keras.Model, loss: keras.losses.Loss, seen: collections.Counter[str]
+) -> Updates | None:
     """`Updates` of a model that was compiled; None where Keras's own step is the right one.
 
     That is on other engines, which compile the step themselves, on a GPU, and in half precision.
     """
     if keras.backend.backend() != "tensorflow" or not on_cpu():
         return None
-    return Updates(model, loss) if model.compute_dtype == "float32" else None
+    return Updates(model, loss, seen) if model.compute_dtype == "float32" else None

@@ -73,6 +73,13 @@ def test_bad_separators_are_refused(separator):
         Tagged(Vocabulary("ab"), ["V"], separator)
 
 
+def test_bad_sides_are_refused():
+    with pytest.raises(ValueError, match="tags must be texts, got None"):
+        Tagged(Vocabulary("ab"), ["V", None])
+    with pytest.raises(ValueError, match="tags stand beside a Vocabulary, got .*Tagged"):
+        Tagged(Tagged(Vocabulary("ab"), ["V"]), ["V"])
+
+
 def test_configuration_survives_json():
     side = Tagged.build(["k ae\tV+PST", "t\tN"], "symbols", "+")
     again = from_config(json.loads(json.dumps(side.to_config())))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data.tags import from_config
-from seq2seq.data.vocabulary import END, PAD, UNKNOWN, Numbers, Vocabulary
+from seq2seq.data.vocabulary import END, PAD, TOKENISERS, UNKNOWN, Numbers, Vocabulary
 
 
 @given(st.lists(st.text(min_size=1), min_size=1))
@@ -16,6 +16,46 @@ def test_characters_survive_a_round_trip(texts):
     vocabulary = Vocabulary.build(texts, "characters")
     for text in texts:
         assert vocabulary.decode(vocabulary.encode(text)) == text
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+SPLIT = pytest.mark.parametrize("tokeniser", TOKENISERS)
+
+
+@SPLIT
+@given(text=TEXTS)
+def test_symbols_put_together_split_into_the_same_symbols(tokeniser, text):
+    side = Vocabulary("", tokeniser)
+    tokens = side.tokens(text)
+    assert side.tokens(side.join(tokens)) == tokens and all(tokens)
+    assert set("".join(tokens)) <= set(text)
+    lost = set(text) - set("".join(tokens))
+    assert all(character.isspace() for character in lost)  # nothing else falls out
+
+
+@SPLIT
+@given(known=TEXTS, text=TEXTS)
+def test_any_text_becomes_numbers_and_text_again(tokeniser, known, text):
+    vocabulary = Vocabulary.build([known, text], tokeniser)
+    tokens = vocabulary.tokens(text)
+    ids = vocabulary.encode(text)
+    assert vocabulary.decode_tokens([*ids, END, 4]) == tokens
+    assert vocabulary.decode(ids) == vocabulary.join(tokens)
+    assert from_config(json.loads(json.dumps(vocabulary.to_config()))).encode(text) == ids
+
+
+@SPLIT
+@given(known=TEXTS, text=TEXTS)
+def test_any_text_can_be_read_by_any_vocabulary(tokeniser, known, text):
+    vocabulary = Vocabulary.build([known], tokeniser)
+    tokens, seen = vocabulary.tokens(text), set(vocabulary.tokens(known))
+    ids = vocabulary.encode(text, unknown="token")
+    assert [n == UNKNOWN for n in ids] == [token not in seen for token in tokens]
+    copied = vocabulary.encode_copies(tokens, tokens)  # a pointer can say all of it
+    assert vocabulary.decode_tokens([*copied, END], tokens) == tokens
+    if UNKNOWN in ids:
+        with pytest.raises(ValueError, match="was never seen in training"):
+            vocabulary.encode(text)
 
 
 @given(st.lists(st.sampled_from(["AE1", "K", "<end>", "T", "é"]), min_size=1))
@@ -65,6 +105,10 @@ def test_bad_vocabularies_are_refused():
         Vocabulary("abc", "letters")
     with pytest.raises(ValueError, match=r"twice in the vocabulary: \['a'\]"):
         Vocabulary("aba")
+    with pytest.raises(ValueError, match="symbols of a vocabulary must be texts, got 5"):
+        Vocabulary(["a", 5])
+    with pytest.raises(ValueError, match=r"hold '\\ud800', half a surrogate pair"):
+        Vocabulary(["a", "\ud800"])
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8))
@@ -89,6 +133,7 @@ def test_numbers_are_standardised():
         ("1 2,3", "'2,3' at position 2 must hold 1 finite value"),
         ("1 nan", "'nan' at position 2 must hold 1 finite"),
         ("inf", "'inf' at position 1"),
+        ("1_000", "'1_000' at position 1 is not a number"),
         ("1 1e39", "'1e39' at position 2 must hold 1 finite value.s. of at most 1e.30"),
     ],
 )

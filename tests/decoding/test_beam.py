@@ -174,7 +174,7 @@ def test_a_coverage_penalty_prefers_what_attends_to_all(markov):
         ({"width": 0}, "decoding.width must be a whole number of at least 1, got 0"),
         ({"width": 2, "n_best": 3}, "width 2 has no 3 best hypotheses; set width=3"),
         ({"width": 5, "groups": 2}, "width=5 is no multiple; set width=6"),
-        ({"length_penalty": -1}, "length_penalty must be a number of at least 0, got -1"),
+        ({"length_penalty": -1}, "must be a number of at least 0 and at most 10, got -1"),
         ({"length_penalty": "mean"}, 'a number or "average", got .mean.'),
         ({"coverage_penalty": True}, "coverage_penalty must be a number"),
         ({"early_stopping": "no"}, "early_stopping must be true or false"),

@@ -624,7 +624,7 @@ def test_settings_of_the_file_are_used(tiny, tmp_path):
     [
         ({"width": 1.5}, "width must be a whole number of at least 1, got 1.5"),
         ({"width": 2, "n_best": 3}, "n_best=3 is more than the width 2: pass width=3"),
-        ({"width": 2, "length_penalty": -1}, "length_penalty must be at least 0 .* got -1"),
+        ({"width": 2, "length_penalty": -1}, "length_penalty must be 0 to 10 .* got -1"),
         ({"length_penalty": 1.0}, "are a beam's: pass its width"),
         ({"unknown": "skip"}, "unknown must be .* got 'skip'"),
         ({"max_length": 10**9}, "max_length must be at most 100000, got 1000000000"),

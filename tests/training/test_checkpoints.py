@@ -226,7 +226,7 @@ def test_another_format_is_refused(artefact):
 def test_a_strangers_classes_are_refused(artefact):
     path, _ = artefact
     edit(path, lambda header, arrays: header["model"]["config"]["bridge"].update(module="os"))
-    with pytest.raises(ValueError, match="names the module 'os'"):
+    with pytest.raises(ValueError, match="names 'seq2seq>Copy' of the module 'os'"):
         load_model(path)
 
 

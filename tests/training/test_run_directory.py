@@ -1,14 +1,15 @@
 """Run directories: never overwritten unasked, and `runs/latest` points at the newest."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from seq2seq.training.run_directory import (
-    RunDirectory,
-    _create_fresh,
-    describe_environment,
-)
+from seq2seq.training.environment import read_environment
+from seq2seq.training.run_directory import RunDirectory, _create_fresh
 
 
 @pytest.fixture(autouse=True)
@@ -29,28 +30,127 @@ def test_latest_follows_a_directory_that_was_named(tmp_path):
     assert (tmp_path / "runs/latest/config.yaml").read_text() == "here"
 
 
-def test_a_run_is_not_replaced_unless_asked(tmp_path):
-    run = RunDirectory("mine", "copy-lstm")
-    run.write("summary.json", "{}")
+def test_a_run_is_not_replaced_unless_asked():
+    with RunDirectory("mine", "copy-lstm") as run:
+        run.write("summary.json", "{}")
     (run.path / "notes.txt").write_text("keep me")
-    with pytest.raises(ValueError, match="run_dir=mine already holds a run .summary.json.*overwr"):
+    with pytest.raises(ValueError, match="run_dir=mine already holds a run .summary.json.*resume"):
         RunDirectory("mine", "copy-lstm")
     with pytest.raises(ValueError, match="overwrite must be true or false, got 'no'"):
         RunDirectory("mine", "copy-lstm", overwrite="no")
 
 
-def test_a_replaced_run_is_kept_until_the_new_one_is_complete(tmp_path):
-    run = RunDirectory("mine", "copy-lstm")
-    run.complete({"test": 1})
+def test_a_replaced_run_is_kept_until_the_new_one_is_complete():
+    with RunDirectory("mine", "copy-lstm") as run:
+        run.checkpoints.write(1, {}, {})
+        run.complete({"test": 1})
     (run.path / "notes.txt").write_text("keep me")
     for _ in range(2):  # a second try after one that was never completed changes nothing
-        run = RunDirectory("mine", "copy-lstm", overwrite=True)
-        run.write("config.yaml", "new")
-        names = sorted(p.name for p in run.path.iterdir())
-        assert names == ["config.yaml", "notes.txt", "previous"]
-        assert (run.path / "previous/summary.json").read_text() == '{\n  "test": 1\n}\n'
-    run.complete({"test": 2})
+        with RunDirectory("mine", "copy-lstm", overwrite=True) as run:
+            run.write("config.yaml", "new")
+            run.checkpoints.write(2, {}, {})
+            names = sorted(p.name for p in run.path.iterdir())
+            assert names == [".lock", "checkpoints", "config.yaml", "notes.txt", "previous"]
+            assert (run.path / "previous/summary.json").read_text() == '{\n  "test": 1\n}\n'
+            (kept,) = (run.path / "previous/checkpoints").iterdir()
+            assert kept.name == "step-000000001.npz"
+    with RunDirectory("mine", "copy-lstm", resume=True) as run:
+        run.complete({"test": 2})
     assert not (run.path / "previous").exists()
+
+
+OTHER = """
+import fcntl, sys
+file = open("mine/.lock", "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print(123, file=file, flush=True)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_directory_belongs_to_one_process_until_it_dies():
+    RunDirectory("mine", "copy-lstm").close()
+    other = subprocess.Popen(
+        [sys.executable, "-c", OTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout.readline() == "locked\n"
+    for how in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(ValueError, match=r"run_dir=mine is in use by another process \(123\)"):
+            RunDirectory("mine", "copy-lstm", **how)
+    other.kill()
+    other.wait()
+    with RunDirectory("mine", "copy-lstm"):
+        assert (Path("mine") / ".lock").read_text() == f"{os.getpid()}\n"
+        with pytest.raises(ValueError, match="in use"):
+            RunDirectory("mine", "copy-lstm")
+    RunDirectory("mine", "copy-lstm").close()
+
+
+def test_resuming_latest_does_not_let_it_point_at_itself(tmp_path):
+    with RunDirectory("mine", "copy-lstm"):
+        pass
+    with RunDirectory("runs/latest", "copy-lstm", resume=True) as run:
+        assert run.path.as_posix() == "mine"
+    assert (tmp_path / "runs/latest").resolve() == tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((None, "a-run", False, True), "resume=true needs the run"),
+        (("mine", "a-run", True, True), "choose"),
+        (("mine", "a-run", False, "yes"), "resume must be true or false"),
+    ],
+)
+def test_what_resume_needs(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        RunDirectory(*arguments)
+
+
+def environment(**other):
+    return {"data": "x", "command": ["a"], "started": "now", "cpus": 2, **other}
+
+
+def test_a_run_without_a_checkpoint_begins_again(caplog):
+    with RunDirectory("mine", "a-run") as run:
+        run.describe("old", environment())
+        for file in ("history.csv", "model.npz", ".history.csv.x1"):
+            run.write(file, "old")
+    with RunDirectory("mine", "a-run", resume=True) as run:
+        run.describe("new", environment(cpus=3))
+    assert "mine holds no checkpoint yet; training starts from the beginning" in caplog.text
+    names = {path.name for path in run.path.iterdir()}
+    assert names == {"config.yaml", "environment.json", ".lock"}
+    assert read_environment(run.path)["cpus"] == 3
+
+
+def test_a_run_that_goes_on_notes_what_changed(caplog):
+    with RunDirectory("mine", "a-run") as run:
+        run.describe("old", environment())
+        run.checkpoints.write(7, {}, {})
+        run.complete({})
+    with RunDirectory("mine", "a-run", resume=True) as run:
+        run.describe("new", environment(cpus=3, started="later"), {"training.steps": [7, 9]})
+    assert "another environment" in caplog.text and "cpus: 2 -> 3" in caplog.text
+    assert not (run.path / "summary.json").exists()  # it is not complete any more
+    found = read_environment(run.path)
+    assert found["cpus"] == 2 and found["started"] == "now"
+    start = {"step": 7, "command": ["a"], "started": "later"}
+    changed = {"config": {"training.steps": [7, 9]}, "environment": {"cpus": [2, 3]}}
+    assert found["resumed"] == [start | changed]
+
+
+def test_a_run_does_not_go_on_with_other_examples():
+    with RunDirectory("mine", "a-run") as run:
+        run.describe("old", environment())
+        run.checkpoints.write(7, {}, {})
+        run.complete({})
+    with RunDirectory("mine", "a-run", resume=True) as run:
+        with pytest.raises(ValueError, match="the examples are not those that the run in mine"):
+            run.describe("new", environment(data="y"))
+    assert (run.path / "config.yaml").read_text() == "old"
+    assert (run.path / "summary.json").exists()
 
 
 @pytest.mark.parametrize("where", ["runs", "runs/latest"])
@@ -86,8 +186,3 @@ def test_rows_become_csv():
     run = RunDirectory("mine", "copy-lstm")
     run.write_rows("history.csv", [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     assert (run.path / "history.csv").read_text() == "epoch,loss\n1,0.5\n2,0.25\n"
-
-
-def test_the_environment_is_described():
-    found = describe_environment(7)
-    assert found["seed"] == 7 and found["packages"]["keras"] and found["command"]

@@ -1,6 +1,5 @@
 """The trainer: plans, stops, and what it leaves behind."""
 
-import contextlib
 import csv
 import json
 import shutil
@@ -16,6 +15,7 @@ from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Decoding
 from seq2seq.training.callbacks import Counts, Guard, LossIsNaN
 from seq2seq.training.run_directory import RunDirectory
+from seq2seq.training.signals import Interrupted
 from seq2seq.training.trainer import Training, longest_lengths, train
 
 TINY = [
@@ -30,7 +30,7 @@ TINY = [
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_place(tmp_path, monkeypatch):
+def in_an_empty_place(tmp_path, monkeypatch, eagerly):
     monkeypatch.chdir(tmp_path)
 
 
@@ -148,9 +148,9 @@ def test_without_validation_the_last_weights_are_kept(monkeypatch):
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step():
-    counts = Counts()
+    counts = Counts(10, 5)
     counts.steps = 7
-    guard = Guard(counts, 10)
+    guard = Guard(counts)
     guard.on_train_batch_end(0, {"loss": 1.0})
     with pytest.raises(LossIsNaN, match="at step 7; lower optimizer.learning_rate"):
         guard.on_train_batch_end(1, {"loss": float("nan")})
@@ -174,50 +174,50 @@ def test_a_bad_loss_before_any_evaluation_leaves_nothing_to_test():
         run("optimizer.learning_rate=1e38", "optimizer.global_clipnorm=null")
 
 
-def test_an_interruption_keeps_the_best_weights(monkeypatch):
-    real = Guard.on_train_batch_end
+def interrupt(monkeypatch, step, number=signal.SIGINT):
+    """Let a signal come in the middle of a step."""
+    real = Counts.on_train_batch_end
 
     def interrupted(self, batch, logs=None):
         real(self, batch, logs)
-        if self.counts.steps == 5:
-            raise KeyboardInterrupt
+        if self.steps == step:
+            signal.raise_signal(number)
 
-    monkeypatch.setattr(Guard, "on_train_batch_end", interrupted)
+    monkeypatch.setattr(Counts, "on_train_batch_end", interrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_step_and_keeps_the_best_weights(monkeypatch, number):
+    interrupt(monkeypatch, 5, number)
     outcome = run()
-    assert isinstance(outcome.error, KeyboardInterrupt)
+    assert isinstance(outcome.error, Interrupted) and outcome.error.number == number
     with open("run/history.csv") as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["2", "4"]
-    assert outcome.summary["train"] | {"seconds": 0, "target_tokens_per_second": 0} == {
-        "seconds": 0,
+    times = ("seconds", "target_tokens_per_second", "checkpoint_seconds")
+    figures = outcome.summary["train"]
+    assert {key: value for key, value in figures.items() if key not in times} == {
         "steps": 5,
         "examples": 40,
-        "target_tokens_per_second": 0,
         "stopped": "interrupted",
     }
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_an_interruption_before_the_first_evaluation_keeps_what_there_is(monkeypatch):
-    def interrupted(self, batch, logs=None):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Guard, "on_train_batch_end", interrupted)
+def test_a_signal_before_the_first_evaluation_keeps_what_there_is(monkeypatch):
+    interrupt(monkeypatch, 1)
     assert run().summary["test"]["count"] == 5
 
 
-def test_an_interruption_of_the_test_still_writes_the_summary(monkeypatch):
-    calls = []
-
-    def interrupted_once(*arguments):
-        calls.append(1)
-        if len(calls) == 1:
-            raise KeyboardInterrupt
+def test_a_signal_in_the_test_comes_too_late_to_stop_anything(monkeypatch):
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGTERM)
         return evaluate(*arguments)
 
-    monkeypatch.setattr("seq2seq.training.trainer.evaluate", interrupted_once)
+    monkeypatch.setattr("seq2seq.training.trainer.evaluate", interrupted)
     outcome = run()
-    assert isinstance(outcome.error, KeyboardInterrupt)
-    assert json.load(open("run/summary.json"))["test"]["count"] == 5
+    assert isinstance(outcome.error, Interrupted) and outcome.error.number == signal.SIGTERM
+    assert json.load(open("run/summary.json"))["train"]["stopped"] == "finished"
 
 
 def test_longest_lengths_count_the_end():
@@ -248,13 +248,3 @@ def test_same_seed_same_run():
     two = run()
     assert one.evaluation.predictions == two.evaluation.predictions
     assert one.summary["test"] == two.summary["test"]
-
-
-def test_an_interruption_that_python_drops_still_ends_training():
-    guard = Guard(Counts(), 10)
-    with guard.watch_interrupts():
-        with contextlib.suppress(KeyboardInterrupt):  # as a finaliser would
-            signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            guard.on_train_batch_end(0, {"loss": 1.0})
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

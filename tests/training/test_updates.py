@@ -1,5 +1,7 @@
 """Updates as machine code on all cores: the same as Keras's own, but for the order of additions."""
 
+import collections
+
 import keras
 import numpy as np
 import pytest
@@ -46,7 +48,7 @@ def compiled(make, monkeypatch, hot):
     model, loss = make(), cross_entropy()
     optimizer = keras.optimizers.Adam(1e-2, epsilon=1e-2, global_clipnorm=1.0)
     model.compile(optimizer, loss, jit_compile=False)
-    return model, updates.make_updates(model, loss)
+    return model, updates.make_updates(model, loss, collections.Counter())
 
 
 def train(make, batches, monkeypatch, hot):
@@ -119,5 +121,5 @@ def test_a_batch_is_split_into_equal_parts_that_are_worth_a_core():
 def test_keras_steps_where_it_knows_better(monkeypatch):
     model, _ = compiled(plain, monkeypatch, 0)
     monkeypatch.setattr(updates, "on_cpu", lambda: False)
-    assert updates.make_updates(model, model.loss) is None
+    assert updates.make_updates(model, model.loss, collections.Counter()) is None
     assert kernels.on_cpu() in (True, False)

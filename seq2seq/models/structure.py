@@ -1,0 +1,92 @@
+"""A model made again from its serialised structure, which may be a stranger's.
+
+It is looked at first: every part is a class of this package, and its weights are as large as those
+that there are. Nothing else is made, and nothing that is larger is ever allocated.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+
+from seq2seq.models.seq2seq import Seq2Seq
+
+PACKAGE = "seq2seq"
+STATE_OF_TRAINING = ("compile_config", "build_config")  # of what Keras serialises, beside the parts
+
+
+def make_model(structure: dict, shapes: Mapping[str, tuple[int, ...]]) -> Seq2Seq:
+    """The model that `structure` describes, with fresh weights; it is not compiled.
+
+    Args:
+        structure: what `keras.saving.serialize_keras_object` made of a `Seq2Seq`.
+        shapes: of the weights that are there for it, by their paths.
+
+    Raises:
+        ValueError: a part is no class of this package or can't be made, or the model has other
+            weights.
+    """
+    check_parts(structure, len(shapes))
+    plain = _leave_out_training(structure)
+    with ThreadPoolExecutor(1) as thread:  # what Keras remembers of it goes with the thread
+        needed = thread.submit(_shapes_of, plain).result()
+    if missing := sorted(needed.keys() ^ shapes.keys()):
+        raise ValueError(f"its weights and structure differ in {', '.join(missing[:3])}")
+    for name, shape in needed.items():
+        if shape != shapes[name]:
+            raise ValueError(f"{name} has shape {shapes[name]}, the model needs {shape}")
+    return _deserialise(plain)
+
+
+def check_parts(part: Any, most: int) -> None:
+    """Raise a ValueError if a serialised part is of another package, or has too many layers.
+
+    Args:
+        part: a part of a structure.
+        most: layers that there can be, since each has weights.
+    """
+    if isinstance(part, dict):
+        if part.get("class_name") is not None or "registered_name" in part:
+            _check_class(part)
+        layers = part.get("layers")
+        if isinstance(layers, int) and layers > most:
+            raise ValueError(f"it has {layers} layers and weights for {most} at most")
+        part = [value for key, value in part.items() if key not in STATE_OF_TRAINING]
+    if isinstance(part, list):
+        for one in part:
+            check_parts(one, most)
+
+
+def _check_class(part: dict) -> None:
+    name, module = part.get("registered_name"), str(part.get("module"))
+    known = keras.saving.get_custom_objects().get(name) if isinstance(name, str) else None
+    if known is None or {known.__module__.split(".")[0], module.split(".")[0]} != {PACKAGE}:
+        raise ValueError(f"it names {name!r} of the module {module!r}, which is no part of a model")
+
+
+def _leave_out_training(part: Any) -> Any:
+    """`part` without what Keras keeps of a compiled model: an optimiser, a loss."""
+    if isinstance(part, list):
+        return [_leave_out_training(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    return {k: _leave_out_training(v) for k, v in part.items() if k not in STATE_OF_TRAINING}
+
+
+def _shapes_of(structure: dict) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights that a model would have; none is allocated."""
+    with keras.StatelessScope(initialize_variables=False):
+        model = _deserialise(structure)
+        return {weight.path: tuple(weight.shape) for weight in model.weights}
+
+
+def _deserialise(structure: dict) -> Seq2Seq:
+    try:
+        model = keras.saving.deserialize_keras_object(structure, safe_mode=True)
+    except Exception as error:  # whatever a constructor says to arguments of another kind
+        reason = " ".join(str(error).split())
+        raise ValueError(f"its model can't be made: {type(error).__name__}: {reason}") from error
+    if not isinstance(model, Seq2Seq):
+        raise ValueError(f"it holds a {type(model).__name__}, a Seq2Seq was expected")
+    return model

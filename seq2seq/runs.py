@@ -1,0 +1,119 @@
+"""Runs that are there: what they are, whether they are complete, and what they may go on with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.evaluation.compare import Run, changes, read_summary
+from seq2seq.trust import read_config
+
+OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
+# What a run may be resumed with: how long it goes on, and what it leaves behind.
+MAY_CHANGE = (
+    *OF_THE_START,
+    *("training.steps", "training.epochs", "training.patience"),
+    *("training.tensorboard", "training.checkpoint_share"),
+)
+
+
+def read_run(path: Path) -> Run:
+    """The configuration and the summary of a finished run.
+
+    Raises:
+        ValueError: the run directory lacks one of them, or it is damaged.
+    """
+    return Run(read_config(path / "config.yaml"), read_summary(path))
+
+
+class Resumed(NamedTuple):
+    """A run that is to go on.
+
+    Attributes:
+        path: its directory.
+        changes: keys of its configuration that are no longer as they were, `[old, new]`.
+    """
+
+    path: Path
+    changes: dict[str, list]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to do: it has ended by itself, and nothing was changed."""
+        return not self.changes and is_complete(self.path)
+
+
+def read_finished_config(path: Path, known: dict) -> dict:
+    """The configuration of a run that has ended by itself.
+
+    Raises:
+        ValueError: there is no such run, or it can go on.
+    """
+    if not path.is_dir():
+        raise ValueError(f"no such run: {path} (give a run directory, as in runs/latest)")
+    if not is_complete(path):
+        raise ValueError(
+            f"{path} has not ended, so there is nothing to compare with; it goes on with: "
+            f"seq2seq train {path} --resume"
+        )
+    return read_whole_config(path, known)
+
+
+def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None]:
+    """The configuration that `resume=true` goes on with, and the run it belongs to.
+
+    It is the run's own, with what the command line says of its length and its logging. A command
+    line that says more describes the whole run, and must describe the same.
+
+    Args:
+        config: what the command line makes of the defaults.
+        overrides: the command line.
+
+    Raises:
+        ValueError: `run_dir` is missing, or keys differ that may not change.
+    """
+    if config["run_dir"] is None:
+        raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
+    path = Path(str(config["run_dir"]))
+    if not (path / "config.yaml").is_file():
+        return config, None  # there is nothing yet: it begins
+    saved = read_whole_config(path, config)
+    chosen = {one.lstrip("+").partition("=")[0] for one in overrides}
+    if chosen <= {*MAY_CHANGE}:
+        training = {
+            key: config["training"][key] if f"training.{key}" in chosen else value
+            for key, value in saved["training"].items()
+        }
+        wanted = {**saved, "training": training}
+    else:
+        wanted = {**config, **{key: saved[key] for key in OF_THE_START}}
+    found = changes(saved, wanted)
+    if fixed := {key: pair for key, pair in found.items() if key not in MAY_CHANGE}:
+        values = ", ".join(
+            f"{key} ({old!r} in the run, now {new!r})" for key, (old, new) in fixed.items()
+        )
+        raise ValueError(
+            f"{path} can't be resumed with another {values}; without these keys it goes on as it "
+            "began; only its length (training.steps, .epochs, .patience) and its logging may change"
+        )
+    return wanted, Resumed(path, found)
+
+
+def read_whole_config(path: Path, known: dict) -> dict:
+    """The configuration of a run, with all the keys of `known`.
+
+    Raises:
+        ValueError: it can't be read, or lacks some: another version of this package wrote it.
+    """
+    saved = read_config(path / "config.yaml")
+    groups = [key for key, value in known.items() if isinstance(value, dict)]
+    wrong = [key for key in groups if not isinstance(saved.get(key, {}), dict)]
+    if wrong := [key for key in known if key not in saved] + wrong:
+        raise ValueError(f"{path / 'config.yaml'} is no whole configuration: {', '.join(wrong)}")
+    return saved
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a run has ended by itself, and not by a signal."""
+    if not (path / "summary.json").is_file():
+        return False
+    return read_summary(path)["train"]["stopped"] != "interrupted"

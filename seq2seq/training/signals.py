@@ -1,0 +1,56 @@
+"""SIGINT and SIGTERM: the first lets a run end in good order, the second acts at once."""
+
+import contextlib
+import os
+import signal
+import threading
+
+CAUGHT = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(Exception):
+    """A signal ended training, after a whole step and with a checkpoint.
+
+    Attributes:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int):
+        super().__init__(f"interrupted by {signal.Signals(number).name}")
+        self.number = number
+
+
+class Signals:
+    """Remembers the first SIGINT or SIGTERM that comes while it is entered.
+
+    From then on signals do what they did before: a second Ctrl-C is a KeyboardInterrupt.
+
+    Attributes:
+        received: its number; None: there was none.
+    """
+
+    def __init__(self):
+        self.received: int | None = None
+        self._before: dict = {}
+
+    def __enter__(self) -> "Signals":
+        if threading.current_thread() is threading.main_thread():  # no other may handle signals
+            self._before = {number: signal.signal(number, self._remember) for number in CAUGHT}
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._give_back()
+
+    def _remember(self, number: int, frame) -> None:
+        self.received = number
+        self._give_back()
+        name = signal.Signals(number).name
+        with contextlib.suppress(OSError):  # whoever read standard error may be gone
+            os.write(
+                2, f"\n{name}: what is begun is finished first; again ends it at once\n".encode()
+            )
+
+    def _give_back(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._before = {}

@@ -1,0 +1,186 @@
+"""What a configuration may do, whoever wrote it: name classes that compute, and nothing else.
+
+A configuration may come from a stranger. Reading one evaluates nothing, and of one only tasks,
+layers, models, search strategies, the training's settings and Keras's optimisers are ever made:
+no class that writes or deletes files, no function, nothing of any other package.
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.utils import get_args_parser  # Hydra's own, or the two could disagree
+
+# Where the classes stand that a configuration may name, and where those may be defined.
+PLACES = (
+    "seq2seq.data",
+    "seq2seq.layers",
+    "seq2seq.models",
+    "seq2seq.decoding",
+    "seq2seq.training.trainer",
+    "seq2seq.training.forcing",
+    "keras.optimizers",
+)
+KERAS_HOME = "keras.src.optimizers"  # where Keras defines what `keras.optimizers` names
+DEEPEST = 50  # mappings and lists of a file inside each other
+
+
+def find_class(target: object) -> type:
+    """The class that a `_target_` names.
+
+    Raises:
+        ValueError: it is no class of `PLACES`; nothing else may be made by a configuration.
+    """
+    module, _, name = str(target).rpartition(".")
+    if isinstance(target, str) and (module == "seq2seq" or _stands_in(module, PLACES)):
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
+        if inspect.isclass(found) and _stands_in(found.__module__, (*PLACES, KERAS_HOME)):
+            return found
+    raise ValueError(
+        f"_target_ {target!r} is refused: a configuration may only name classes of "
+        f"{', '.join(PLACES)}"
+    )
+
+
+def _stands_in(module: str, places: tuple[str, ...]) -> bool:
+    return any(module == place or module.startswith(place + ".") for place in places)
+
+
+def instantiate(name: str, node: dict) -> Any:
+    """The object that `node` describes.
+
+    Its values are taken as they are: no interpolation is looked at, no text is evaluated.
+
+    Args:
+        name: what the user calls it, for error messages.
+        node: a resolved configuration with a `_target_`.
+
+    Raises:
+        ValueError: what the constructor said of its arguments, or a target that is refused.
+    """
+    node = _leave_out_nothing(node)
+    for target in _targets(node):
+        find_class(target)  # nothing is made before all of them are known to be harmless
+    try:
+        return _make(node)
+    except Exception as error:
+        message = " ".join(str(error).split())
+        if foreign := re.search(
+            r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", message
+        ):
+            message = f"there is no key {foreign[2]!r} in {foreign[1]}"
+        raise ValueError(message if message.startswith(name) else f"{name}: {message}") from error
+
+
+def _targets(node: Any) -> Iterator[object]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node["_target_"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            yield from _targets(part)
+
+
+def _leave_out_nothing(node: Any) -> Any:
+    """`node` with None for every part whose `_target_` is null, as in attention=none."""
+    if isinstance(node, dict):
+        return {
+            key: None
+            if isinstance(value, dict) and value.get("_target_", "") is None
+            else _leave_out_nothing(value)
+            for key, value in node.items()
+        }
+    return node
+
+
+def _make(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_make(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _make(value) for key, value in node.items() if key != "_target_"}
+    return find_class(node["_target_"])(**made) if "_target_" in node else made
+
+
+def read_config(path: Path) -> dict:
+    """A configuration from a file, as it stands there: plain values, no interpolation.
+
+    Raises:
+        ValueError: the file is missing, no YAML or no mapping, is nested too deeply, or holds an
+            alias (a few lines of them can stand for more values than any memory holds) or a tag.
+    """
+    config = _read_yaml(path)
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} can't be read: keys and values were expected")
+    return config
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        text, depth = path.read_text("utf-8"), 0
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+                raise ValueError(f"line {line} holds an alias or a tag, plain values were expected")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise ValueError(f"line {line} is nested deeper than {DEEPEST}")
+        return yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from None
+
+
+def check_arguments(arguments: Sequence[str]) -> None:
+    """Look at what Hydra is about to be told: only what the program knows may run.
+
+    Hydra's own settings name classes (callbacks, launchers, handlers of logging) that it makes
+    whatever they are. They belong to this package and to the person at the command line; files
+    that are added with `--config-dir` hold tasks and experiments.
+
+    Raises:
+        ValueError: a file of that directory reaches for Hydra's settings, or configurations come
+            in by another way.
+    """
+    options = get_args_parser().parse_args(list(arguments))
+    if options.experimental_rerun is not None:
+        raise ValueError("--experimental-rerun reads a pickle, which could run anything: refused")
+    keys = [one.lstrip("+~").partition("=")[0] for one in options.overrides]
+    if options.config_path is not None or {"hydra", "hydra.searchpath"} & {*keys}:
+        raise ValueError("configurations of your own are added by --config-dir DIRECTORY alone")
+    if options.config_dir is not None:
+        check_folder(Path(options.config_dir))
+
+
+def check_folder(folder: Path) -> None:
+    """Raise a ValueError if a configuration in `folder` reaches for Hydra's own settings."""
+    if not folder.is_dir():
+        raise ValueError(f"--config-dir {folder}: no such directory")
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            if path.is_symlink():
+                raise ValueError(f"--config-dir {folder}: {path.name} is a link to a directory")
+        elif path.suffix.lower() == ".yaml":
+            _check_file(path, str(path.relative_to(folder)))
+
+
+def _check_file(path: Path, name: str) -> None:
+    config = _read_yaml(path)
+    config = config if isinstance(config, dict) else {}
+    defaults = config.get("defaults")
+    defaults = defaults if isinstance(defaults, list) else [defaults]
+    headers = re.findall(r"^\s*#\s*@.*", path.read_text("utf-8"), re.MULTILINE)  # "# @package ..."
+    for place in (name, *headers, *map(str, config), *map(str, defaults)):
+        if "hydra" in place:
+            raise ValueError(
+                f"{path} is refused: it reaches for Hydra's own settings ({place.strip()!r}), "
+                "which only the command line may change"
+            )

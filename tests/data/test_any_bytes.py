@@ -1,0 +1,205 @@
+"""Whatever a data file holds, it can be trained on, or the error names the line."""
+
+import gzip
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seq2seq.data import Pairs, Pronunciation, Tagged, make_batch
+from seq2seq.data.files import PairReader, decode_lines, escape, unescape
+from seq2seq.data.task import SPLITS
+
+# What lines are made of: letters, and all that has ever ended, split or hidden one.
+PIECES = [b"a", b"b c", "é".encode(), b"\t", b"\t", b"\n", b"\n", b"\r", b"\r\n", b"\0", b"\x1a"]
+PIECES += [b"\x0b", b"\x0c", b"\x1c", b"\x1e", b"\x85", "\x85\u2028\u2029\ufeff".encode()]
+PIECES += [
+    b"\xef\xbb\xbf",
+    b"\xff",
+    b"\xc3",
+    b"\xed\xa0\x80",
+    "e\u0301\u200d👩🏽‍🚀".encode(),
+    b"\x1f\x8b",
+]
+PIECES += [b"x" * 5000, b"1", b"-1e5,2", b"nan", b"#", b";", b" ", b"(2)", b'"', b"\\", b"{}", b""]
+CONTENTS = st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join)
+PACKED = b"\x1f\x8b"  # how a gzip file begins
+PLAIN = CONTENTS.filter(lambda content: not content.startswith(PACKED))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+GOOD = "".join(f"s{n}\tt{n}\n" for n in range(12)).encode()  # enough rows to divide
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return tmp_path_factory.mktemp("any") / "pairs.tsv"
+
+
+def lines_of(content):
+    """Lines as a person counts them, by another way than the reader's."""
+    parts = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    return [part.removesuffix(b"\r") for part in (parts if parts[-1] else parts[:-1])]
+
+
+def is_text(line):
+    try:
+        return line.decode() is not None
+    except UnicodeDecodeError:
+        return False
+
+
+def read(make, path):
+    """What `make` makes of the file, or the line that its error names."""
+    try:
+        return make(str(path)), None
+    except ValueError as error:
+        named = re.search(r"pairs\.\w+, line (\d+): .", str(error))
+        assert named, error
+        return None, int(named[1])
+
+
+def check_batches(task):
+    """Everything that a training and its test make of the examples can be made."""
+    for split in SPLITS:
+        examples = task.examples(split)
+        assert examples
+        batch = make_batch(examples, task.source, task.target, "token")
+        assert batch.source_mask[:, 0].all() and batch.target_mask[:, 0].all()
+        assert np.isfinite(batch.source).all() and len(batch.source) == len(examples)
+    for side in (task.source, task.target):
+        json.dumps(side.to_config()).encode()
+
+
+@given(CONTENTS)
+def test_pairs_are_read_or_the_first_bad_line_is_named(path, content):
+    path.write_bytes(content + b"\n" + GOOD)
+    lines = lines_of(content + b"\n" + GOOD)
+    bad = [n for n, line in enumerate(lines, 1) if not is_text(line) or line.count(b"\t") != 1]
+    if content.startswith(PACKED):
+        with pytest.raises(ValueError, match="pairs.tsv is a damaged gzip file after line 0"):
+            Pairs(str(path))
+        return
+    task, named = read(Pairs, path)
+    assert named == (bad[0] if bad else None)
+    if task:
+        check_batches(task)
+        read_rows = sorted(tuple(row) for _, *row in PairReader().read(str(path)))
+        assert read_rows == sorted(tuple(line.decode().split("\t")) for line in lines)
+
+
+@given(PLAIN)
+def test_bad_rows_can_be_skipped(path, content):
+    path.write_bytes(content + b"\n" + GOOD)
+    lines = lines_of(content + b"\n" + GOOD)
+    reader = PairReader(on_bad_row="skip")
+    if all(map(is_text, lines)):
+        good = [line.decode() for line in lines if line.count(b"\t") == 1]
+        assert ["\t".join(row) for _, *row in reader.read(str(path))] == good
+        assert reader.skipped == len(lines) - len(good)
+
+
+@given(PLAIN, st.sampled_from(["words", "symbols", "numbers"]))
+def test_every_tokeniser_takes_any_file(path, content, tokens):
+    path.write_bytes(content + b"\n" + (b"1\t2\n" * 3 + b"2\t1\n3\t3\n" * 4))
+    try:
+        task, _ = read(lambda p: Pairs(p, source_tokens=tokens, target_tokens=tokens), path)
+    except AssertionError as error:  # of the whole file, no line is to blame
+        assert tokens == "numbers" and "targets of real values" in str(error)
+        return
+    if task:
+        check_batches(task)
+
+
+@given(PLAIN, st.sampled_from([";", " ", "\u2028", "ab"]))
+def test_inflections_are_read_or_the_bad_line_is_named(path, content, separator):
+    rows = "".join(f"s{n}\tt{n}\tV{separator}N\n" for n in range(12)).encode()
+    path.write_bytes(content + b"\n" + rows)
+    task, named = read(lambda p: Pairs(p, columns=[1, 2, 3], tag_separator=separator), path)
+    lines = lines_of(content + b"\n" + rows)
+    bad = [n for n, line in enumerate(lines, 1) if not is_text(line) or line.count(b"\t") < 2]
+    assert named == (bad[0] if bad else None)
+    if task:
+        assert isinstance(task.source, Tagged) and {"V", "N"} <= {*task.source.tags}
+        check_batches(task)
+        for example in task.examples("train"):
+            task.source.encode_tags(example.source)
+
+
+@given(PLAIN)
+def test_a_pronouncing_dictionary_is_read_or_the_bad_line_is_named(path, content):
+    path.write_bytes(content + b"\n" + b"".join(b"w%d W N%d\n" % (n, n) for n in range(12)))
+    task, named = read(Pronunciation, path)
+    if task:
+        check_batches(task)
+        targets = [example.target for example in task.examples("train")]
+        assert all(targets)  # what stands in a dictionary is pronounced
+    else:
+        line = lines_of(path.read_bytes())[named - 1]
+        phones = line.decode().split("#")[0].split()[1:] if is_text(line) else []
+        assert not phones or any(set(phone) <= set("012") for phone in phones)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.sampled_from(["source", "target", "x"]), inner)
+    ),
+)
+ROWS = st.fixed_dictionaries({"source": st.text(), "target": st.text()})
+NASTY = ["", "[" * 100_000, '{"a":' * 50_000, "9" * 5000, '{"source":"\\ud800","target":""}', "nan"]
+
+
+@given(st.lists(ROWS | JSON | st.sampled_from(NASTY), max_size=8))
+def test_json_lines_are_read_or_the_first_bad_line_is_named(path, rows):
+    path = path.with_suffix(".jsonl")
+    rows = [*rows, *({"source": f"s{n}", "target": ""} for n in range(12))]
+    path.write_text("".join((r if r in NASTY else json.dumps(r)) + "\n" for r in rows), "utf-8")
+    task, named = read(Pairs, path)
+    bad = [n for n, row in enumerate(rows, 1) if not is_row(row)]
+    assert named == (bad[0] if bad else None)
+    if task:
+        check_batches(task)
+
+
+def is_row(row):
+    texts = [row.get(key) for key in ("source", "target")] if isinstance(row, dict) else [None]
+    return all(isinstance(text, str) for text in texts)
+
+
+@given(CONTENTS, st.data())
+def test_a_damaged_packed_file_is_named(path, content, data):
+    packed = bytearray(gzip.compress(content * 3 + GOOD, mtime=0))
+    for place in data.draw(st.lists(st.integers(2, len(packed) - 1), max_size=3)):
+        packed[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(packed[: data.draw(st.integers(3, len(packed)))])
+    try:
+        for _ in PairReader(on_bad_row="skip").read(str(path)):
+            pass
+    except ValueError as error:
+        assert "pairs.tsv" in str(error)
+
+
+@given(TEXTS)
+def test_any_text_survives_as_one_field_of_one_line(text):
+    field = escape(text)
+    assert unescape(field) == text
+    assert not {"\t", "\n", "\r"} & {*field}
+
+
+@given(st.lists(TEXTS.map(lambda text: text.replace("\n", "")), min_size=1))
+def test_lines_come_out_as_they_went_in(path, texts):
+    path.write_bytes(b"".join(f"{text}\n".encode() for text in ["", *texts]))
+    with open(path, "rb") as file:
+        found = [line for _, line in decode_lines(file, "here")]
+    assert found == ["", *(text.removesuffix("\r") for text in texts)]
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 4))
+def test_a_very_long_line_is_a_line(path, count):
+    long = "x" * 10**6
+    path.write_text(f"{long}\ty\n" * count + "a\n")
+    _, named = read(Pairs, path)
+    assert named == count + 1

@@ -1,0 +1,46 @@
+"""Signals: the first is remembered, the second does what it always did."""
+
+import signal
+import threading
+
+import pytest
+
+from seq2seq.training.signals import Interrupted, Signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_is_remembered(number, capfd):
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    with Signals() as signals:
+        assert signals.received is None
+        signal.raise_signal(number)
+        assert signals.received == number
+        assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+    assert f"{signal.Signals(number).name}: what is begun" in capfd.readouterr().err
+    assert str(Interrupted(number)) == f"interrupted by {signal.Signals(number).name}"
+
+
+def test_the_second_acts():
+    with Signals():
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_without_one_everything_is_as_before():
+    with Signals() as signals:
+        pass
+    assert signals.received is None
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_other_threads_leave_signals_alone():
+    def enter():
+        with Signals():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    found = []
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert found == [signal.default_int_handler]
