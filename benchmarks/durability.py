@@ -5,9 +5,9 @@
 
 Each round trains three times, each in a process of its own: as it comes, without checkpoints (but
 for the one at the end), and without deterministic operations. They take turns, so that what else
-the machine does hits all alike. Printed are the times of a step (the first epoch, which
-compiles, is left out) as medians over the rounds, their ratios, the share of its time that a run itself counted
-for checkpoints, and how many different models came out: with deterministic operations one.
+the machine does hits all alike. Printed are the times of a step (the first epoch, which compiles,
+is left out) as medians over the rounds, their ratios, the share of its time that a run itself
+counted for checkpoints, and how many different models came out: with deterministic operations one.
 """
 
 import argparse

@@ -8,6 +8,7 @@ import argparse
 import functools
 import itertools
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -182,7 +183,8 @@ def in_hydras_words(arguments: Sequence[str]) -> list[str]:
         if len(runs) != 1:
             raise ValueError("--resume needs one run: seq2seq train runs/latest --resume")
         rest.remove(runs[0])
-        quoted = runs[0].replace("\\", "\\\\").replace("'", "\\'")
+        # In quotes Hydra takes a backslash as it is, unless it stands before a quote.
+        quoted = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + "\\'" * bool(m[2]), runs[0])
         rest += [f"run_dir='{quoted}'", "resume=true"]
     return [*several[:1], *rest]
 

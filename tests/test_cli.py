@@ -149,6 +149,30 @@ def test_what_is_no_run_is_named(capsys, verb, tmp_path):
     assert status == 2 and "model.npz is missing" in err
 
 
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["task=copy", "seed=1,2", "-m"], ["-m", "task=copy", "seed=1,2"]),
+        (["runs/a", "--resume"], ["run_dir='runs/a'", "resume=true"]),
+        (["--resume", "training.steps=9", "a b's"], ["training.steps=9", "run_dir='a b\\'s'"]),
+        (["--resume", "runs/a=1"], ["run_dir='runs/a=1'", "resume=true"]),
+    ],
+)
+def test_resume_is_said_in_hydras_words(monkeypatch, tmp_path, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/a=1").mkdir(parents=True)
+    assert cli.in_hydras_words(arguments)[: len(words)] == words
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--resume"], ["a", "b", "--resume"], ["--resume", "seed=1"]]
+)
+def test_resume_needs_one_run(capsys, monkeypatch, arguments):
+    monkeypatch.setattr("sys.argv", ["seq2seq"])
+    status, _, err = call(capsys, "train", *arguments)
+    assert status == 2 and err.startswith("error: --resume needs one run") and err.count("\n") == 1
+
+
 def test_wrong_usage_exits_with_two(capsys):
     for arguments in (["predict"], ["nonsense"], ["predict", "run", "--nonsense"], []):
         with pytest.raises(SystemExit) as caught:

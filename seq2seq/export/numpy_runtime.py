@@ -87,7 +87,8 @@ def read_members(path: Path, check: bool = False) -> dict[str, Stored]:
 
     Args:
         path: of the file.
-        check: whether the checksums of the zip file are looked at, where there are no better ones.
+        check: whether the zip file's own checksums are looked at, and that its parts have one name
+            and fill it; where there are no better checksums.
 
     Raises:
         ValueError: the file is damaged, or holds anything but arrays of plain numbers.
@@ -95,27 +96,34 @@ def read_members(path: Path, check: bool = False) -> dict[str, Stored]:
     content = path.read_bytes()
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            entries = archive.infolist()
+            entries, directory = archive.infolist(), archive.start_dir
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error) as e:
         raise ValueError(f"{path} is damaged or no model file: {e}") from e
-    members = {}
+    members, ends = {}, []
     for entry in entries:
         name = entry.filename.removesuffix(".npy")
         plain = entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & 1
         if not plain or entry.compress_size != entry.file_size or name in members:
             raise ValueError(f"{path} is damaged: {name!r} is compressed, or stands there twice")
-        lengths = content[entry.header_offset + 26 : entry.header_offset + 30]
-        if entry.header_offset < 0 or len(lengths) < 4:
+        first = entry.header_offset + 30  # of its name
+        lengths = content[first - 4 : first]
+        if first < 30 or len(lengths) < 4:
             raise ValueError(f"{path} is damaged: {name!r} lies outside of it")
-        start = entry.header_offset + 30 + sum(struct.unpack("<HH", lengths))
+        named, more = struct.unpack("<HH", lengths)
+        start = first + named + more
         if start + entry.file_size > len(content):
             raise ValueError(f"{path} is damaged: {name!r} is larger than the file")
         member = memoryview(content)[start : start + entry.file_size]
-        if check and zlib.crc32(member) != entry.CRC:
-            raise ValueError(f"{path} is damaged: {name!r} has another checksum")
+        own = content[first : first + named] == entry.orig_filename.encode()
+        if check and not (own and zlib.crc32(member) == entry.CRC):
+            raise ValueError(f"{path} is damaged: {name!r} has another checksum, or two names")
+        ends.append(start + entry.file_size)
         members[name] = _parse(path, name, member)
     if sum(len(one.data) for one in members.values()) > len(content):
         raise ValueError(f"{path} is damaged: its arrays lie one over the other")
+    starts = sorted(entry.header_offset for entry in entries)
+    if check and [*starts, directory] != [0, *sorted(ends)]:
+        raise ValueError(f"{path} is damaged: a part of it is listed nowhere")
     return members
 
 

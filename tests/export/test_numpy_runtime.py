@@ -10,6 +10,8 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seq2seq import Beam, Decoder, Encoder, Seq2Seq
 from seq2seq.config import CONFIGS, build_model, build_task, compose
@@ -253,6 +255,18 @@ def test_further_parts_do_not_depend_on_the_batch(combined):
     _, runtime, sources = combined
     alone = [runtime.predict([source], unknown="token")[0] for source in sources]
     assert runtime.predict(sources, unknown="token") == alone
+
+
+def test_tables_that_would_be_too_large_are_not_made(tmp_path, monkeypatch):
+    sizes = {"vocabulary_size": len(LETTERS), "embedding_size": 6}
+    decoder = Decoder(8, **sizes, attention=General(before=True), readout="tied")
+    predictor = make_predictor(Seq2Seq(Encoder(8, **sizes), decoder), LETTERS, LETTERS)
+    folded = export(predictor, tmp_path).model
+    monkeypatch.setattr(numpy_runtime, "MOST_FOLDED", 0)
+    runtime = export(predictor, tmp_path)
+    assert (folded.decoder.shrink, runtime.model.decoder.cell.table) == (None, None)
+    assert folded.decoder.cell.table is not None and runtime.model.decoder.shrink is not None
+    compare_with_keras(predictor, runtime, TEXTS)
 
 
 @pytest.mark.parametrize("combined", POINTERS, indirect=True)
@@ -540,6 +554,22 @@ def test_sources_are_encoded_as_they_are_for_keras(tiny):
         here = numpy_runtime.make_side(side.to_config())
         for text in (*tagged, *TEXTS, *VALUES, "1,2 3", "1,2 x,1", "the end."):
             assert describe(here, text) == describe(side, text), text
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+NUMBER_LIKE = st.text("0123456789.,eE+-_ \u0661nainf\xa0", max_size=12)
+
+
+@given(known=ANY_TEXT, text=ANY_TEXT | NUMBER_LIKE | ANY_TEXT.map("ab\tN;{}".format))
+def test_any_text_is_encoded_as_it_is_for_keras(known, text):
+    sides = [Vocabulary.build([known], name) for name in ("characters", "words", "symbols")]
+    for side in (*sides, Tagged.build([f"{known}\tN"], "characters"), Numbers(1, 0.5, 2.0)):
+        here = numpy_runtime.make_side(side.to_config())
+        assert describe(here, text) == describe(side, text)
+        if not isinstance(side, Numbers):
+            assert here.encode(text.replace("\t", " "), "token")[:-1] == side.encode(
+                text.replace("\t", " "), "token"
+            )
 
 
 def describe(side, text):

@@ -30,6 +30,8 @@ def test_train_predict_evaluate(python, tmp_path):
     assert "Traceback" not in done.stderr and "oneDNN" not in done.stderr
     (run,) = (tmp_path / "runs/reverse-lstm").iterdir()
     assert {path.name for path in run.iterdir()} == {
+        ".lock",
+        "checkpoints",
         "config.yaml",
         "environment.json",
         "history.csv",
@@ -107,9 +109,11 @@ def test_ctrl_c_keeps_the_best_weights_and_the_summary(tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
-    assert "interrupted" in err and "Traceback" not in err and "exact match" in out
+    assert "interrupted by SIGINT" in err and "Traceback" not in err and "exact match" in out
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     assert summary["train"]["stopped"] == "interrupted" and summary["test"]["count"] == 40
+    steps = summary["train"]["steps"]
+    assert (tmp_path / f"run/checkpoints/step-{steps:09d}.npz").exists()
 
 
 def test_several_runs_from_one_command(python, tmp_path):

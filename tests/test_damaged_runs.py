@@ -1,0 +1,168 @@
+"""A run directory that was damaged or edited: `report` and `evaluate` say what is wrong with it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seq2seq.data import Example
+from seq2seq.evaluation.compare import Run, compare, find_runs, read_summary
+from seq2seq.evaluation.evaluate import Evaluation, format_predictions, read_examples
+from seq2seq.evaluation.metrics import judge_all
+from seq2seq.runs import is_complete, read_run
+from seq2seq.trust import read_config
+from tests.mutations import DAMAGES, say_otherwise
+
+CONFIG = """\
+task: {_target_: seq2seq.data.Copy, symbols: 26, seed: 0}
+model:
+  encoder: {_target_: seq2seq.models.Encoder, units: 8}
+  attention: null
+training: {steps: 10, patience: null}
+names: {task: copy, model: lstm}
+seed: 0
+"""
+ROW = {"exact_match": 0.5, "token_accuracy": 0.75, "edit_distance": 1.0, "count": 2, "content": 1}
+SUMMARY = {
+    "task": "copy",
+    "model": "lstm",
+    "seed": 0,
+    "parameters": 1234,
+    "test": {**ROW, "by_length": {"1": ROW, "2": ROW}},
+    "train": {"seconds": 1.5, "steps": 10, "stopped": "steps"},
+}
+TEXT_DAMAGES = [damage for damage in DAMAGES if damage.__name__ not in ("edit_zip", "edit_arrays")]
+EXAMPLES = [Example("a\tb", "é\n", ("\\n", '"')), Example("", "x"), Example("\u2028", "\0", ("y",))]
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two runs that are alike."""
+    for name in ("whole", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").write_text(CONFIG)
+        (tmp_path / name / "summary.json").write_text(json.dumps(SUMMARY))
+    return tmp_path / "whole", tmp_path / "other"
+
+
+def rewrite(path, content):
+    path.unlink()
+    path.write_bytes(content)
+
+
+def report(runs, read=read_run):
+    """What `seq2seq report --lengths 1-2` prints, or what it says is wrong."""
+    try:
+        return compare([read(path) for path in find_runs([runs[0].parent])], [(1, 2)])
+    except ValueError as error:
+        assert "\n" not in str(error)
+        return error
+
+
+def read_alike(path):
+    """A run of a configuration that is the same for all, since to read YAML takes long."""
+    return Run({"task": "copy"}, read_summary(path))
+
+
+@pytest.mark.parametrize(
+    "file, count, read", [("summary.json", 900, read_alike), ("config.yaml", 120, read_run)]
+)
+def test_damaged_files_are_named_or_still_make_a_table(runs, file, count, read):
+    assert report(runs).count("\n") == 2  # both runs in one row
+    path, rng = runs[1] / file, np.random.default_rng(0)
+    content, refused = path.read_bytes(), 0
+    for turn in range(count):
+        rewrite(path, TEXT_DAMAGES[turn % len(TEXT_DAMAGES)](content, rng))
+        if isinstance(error := report(runs, read), ValueError):
+            assert file in str(error) or "length" in str(error)
+            refused += 1
+    assert refused > count / 3
+
+
+def test_edited_summaries_are_named_or_still_make_a_table(runs):
+    path, rng, refused = runs[1] / "summary.json", np.random.default_rng(0), 0
+    for _ in range(900):
+        rewrite(path, json.dumps(say_otherwise(SUMMARY, rng)).encode())
+        if isinstance(error := report(runs, read_alike), ValueError):
+            refused += "summary.json" in str(error)
+        else:
+            assert is_complete(runs[1]) in (True, False)
+    assert refused > 200
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("\xff", "is not JSON"),
+        ("[]", "lacks test or train"),
+        ('{"test": {}, "train": {}}', "test lacks by_length"),
+        (json.dumps({**SUMMARY, "parameters": 10**400}), "parameters is no number|not JSON"),
+        (json.dumps({**SUMMARY, "parameters": True}), "parameters is no number"),
+        (json.dumps({**SUMMARY, "train": {"seconds": 1}}), "train lacks stopped"),
+        (json.dumps({**SUMMARY, "test": {**ROW, "by_length": {"x": ROW}}}), "holds 'x', which is"),
+        (json.dumps({**SUMMARY, "test": {**ROW, "by_length": {"1": []}}}), "holds '1', which is"),
+        (
+            json.dumps({**SUMMARY, "test": {"by_length": {"1": {**ROW, "exact_match": "all"}}}}),
+            "exact_match of length 1 is no number",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_summary_is_named(runs, content, message):
+    (runs[0] / "summary.json").write_text(content, "latin-1")
+    with pytest.raises(ValueError, match=f"summary.json is damaged: .*({message})"):
+        read_summary(runs[0])
+
+
+def test_missing_files_are_named(runs):
+    (runs[0] / "config.yaml").unlink()
+    with pytest.raises(ValueError, match="config.yaml can't be read: .*No such file"):
+        read_run(runs[0])
+    (runs[1] / "summary.json").unlink()
+    with pytest.raises(ValueError, match="summary.json can't be read: No such file"):
+        read_summary(runs[1])
+
+
+def test_a_configuration_is_read_as_it_was_written(runs):
+    assert read_config(runs[0] / "config.yaml")["training"] == {"steps": 10, "patience": None}
+
+
+def test_directories_with_odd_names_are_ordered(runs):
+    for name in ("a²", "a10", "a9", "a①"):
+        runs[0].with_name(name).mkdir()
+        (runs[0].with_name(name) / "summary.json").write_text(json.dumps(SUMMARY))
+    names = [path.name for path in find_runs([runs[0].parent])]
+    assert names == ["a9", "a10", "a²", "a①", "other", "whole"]
+
+
+def predictions():
+    """The content of a `predictions.tsv`."""
+    references = [[list(text) for text in example.references] for example in EXAMPLES]
+    judged = judge_all("tokens", [["a"]] * len(EXAMPLES), references)
+    return format_predictions(Evaluation("tokens", EXAMPLES, ["a", "\t", ""], judged)).encode()
+
+
+def test_damaged_predictions_are_named_or_are_examples(tmp_path):
+    path, rng, seen = tmp_path / "predictions.tsv", np.random.default_rng(0), set()
+    path.write_bytes(predictions())
+    assert read_examples(path) == EXAMPLES
+    for turn in range(900):
+        rewrite(path, TEXT_DAMAGES[turn % len(TEXT_DAMAGES)](predictions(), rng))
+        try:
+            found = read_examples(path)
+            assert all(isinstance(text, str) for one in found for text in one.references)
+            seen.add("examples")
+        except ValueError as error:
+            assert "predictions.tsv" in str(error)
+            seen.add("refused")
+    assert seen == {"examples", "refused"}
+
+
+@pytest.mark.parametrize("others", ["[" * 100_000, "[1]", '{"a": 1}', '"text"', "[null]", "nan"])
+def test_other_targets_must_be_texts(tmp_path, others):
+    path = tmp_path / "predictions.tsv"
+    head = predictions().split(b"\n")[0].decode()
+    path.write_text(f"{head}\na\tb\tc\tright\t{others}\n")
+    with pytest.raises(ValueError, match="predictions.tsv is damaged in line 2"):
+        read_examples(path)
