@@ -71,6 +71,26 @@ def check_standard(layer: keras.layers.RNN) -> None:
         )
 
 
+def runs_by_hand(layer: keras.layers.RNN, training: bool) -> bool:
+    """Whether `layer` runs a whole sequence with our gradient: it is standard, trained on a CPU."""
+    noisy = layer.dropout or layer.recurrent_dropout
+    return bool(training and not noisy and not what_differs(layer) and on_cpu())
+
+
+def in_order(layer: keras.layers.RNN, sequences: Tensor, mask: Tensor | None) -> tuple:
+    """Sequences and mask in the order in which `layer` reads them."""
+    if not layer.go_backwards:
+        return sequences, mask
+    return ops.flip(sequences, axis=1), None if mask is None else ops.flip(mask, axis=1)
+
+
+def weights_of(layer: keras.layers.RNN) -> tuple[Tensor, ...]:
+    """Kernel, recurrent kernel and bias in the dtype that `layer` computes with."""
+    cell = layer.cell
+    parts = (cell.kernel, cell.recurrent_kernel, cell.bias)
+    return tuple(ops.cast(part, layer.compute_dtype) for part in parts)
+
+
 @keras.saving.register_keras_serializable("seq2seq")
 class LSTM(keras.layers.LSTM):
     """`keras.layers.LSTM` with a step of its own: same arguments, weights and numbers.
@@ -100,12 +120,10 @@ class LSTM(keras.layers.LSTM):
             ValueError: the layer has no bias or other activations than tanh and sigmoid; such a
                 layer runs whole sequences only.
         """
-        cell = self.cell
         if kept is not None:
             state = LSTMState(state.hidden * kept, state.cell)
         check_standard(self)
-        kernels = (cell.kernel, cell.recurrent_kernel, cell.bias)
-        return lstm_step(inputs, state, *(ops.cast(k, self.compute_dtype) for k in kernels))
+        return lstm_step(inputs, state, *weights_of(self))
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Keras's hook for the loop over time: last output, all outputs, last states.
@@ -113,15 +131,11 @@ class LSTM(keras.layers.LSTM):
         Where a standard layer is trained on a CPU it is `lstm_sequence`; else Keras's own loop,
         which is cuDNN's on a GPU, and which exports know.
         """
-        noisy = self.dropout or self.recurrent_dropout
-        if not training or noisy or what_differs(self) or not on_cpu():
+        if not runs_by_hand(self, training):
             return super().inner_loop(sequences, initial_state, mask, training)
         from seq2seq.layers.sequence import lstm_sequence  # it reads this module's state
 
-        parts = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
-        weights = tuple(ops.cast(part, self.compute_dtype) for part in parts)
-        if self.go_backwards:
-            sequences = ops.flip(sequences, axis=1)
-            mask = None if mask is None else ops.flip(mask, axis=1)
-        said, state = lstm_sequence(sequences, LSTMState(*initial_state), weights, mask)
+        sequences, mask = in_order(self, sequences, mask)
+        state = LSTMState(*initial_state)
+        said, state = lstm_sequence(sequences, state, weights_of(self), mask)
         return state.hidden, said, list(state)

@@ -14,7 +14,15 @@ from keras import ops, tree
 
 from seq2seq.arguments import check_choice, check_flag, check_rate
 from seq2seq.layers.kernels import unroll
-from seq2seq.layers.lstm import LSTM, LSTMState, Tensor, check_standard
+from seq2seq.layers.lstm import (
+    LSTM,
+    LSTMState,
+    Tensor,
+    check_standard,
+    in_order,
+    runs_by_hand,
+    weights_of,
+)
 
 
 class RNNState(NamedTuple):
@@ -104,6 +112,17 @@ class Parts:
 @keras.saving.register_keras_serializable("seq2seq")
 class GRU(Parts, keras.layers.GRU):
     """`keras.layers.GRU` with a step of its own: same arguments, weights and numbers."""
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """See `LSTM.inner_loop`: trained on a CPU it is `gru_sequence`."""
+        if not runs_by_hand(self, training):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        from seq2seq.layers.sequence import gru_sequence  # it reads the states' modules
+
+        hidden = initial_state[0] if isinstance(initial_state, list | tuple) else initial_state
+        sequences, mask = in_order(self, sequences, mask)
+        said, hidden = gru_sequence(sequences, hidden, weights_of(self), mask)
+        return hidden, said, [hidden]
 
     def step(self, inputs: Tensor, state: RNNState, kept: Tensor | None = None) -> RNNState:
         """One step; see `LSTM.step`."""

@@ -1,10 +1,12 @@
-"""The LSTM over a whole sequence: equal to its steps, with a gradient derived by hand.
+"""LSTM and GRU over a whole sequence: equal to their steps, with gradients derived by hand.
 
 What need not wait for the step before is one large product before or after the loop: the inputs'
 part of all gates, and the gradients of kernels and inputs. The loop itself keeps the gates; the
-loop back carries two tensors only. A test proves it equal to `lstm_step`, to Keras's layer and to
-Keras's gradients.
+loop back carries the gradients of the state only. Tests prove them equal to `lstm_step` and
+`gru_step`, to Keras's layers and to Keras's gradients.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from keras import ops
@@ -31,27 +33,67 @@ def lstm_sequence(
     Returns:
         The hidden state after each step, (batch, time, units), and the last state.
     """
-    real = () if mask is None else (ops.cast(ops.transpose(mask), inputs.dtype)[..., None],)
+    said, hidden, cell = _sequence(_forwards, _backwards, (inputs, *state, *weights), mask)
+    return said, LSTMState(hidden, cell)
+
+
+def gru_sequence(
+    inputs: Tensor,
+    hidden: Tensor,
+    weights: tuple[Tensor, Tensor, Tensor],
+    mask: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """All steps of a GRU with the reset after the product; masked steps change nothing.
+
+    Args:
+        inputs: (batch, time, features).
+        hidden: before the first step, (batch, units).
+        weights: kernel (features, 3 * units), recurrent kernel (units, 3 * units) and bias
+            (2, 3 * units), of the inputs and of the hidden state, gates in Keras's order z, r, g.
+        mask: (batch, time) bool, True for real steps; None: all are.
+
+    Returns:
+        The hidden state after each step, (batch, time, units), and the last one.
+    """
+    kernel, recurrent_kernel, bias = weights
+    given = (inputs, hidden, kernel, recurrent_kernel, *ops.unstack(bias, 2))
+    return _sequence(_gru_forwards, _gru_backwards, given, mask)
+
+
+def _sequence(forwards: Callable, backwards: Callable, given: tuple, mask: Tensor | None) -> tuple:
+    """Hidden states (batch, time, units) and the last state's parts, differentiable by `given`.
+
+    Args:
+        forwards: of `given` and the mask, to the hidden states (time, batch, units), the other
+            parts of the last state as a tuple, and a tuple of what `backwards` needs.
+        backwards: of `given`, the hidden states, what was kept, the gradients of all results and
+            the mask, to the gradients of `given`.
+        given: tensors; inputs come first.
+        mask: (batch, time) bool, or None.
+    """
+    real = () if mask is None else (ops.cast(ops.transpose(mask), given[0].dtype)[..., None],)
 
     @ops.custom_gradient
-    def sequence(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real):
+    def sequence(*tensors):
         # The gradient is ours: an eager tape must not follow what happens inside.
-        given = [ops.stop_gradient(g) for g in (inputs, hidden, cell, kernel, recurrent_kernel)]
-        said, after, *kept = _forwards(*given, ops.stop_gradient(bias), *real)
-        result = ops.transpose(said, (1, 0, 2)), said[-1], after
+        tensors = [ops.stop_gradient(tensor) for tensor in tensors]
+        given, real = tensors[: len(tensors) - len(masks)], tensors[len(tensors) - len(masks) :]
+        said, last, kept = forwards(*given, *real)
+        result = ops.transpose(said, (1, 0, 2)), said[-1], *last
 
         def gradient(*upstream):
             upstream = upstream[0] if len(upstream) == 1 else upstream  # JAX gives one tuple
-            found = _backwards(*given, said, *kept, *upstream, *real)
+            found = backwards(*given, said, *kept, *upstream, *real)
             return (*found, *(ops.zeros_like(one) for one in real))
 
         return result, gradient
 
-    said, hidden, cell = sequence(inputs, *state, *weights, *real)
+    masks = real
+    said, *last = sequence(*given, *real)
     if mask is not None:  # before the first real step nothing was said, as in Keras
         begun = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
         said = ops.where(begun[..., None], said, ops.zeros_like(said))
-    return said, LSTMState(hidden, cell)
+    return said, *last
 
 
 def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real):
@@ -81,7 +123,7 @@ def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real):
 
     start, over = (hidden, cell), (projected, *real)
     (_, cell), (gates, said, cells) = unroll(advance, start, over, time_major=True, reuse=True)
-    return said, cell, gates, cells
+    return said, (cell,), (gates, cells)
 
 
 def _backwards(
@@ -90,6 +132,7 @@ def _backwards(
     cell,
     kernel,
     recurrent_kernel,
+    bias,
     said,
     gates,
     cells,
@@ -152,4 +195,82 @@ def _backwards(
         ops.matmul(ops.transpose(flat), d_gates),
         ops.matmul(ops.transpose(hidden_before), d_gates),
         ops.sum(d_gates, axis=0),
+    )
+
+
+def _gru_forwards(inputs, hidden, kernel, recurrent_kernel, bias, recurrent_bias, *real):
+    """Hidden states (time, batch, units); gates, and the hidden state's part of the candidate."""
+    batch, time, features = ops.shape(inputs)
+    units = hidden.shape[1]
+    flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
+    projected = ops.reshape(ops.matmul(flat, kernel), (time, batch, 3 * units))
+
+    def advance(state, now):
+        (hidden,), x = state, now[0] + bias
+        h = ops.matmul(hidden, recurrent_kernel) + recurrent_bias
+        both = ops.sigmoid(x[:, : 2 * units] + h[:, : 2 * units])
+        z, r = ops.split(both, 2, axis=-1)
+        inner = h[:, 2 * units :]
+        g = ops.tanh(x[:, 2 * units :] + r * inner)
+        new_hidden = z * hidden + (1 - z) * g
+        if real:
+            new_hidden = ops.where(now[1] > 0, new_hidden, hidden)
+        return (new_hidden,), (both, g, inner, new_hidden)
+
+    over = (projected, *real)
+    _, (both, g, inner, said) = unroll(advance, (hidden,), over, time_major=True)
+    return said, (), (both, g, inner)
+
+
+def _gru_backwards(
+    inputs,
+    hidden,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    said,
+    both,
+    g,
+    inner,
+    d_said,
+    d_hidden,
+    *real,
+):
+    """Gradients of inputs, hidden, kernel, recurrent kernel and both biases."""
+    batch, time, features = ops.shape(inputs)
+    units = hidden.shape[1]
+    transposed = ops.transpose(recurrent_kernel)
+    before = ops.concatenate([hidden[None], said[:-1]])
+    z, r = ops.split(both, 2, axis=-1)
+    of_g = (1 - z) * (1 - g * g)
+    of_z, of_r = (before - g) * z * (1 - z), of_g * inner * r * (1 - r)
+    x_slopes = ops.concatenate([of_z, of_r, of_g], axis=-1)
+    h_slopes = ops.concatenate([of_z, of_r, of_g * r], axis=-1)
+    if real:
+        here = real[0]  # (time, batch, 1); a masked step hands on what it was given
+        x_slopes, h_slopes = x_slopes * here, h_slopes * here
+        z = ops.where(here > 0, z, ops.ones_like(z))
+
+    def retreat(state, now):
+        slopes, z, d_now = now
+        d_hidden = state[0] + d_now
+        d_gates = slopes * ops.concatenate([d_hidden] * 3, axis=-1)
+        return (ops.matmul(d_gates, transposed) + d_hidden * z,), d_hidden
+
+    over = (h_slopes, z, ops.transpose(d_said, (1, 0, 2)))
+    (d_first,), d_all = unroll(retreat, (d_hidden,), over, time_major=True, reverse=True)
+    d_all = ops.concatenate([d_all] * 3, axis=-1)
+    d_x = ops.reshape(x_slopes * d_all, (time * batch, 3 * units))
+    d_h = ops.reshape(h_slopes * d_all, (time * batch, 3 * units))
+    flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
+    before = ops.reshape(before, (time * batch, units))
+    d_inputs = ops.reshape(ops.matmul(d_x, ops.transpose(kernel)), (time, batch, features))
+    return (
+        ops.transpose(d_inputs, (1, 0, 2)),
+        d_first,
+        ops.matmul(ops.transpose(flat), d_x),
+        ops.matmul(ops.transpose(before), d_h),
+        ops.sum(d_x, axis=0),
+        ops.sum(d_h, axis=0),
     )

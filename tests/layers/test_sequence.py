@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from seq2seq.layers import LSTM, LSTMState, lstm_step
+from seq2seq.layers import GRU, LSTM, LSTMState, lstm_step
 from seq2seq.layers.recurrent import run
 from seq2seq.layers.sequence import lstm_sequence
 
@@ -24,9 +24,9 @@ MASKS["scattered"][:, 3] = True  # every row has a real step
 class Probe(keras.Model):
     """A layer between inputs and first states that are weights, so that they have gradients."""
 
-    def __init__(self, layer, mask, dtype=None):
+    def __init__(self, layer, mask, dtype=None, states=2):
         super().__init__(dtype=dtype)
-        self.layer, self.mask = layer, mask
+        self.layer, self.mask, self.states = layer, mask, states
         self.given = [
             self.add_weight(shape=value.shape, initializer="zeros", name=name)
             for name, value in (("inputs", INPUTS), ("hidden", START[0]), ("cell", START[1]))
@@ -37,7 +37,7 @@ class Probe(keras.Model):
         self.shares = [RNG.normal(size=shape) for shape in ((3, 7, 6), (3, 6), (3, 6))]
 
     def call(self, nothing, training=False):
-        inputs, *state = (ops.convert_to_tensor(weight) for weight in self.given)
+        inputs, *state = [ops.convert_to_tensor(w) for w in self.given[: 1 + self.states]]
         found = self.layer(inputs, initial_state=state, mask=self.mask, training=training)
         parts = [
             ops.sum(ops.cast(f, "float32") * s) for f, s in zip(found, self.shares, strict=True)
@@ -45,9 +45,9 @@ class Probe(keras.Model):
         return ops.reshape(sum(parts), (1, 1)) + 0 * ops.cast(nothing, "float32")
 
 
-def gradients(layer, mask, shares, dtype=None):
+def gradients(layer, mask, shares, dtype=None, states=2):
     """Of inputs, first states and weights, by one step of plain gradient descent."""
-    probe = Probe(layer, mask, dtype)
+    probe = Probe(layer, mask, dtype, states)
     probe.shares = shares
     probe.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.sum(said), jit_compile=False)
     before = [np.array(weight) for weight in probe.trainable_weights]
@@ -58,6 +58,35 @@ def gradients(layer, mask, shares, dtype=None):
     for weight, value in zip(probe.trainable_weights, before, strict=True):
         weight.assign(value)
     return found
+
+
+def gru_twins(**options):
+    options = {"return_sequences": True, "return_state": True, **options}
+    ours, keras_own = GRU(6, **options), keras.layers.GRU(6, use_cudnn=False, **options)
+    ours.build(INPUTS.shape)
+    keras_own.build(INPUTS.shape)
+    ours.set_weights([RNG.normal(size=w.shape) for w in ours.weights])
+    keras_own.set_weights(ours.get_weights())
+    return ours, keras_own
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_gru_equals_keras_in_outputs_state_and_all_gradients(mask, backwards):
+    ours, keras_own = gru_twins(go_backwards=backwards)
+    options = {"initial_state": START[0], "mask": MASKS[mask], "training": True}
+    found, expected = ours(INPUTS, **options), keras_own(INPUTS, **options)
+    shown = begun(mask, backwards)[..., None]
+    np.testing.assert_allclose(found[0] * shown, expected[0] * shown, atol=1e-5)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-5)
+    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6))]
+    shares[0] = shares[0] * shown
+    found, expected = (
+        gradients(layer, MASKS[mask], shares, states=1) for layer in (ours, keras_own)
+    )
+    for name in ("inputs", "hidden", "kernel", "recurrent_kernel", "bias"):
+        assert np.abs(expected[name]).max() > 0.1
+        np.testing.assert_allclose(found[name], expected[name], atol=2e-5, err_msg=name)
 
 
 def twins(dtype=None, **options):
