@@ -5,6 +5,7 @@ order. Memory does not grow with the input.
 """
 
 import argparse
+import io
 import json
 import queue
 import sys
@@ -116,9 +117,13 @@ def load_run(run: str, others: Sequence[str] = ()) -> Any:
 def predict(options: argparse.Namespace) -> None:
     """`seq2seq predict`: lines in, as many lines out."""
     from seq2seq.data.files import decode_lines, read_lines
+    from seq2seq.data.vocabulary import check_texts
 
     if options.sources and options.input:
         raise ValueError("give sources as arguments or with --input FILE, not both")
+    check_texts("sources", [*options.sources, options.prefix or ""])  # a shell takes any bytes
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")  # as what is read, whatever a terminal speaks
     predictor = load_run(options.run, options.others)
     decoding = choose_decoding(options, predictor.decoding)
     answerer = Answerer(options, predictor, decoding)

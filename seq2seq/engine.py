@@ -1,6 +1,7 @@
 """Starting the engine quietly: its start-up remarks are held back, anything else is passed on."""
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -13,13 +14,21 @@ NOISE = re.compile(
 
 
 def quiet_engine() -> None:
-    """Start TensorFlow without its start-up remarks; anything else it says is passed on."""
+    """Start TensorFlow without its start-up remarks; anything else it says is passed on.
+
+    Nor does it warn of functions that it compiles for several shapes: ours are few by design.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    logging.getLogger("tensorflow").addFilter(_is_news)
     with held_back_noise():
         import keras
 
         # The first tensor looks for devices, the first transposed mask for oneDNN: both say so.
         keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in str(record.msg)
 
 
 @contextlib.contextmanager

@@ -3,12 +3,15 @@
 import functools
 import io
 import json
+import logging
 import os
+import random
 import threading
 
 import pytest
 
 from seq2seq import answers, cli
+from seq2seq.engine import quiet_engine
 from seq2seq.evaluation.predictor import Hypothesis
 from seq2seq.evaluation.settings import Decoding
 
@@ -92,6 +95,25 @@ def test_as_many_lines_out_as_in(capsys, kept, monkeypatch):
     pipe(monkeypatch, "\n".join(lines) + "\n")
     status, out, _ = call(capsys, "predict", kept)
     assert status == 0 and out.count("\n") == len(lines)
+
+
+def test_any_text_is_answered_a_line_for_a_line(capsys, kept, monkeypatch):
+    rng = random.Random(0)
+    kinds = [range(0x20), range(0x20, 0x7F), range(0x80, 0x3000), range(0xE000, 0x110000)]
+    lines = ["\r", "\0", "\u2028a\x85", "\ufeff\ufeff", "e\u0301\u200d", "\x1c\x1d\x1e"]
+    for _ in range(1000):
+        text = "".join(chr(rng.choice(rng.choice(kinds))) for _ in range(rng.randint(0, 7)))
+        lines.append(text.replace("\n", "\r"))
+    pipe(monkeypatch, "".join(f"{line}\n" for line in lines))
+    status, out, _ = call(capsys, "predict", kept, "--unknown", "token")
+    assert status == 0 and out.count("\n") == len(lines)
+
+
+def test_sources_that_are_no_text_are_refused(capsys, kept):
+    for arguments in (["a\udcff"], ["a", "--prefix", "\udcff"]):
+        status, out, err = call(capsys, "predict", kept, *arguments)
+        assert (status, out) == (2, "") and err.count("\n") == 1
+        assert "sources hold '\\udcff', half a surrogate pair: no character" in err
 
 
 def test_an_unknown_symbol_names_its_line(capsys, kept, monkeypatch):
@@ -187,6 +209,13 @@ def test_noise_is_held_back_and_errors_pass(capfd):
         os.write(2, b"E0000 00:00:1 cuda_platform.cc:52] failed call to cuInit\n")
         os.write(2, b"E0000 00:00:1 something.cc:1] out of memory\n")
     assert capfd.readouterr().err == "E0000 00:00:1 something.cc:1] out of memory\n"
+
+
+def test_advice_on_shapes_is_held_back(caplog):
+    quiet_engine()
+    for message in ("5 out of 6 calls to run triggered tf.function retracing", "something else"):
+        logging.getLogger("tensorflow").warning(message)
+    assert [record.message for record in caplog.records] == ["something else"]
 
 
 class Echo:

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops, tree
 
 HOT = 50  # calls with the same shapes after which compiling them by XLA pays
+MOST_HOT = 8  # shapes of a function that are compiled so: each takes some 30 MiB for good
 
 
 class Calls:
@@ -43,8 +44,8 @@ def compiled(
     It takes tensors (or nested structures of them) by position, and by keyword values that shape
     the computation (JAX compiles anew for each). On TensorFlow tensors of any batch and time run
     through one graph; shapes that come again and again (`HOT` times) are compiled by XLA, which
-    takes a second or two each and is then two to four times as fast. It goes by the count, not by
-    the clock, so that the same calls always give the same bits.
+    takes a second or two each and is then two to four times as fast. The first `MOST_HOT` are. It
+    goes by the count, not by the clock, so that the same calls always give the same bits.
 
     Args:
         function: written in `keras.ops`, without side effects.
@@ -66,7 +67,9 @@ def compiled(
             tensors = tree.map_structure(to_tensor, tensors)
             shapes = tuple(tuple(np.shape(tensor)) for tensor in tree.flatten(tensors))
             shapes = str(shapes + tuple(sizes.values()))
-            calls[shapes] += 1
+            # A count that stays at HOT says that there was no room left.
+            if calls[shapes] != HOT or sum(n > HOT for n in calls.values()) < MOST_HOT:
+                calls[shapes] += 1
             if calls[shapes] > HOT:
                 return machine_code(*tensors, **sizes)
             sizes = {name: tf.constant(value, "int32") for name, value in sizes.items()}

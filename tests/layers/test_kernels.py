@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 from keras import ops
 
+from seq2seq.layers import kernels
 from seq2seq.layers.kernels import compiled, unroll
 
 INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
@@ -32,6 +34,24 @@ def test_compiled_it_does_the_same():
     for inputs in (INPUTS, INPUTS[:, :2]):
         (total, _), _ = run(inputs)
         np.testing.assert_allclose(total, 2 * inputs.sum(1), atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its two compilers")
+def test_only_so_many_shapes_are_compiled_for_good(monkeypatch):
+    monkeypatch.setattr(kernels, "HOT", 2)
+    monkeypatch.setattr(kernels, "MOST_HOT", 3)
+    calls = kernels.Calls()
+    run = compiled(lambda x: x * 2, [], calls.of("double"))
+    for size in [*range(1, 6)] * 4:
+        np.testing.assert_array_equal(run(np.ones(size)), 2 * np.ones(size))
+    counts = [*calls.record()["double"].values()]
+    assert counts == [4, 4, 4, 2, 2]
+    again = kernels.Calls()  # what was resumed has the same places, and no more
+    again.restore(calls.record())
+    run = compiled(lambda x: x * 2, [], again.of("double"))
+    for size in (5, 1, 4):
+        run(np.ones(size))
+    assert [*again.record()["double"].values()] == [5, 4, 4, 2, 2]
 
 
 def test_gradients_flow_through_time():

@@ -1,0 +1,104 @@
+"""Whatever text comes in: as many lines out, no exception, and memory that does not grow."""
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from seq2seq import Decoder, Encoder, Seq2Seq, Vocabulary
+from seq2seq.evaluation.predictor import Predictor
+from seq2seq.evaluation.settings import Decoding
+from tests.conftest import ROOT
+
+# Controls, letters, marks and joiners, separators, private and unassigned ones, and all the rest.
+KINDS = [range(0x20), range(0x20, 0x7F), range(0x80, 0x3000), range(0xE000, 0x110000)]
+KINDS += [range(0x300, 0x370), range(0x2000, 0x2070), range(0x1F300, 0x1F700), range(0xD800)]
+ODD = "ab\t\n\r\0\x1b\\\u2028\x85\u0301👩\u200d\ufeff"  # what the model can say
+
+
+def any_line(rng):
+    """A line of random characters, mostly short, now and then very long."""
+    length = rng.choices(
+        [rng.randint(0, 30), rng.randint(30, 200), rng.randint(200, 3000)], [980, 19, 1]
+    )
+    kinds = [rng.choice(KINDS)] if rng.random() < 0.5 else KINDS
+    characters = (chr(rng.choice(rng.choice(kinds))) for _ in range(length[0]))
+    return "".join(characters).replace("\n", "\r")
+
+
+@pytest.fixture(scope="module")
+def talker(tmp_path_factory):
+    """A run whose model says odd characters, and mostly until it is cut off."""
+    import numpy as np
+
+    letters, rng = Vocabulary(ODD), np.random.default_rng(0)
+    sizes = {"units": 8, "vocabulary_size": len(letters), "embedding_size": 8}
+    model = Seq2Seq(Encoder(**sizes), Decoder(**sizes))
+    for weight in model.weights:
+        weight.assign(rng.normal(0.0, 1.2, weight.shape))
+    lengths = {"longest_source": 9, "longest_target": 9, "target_length": None}
+    run = tmp_path_factory.mktemp("talker")
+    predictor = Predictor(model, letters, letters, Decoding(unknown="token"), lengths)
+    predictor.save(run / "model.npz")
+    return run
+
+
+CODE = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[3:], stdin=open(sys.argv[1], "rb"), stdout=open(sys.argv[2], "wb"))
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+
+
+def answer(place, lines, *command):
+    """The answers to `lines`, and the most MiB that the program needed."""
+    (place / "in").write_bytes(b"".join(f"{line}\n".encode() for line in lines))
+    arguments = [sys.executable, "-c", CODE, place / "in", place / "out", sys.executable, *command]
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
+    status, peak = map(int, done.stdout.split())
+    assert status == 0, done.stderr[-2000:]
+    out = (place / "out").read_bytes()
+    assert out.endswith(b"\n")
+    return out.decode().split("\n")[:-1], peak
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_lines_of_any_text(talker, tmp_path):
+    rng = random.Random(0)
+    lines = [any_line(rng) for _ in range(100_000)]
+    assert max(map(len, lines)) > 2000 and "" in lines
+    programs = {
+        "keras": ("-m", "seq2seq", "predict", talker),
+        "numpy": ("-m", "seq2seq.export.numpy_runtime", talker),
+    }
+    found = {}
+    for name, command in programs.items():
+        few, before = answer(tmp_path, lines[:50_000], *command)
+        found[name], peak = answer(tmp_path, lines, *command)
+        assert len(found[name]) == len(lines) and found[name][:50_000] == few
+        assert peak < before + (100 if name == "keras" else 5), (name, before, peak)
+    same = sum(one == other for one, other in zip(found["keras"], found["numpy"], strict=True))
+    assert same > 99_900 and len(set(found["keras"])) > 500
+
+
+def test_any_text_is_answered_by_the_numpy_program(talker, tmp_path):
+    rng = random.Random(1)
+    lines = [
+        *("\r", "\r\r", "\0", "\u2028", "\x85", "\ufeff", "", "\ufeff\r"),
+        *(any_line(rng) for _ in range(500)),
+    ]
+    out, _ = answer(
+        tmp_path, lines, "-m", "seq2seq.export.numpy_runtime", talker, "--max-length", "1x"
+    )
+    assert len(out) == len(lines) and len(set(out)) > 50
+
+
+def test_a_line_of_a_million_characters_is_read_at_once(talker, tmp_path):
+    from seq2seq.export.numpy_runtime import arriving
+
+    long, place = "x" * 10**6, tmp_path / "in"
+    place.write_text(f"{long}\n{long}\r\n\n{long}")
+    with open(place, "rb") as file:
+        found = [line for lines in arriving(file) for line in lines]
+    assert [len(line) for line in found] == [10**6, 10**6 + 1, 0, 10**6]
