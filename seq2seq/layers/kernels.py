@@ -36,6 +36,16 @@ class Calls:
             self.of(name).update(counts)
 
 
+def is_hot(calls: collections.Counter, shapes: str, hot: int) -> bool:
+    """Count a call with these shapes; whether it came more than `hot` times and is compiled.
+
+    A count that stays at `hot` says that there was no room left: `MOST_HOT` are compiled.
+    """
+    if calls[shapes] != hot or sum(count > hot for count in calls.values()) < MOST_HOT:
+        calls[shapes] += 1
+    return calls[shapes] > hot
+
+
 def compiled(
     function: Callable, variables: list, calls: collections.Counter | None = None
 ) -> Callable:
@@ -67,10 +77,7 @@ def compiled(
             tensors = tree.map_structure(to_tensor, tensors)
             shapes = tuple(tuple(np.shape(tensor)) for tensor in tree.flatten(tensors))
             shapes = str(shapes + tuple(sizes.values()))
-            # A count that stays at HOT says that there was no room left.
-            if calls[shapes] != HOT or sum(n > HOT for n in calls.values()) < MOST_HOT:
-                calls[shapes] += 1
-            if calls[shapes] > HOT:
+            if is_hot(calls, shapes, HOT):
                 return machine_code(*tensors, **sizes)
             sizes = {name: tf.constant(value, "int32") for name, value in sizes.items()}
             return graph(*tensors, **sizes)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import keras
 
-from seq2seq.layers.kernels import cores, keep_memory, on_cpu
+from seq2seq.layers.kernels import cores, is_hot, keep_memory, on_cpu
 
 HOT = 100
 FEWEST = 8  # examples that are worth a core
@@ -56,8 +56,7 @@ class Updates:
         batch = next(iterator)
         inputs, _, weights = batch
         shape = ",".join(map(str, (*inputs["source"].shape[:2], weights.shape[1])))
-        self.seen[shape] += 1
-        if self.seen[shape] > HOT:
+        if is_hot(self.seen, shape, HOT):
             return self._in_parts(*batch, count=parts(weights.shape[0], cores()))
         if self._by_keras is None:  # one graph for all shapes
             import tensorflow as tf
