@@ -116,6 +116,7 @@ def test_ctrl_c_keeps_the_best_weights_and_the_summary(tmp_path):
     assert (tmp_path / f"run/checkpoints/step-{steps:09d}.npz").exists()
 
 
+@pytest.mark.slow
 def test_several_runs_from_one_command(python, tmp_path):
     done = python(TRAIN, "-m", *SMALL, "training.steps=3", "bridge=copy,dense")
     assert done.returncode == 0, done.stderr

@@ -36,6 +36,7 @@ def test_without_a_state_nothing_is_learned():
     assert test["exact_match"] <= 0.05
 
 
+@pytest.mark.slow
 def test_a_running_mean_is_learned():
     test = learn("task=running_mean", "task.max_length=5", "training.steps=400")
     assert test["mae"] <= 0.06  # saying 0 throughout gives 0.34

@@ -26,18 +26,19 @@ class Probe(keras.Model):
 
     def __init__(self, layer, mask, dtype=None, states=2):
         super().__init__(dtype=dtype)
-        self.layer, self.mask, self.states = layer, mask, states
+        self.layer, self.mask = layer, mask
+        named = [("inputs", INPUTS), ("hidden", START[0]), ("cell", START[1])][: 1 + states]
         self.given = [
             self.add_weight(shape=value.shape, initializer="zeros", name=name)
-            for name, value in (("inputs", INPUTS), ("hidden", START[0]), ("cell", START[1]))
+            for name, value in named
         ]
-        for weight, value in zip(self.given, (INPUTS, *START), strict=True):
-            weight.assign(value)
+        for weight, value in zip(self.given, named, strict=True):
+            weight.assign(value[1])
         # Every output counts, each differently.
         self.shares = [RNG.normal(size=shape) for shape in ((3, 7, 6), (3, 6), (3, 6))]
 
     def call(self, nothing, training=False):
-        inputs, *state = [ops.convert_to_tensor(w) for w in self.given[: 1 + self.states]]
+        inputs, *state = [ops.convert_to_tensor(w) for w in self.given]
         found = self.layer(inputs, initial_state=state, mask=self.mask, training=training)
         parts = [
             ops.sum(ops.cast(f, "float32") * s) for f, s in zip(found, self.shares, strict=True)

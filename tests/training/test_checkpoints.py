@@ -1,5 +1,6 @@
 """The artefact: whole or not at all, plain, and refused when it is damaged."""
 
+import errno
 import io
 import json
 import zipfile
@@ -208,10 +209,10 @@ def test_files_appear_whole_or_not_at_all(tmp_path, monkeypatch):
     write_whole(path, "first")
 
     def full(descriptor):
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(OSError, match=r"No space left on device: '.*summary\.json'"):
         write_whole(path, "second")
     assert path.read_text() == "first"
     assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
