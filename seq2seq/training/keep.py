@@ -98,6 +98,7 @@ class Keep(keras.callbacks.Callback):
         best = checkpoint.arrays.get(BEST)
         if best is not None and not (path.is_file() and path.read_bytes() == best.tobytes()):
             write_whole(path, best.tobytes())
+        self.directory.reopen()
         return checkpoint
 
     @staticmethod

@@ -18,6 +18,7 @@ logger = logging.getLogger("seq2seq")
 FORMAT = 1
 NAME, PATTERN = "step-{:09d}.npz", "step-*.npz"
 KEPT = 2
+FIELDS = {"step": int, "record": dict, "arrays": dict, "checksums": dict}
 
 
 class Checkpoint(NamedTuple):
@@ -106,13 +107,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
     stored, digest = members.pop(HEADER, None), members.pop(DIGEST, None)
     if stored is None or digest is None or stored.digest() != bytes(digest.data).decode("latin-1"):
         raise ValueError(f"{path} is damaged: its header has another checksum")
-    header = json.loads(bytes(stored.data))
-    if header.get("format") != FORMAT:
-        raise ValueError(f"{path} has format {header.get('format')}, this version reads {FORMAT}")
+    try:
+        header = json.loads(bytes(stored.data))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: its header is no JSON ({error})") from error
+    found = header.get("format") if isinstance(header, dict) else None
+    if found != FORMAT:
+        raise ValueError(f"{path} has format {found}, this version reads {FORMAT}")
+    if missing := [key for key, kind in FIELDS.items() if not isinstance(header.get(key), kind)]:
+        raise ValueError(f"{path} is damaged: its header lacks {', '.join(missing)}")
     for name in sorted(members.keys() | header["arrays"].keys()):
         one = members.get(name)
-        found = None if one is None else [str(one.dtype), *one.shape]
-        if found != header["arrays"].get(name) or one.digest() != header["checksums"][name]:
+        said = None if one is None else [str(one.dtype), *one.shape]
+        if said != header["arrays"].get(name) or one.digest() != header["checksums"].get(name):
             raise ValueError(f"{path} is damaged: {name} is not what its header says")
     arrays = {name: one.array() for name, one in members.items()}
     return Checkpoint(path, header["step"], header["record"], arrays)

@@ -111,7 +111,6 @@ class RunDirectory:
                 _remove(self.path / file)
         else:
             environment = self._go_on(checkpoint.step, environment, changes or {})
-            _remove(self.path / SUMMARY)  # of the run as it was: it is not complete any more
         for file in self.path.glob(".*.*"):  # what was being written when it was killed
             if file.name[1:].rpartition(".")[0] in FILES:
                 file.unlink()
@@ -148,6 +147,10 @@ class RunDirectory:
             previous.mkdir()
             for file in held:
                 (self.path / file).rename(previous / file)
+
+    def reopen(self) -> None:
+        """Let the run be incomplete again, now that it goes on."""
+        _remove(self.path / SUMMARY)
 
     def complete(self, summary: dict) -> None:
         """Write the summary, which makes the run complete, and drop what it replaced."""

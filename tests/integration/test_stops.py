@@ -23,6 +23,9 @@ RUN = [
 ]
 
 
+STEPS = 2000  # of the run that is killed
+
+
 def start(place, *arguments):
     """`train.py` in the background."""
     return subprocess.Popen(
@@ -49,17 +52,16 @@ def newest_step(run):
     return max((int(path.name[5:14]) for path in run.glob("checkpoints/step-*.npz")), default=0)
 
 
-def kill_once(place, kind, rng, arguments):
-    """Start, kill at a moment of this kind, and say where it was."""
+def kill_once(place, kind, step, rng):
+    """Start, kill at a moment of this kind after `step`, and say what was there then."""
     run = place / "run"
-    before = newest_step(run)
-    process = start(place, *arguments)
+    process = start(place, *RUN, f"training.steps={STEPS}", "run_dir=run", "resume=true")
     if kind == "starting":
         time.sleep(rng.uniform(0.2, 6))
     else:
-        going = wait_for(lambda: newest_step(run) > before, process)
+        going = wait_for(lambda: newest_step(run) >= step, process)
         assert going, process.communicate()
-        time.sleep(rng.uniform(0, 1))
+        time.sleep(rng.uniform(0, 0.05))
         if kind == "writing":
             wait_for(lambda: any(run.glob("checkpoints/.step-*")), process)
     process.kill()
@@ -69,18 +71,20 @@ def kill_once(place, kind, rng, arguments):
 
 
 def test_killed_twenty_times_it_ends_with_the_same_bytes(python, tmp_path):
-    arguments = [*RUN, "training.steps=6000"]
-    done = python(ROOT / "train.py", *arguments, "training.checkpoint_share=0", "run_dir=straight")
+    arguments = [*RUN, f"training.steps={STEPS}", "training.checkpoint_share=0"]
+    done = python(ROOT / "train.py", *arguments, "run_dir=straight", timeout=1500)
     assert done.returncode == 0, done.stderr
     rng = random.Random(0)
     kinds = ["starting"] * 3 + ["training"] * 9 + ["writing"] * 8
     rng.shuffle(kinds)
-    arguments += ["run_dir=run", "resume=true"]
-    moments = [kill_once(tmp_path, kind, rng, arguments) for kind in kinds]
-    steps, cut_off = zip(*moments, strict=True)
-    print("killed after the checkpoints of steps", steps, "while writing:", sum(cut_off))
+    moments = sorted(rng.sample(range(1, STEPS - 150), len(kinds)))
+    killed = [
+        kill_once(tmp_path, kind, step, rng) for kind, step in zip(kinds, moments, strict=True)
+    ]
+    steps, cut_off = zip(*killed, strict=True)
+    print("killed after the checkpoints of steps", steps, "while writing one:", sum(cut_off))
     assert sum(cut_off) >= 4 and len(set(steps)) > 12 and list(steps) == sorted(steps)
-    done = python(ROOT / "train.py", "run_dir=run", "resume=true")
+    done = python(ROOT / "train.py", "run_dir=run", "resume=true", timeout=1500)
     assert done.returncode == 0, done.stderr
     assert f"going on after step {steps[-1]:,}" in done.stderr
     check_same(everything(tmp_path / "run"), everything(tmp_path / "straight"))

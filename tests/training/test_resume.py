@@ -50,7 +50,7 @@ def test_after_a_step_back_what_was_beyond_is_gone(checkpoints):
     assert names(checkpoints) == ["step-000000005.npz", "step-000000007.npz"]
 
 
-@pytest.mark.parametrize("damage", ["bit", "short", "empty", "none", "format"])
+@pytest.mark.parametrize("damage", ["bit", "short", "empty", "none", "format", "header"])
 def test_damage_is_named_and_the_one_before_is_used(checkpoints, caplog, damage):
     for step in (5, 10):
         checkpoints.write(step, RECORD, ARRAYS)
@@ -62,8 +62,9 @@ def test_damage_is_named_and_the_one_before_is_used(checkpoints, caplog, damage)
     path.write_bytes(content)
     if damage == "none":
         path.write_bytes(b"not a checkpoint")
-    if damage == "format":
-        write_arrays(path, {"format": 99, "step": 10, "record": {}}, ARRAYS)
+    if damage in ("format", "header"):
+        header = {"format": {"format": 99, "header": 1}[damage], "step": "10", "record": {}}
+        write_arrays(path, header, ARRAYS)
     for _ in range(2):  # it is said once, and used as often as it is asked for
         assert checkpoints.newest().step == 5
     assert caplog.text.count("step-000000010.npz") == 1
