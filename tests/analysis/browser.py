@@ -81,10 +81,19 @@ class Browser:
         return [event["params"] for event in self.events if event.get("method") in methods]
 
     def run(self, script):
-        """The value of some JavaScript."""
-        found = self.call("Runtime.evaluate", expression=script, returnByValue=True)
+        """The value of some JavaScript; of a promise, once it is kept."""
+        asked = {"expression": script, "returnByValue": True, "awaitPromise": True}
+        found = self.call("Runtime.evaluate", **asked)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
+
+    def first_paint(self):
+        """Milliseconds from the start to the first text or picture."""
+        return self.run(
+            "new Promise(done => { const look = () => {"
+            "const found = performance.getEntriesByName('first-contentful-paint')[0];"
+            "found ? done(found.startTime) : requestAnimationFrame(look); }; look(); })"
+        )
 
     def text(self, selector):
         return self.run(f"document.querySelector({json.dumps(selector)}).textContent")

@@ -109,7 +109,7 @@ function listen() {
   find("back").addEventListener("click", () => goTo(view.step - 1));
   find("forth").addEventListener("click", () => goTo(view.step + 1));
   find("line").addEventListener("change", (event) => follow(Number(event.target.value), view.unit));
-  find("unit").addEventListener("change", (event) => follow(view.line, event.target.value - 1));
+  find("unit").addEventListener("change", (event) => follow(view.line, Math.round(event.target.value) - 1));
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("select, input");
     if (typing || event.altKey || event.ctrlKey || event.metaKey) return;

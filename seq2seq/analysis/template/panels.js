@@ -17,8 +17,8 @@ function tellStep() {
       const at = `, place ${most + 1} (${percent(weights[most])})`;
       words.push("; looks most at ", makeSymbol(source[most]), at);
     }
-    if (step === output.length) words.push(output[step - 1][1] ? "." : ", and is cut off there.");
-    else words.push(".");
+    const open = probabilities && step === output.length && !output[step - 1][1];
+    words.push(open ? ", and is cut off there." : "."); // values have no end to come to
   }
   find("sentence").replaceChildren(...words);
   showBars();
