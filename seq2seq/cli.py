@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from seq2seq import __version__, answers
+from seq2seq import __version__, answers, inspection
 from seq2seq.engine import held_back_noise, quiet_engine
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
@@ -53,6 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     answers.add_verbs(verbs)
+    inspection.add_verbs(verbs)
 
     report = verbs.add_parser(
         "report",
@@ -200,5 +201,6 @@ VERBS = {
     "score": answers.score,
     "evaluate": answers.evaluate,
     "export": answers.export,
+    "inspect": inspection.inspect,
     "report": report,
 }

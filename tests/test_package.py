@@ -22,7 +22,7 @@ ORDER = [
     r"analysis\b.*",
     r"export\b.*",
     r"config|engine|flags",
-    r"answers",
+    r"answers|inspection",
     r"cli",
     r"__main__",
 ]
@@ -95,7 +95,7 @@ def loaded(python, statement):
         "import seq2seq",
         "import seq2seq.data",
         "import seq2seq.evaluation.metrics",
-        "import seq2seq.analysis.trace",
+        "import seq2seq.analysis.page",
         "import seq2seq.cli",
         "from seq2seq.data import Scan; Scan()",
     ],
