@@ -97,3 +97,23 @@ def test_colours_darken_evenly_on_both_sides():
     assert all(b > r for r, _, b in parts[:middle]) and all(
         r > b for r, _, b in parts[middle + 1 :]
     )
+
+
+# What a colour-blind person sees of linear red, green and blue (Machado et al. 2009, severity 1).
+SEEN = {
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+@pytest.mark.parametrize("kind", SEEN)
+def test_colour_blind_readers_tell_below_from_above_zero(kind):
+    codes = [[int(code[place : place + 2], 16) / 255 for place in (1, 3, 5)] for code in COLOURS]
+    linear = np.array(codes) ** 2.2
+    seen = np.clip(linear @ np.array(SEEN[kind]).T, 0, 1) ** (1 / 2.2)
+    middle = len(COLOURS) // 2
+    warmth = seen[:, 0] - seen[:, 2]  # red without blue
+    assert (warmth[:middle] < -0.02).all() and (warmth[middle + 1 :] > 0.02).all()
+    for step in range(2, middle + 1):  # from a quarter of the scale on, plainly
+        assert np.linalg.norm(seen[middle - step] - seen[middle + step]) > 0.2
