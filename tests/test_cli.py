@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from seq2seq import answers, cli
-from seq2seq.evaluation.predictor import Hypothesis
+from seq2seq.evaluation.hypotheses import Hypothesis
 from seq2seq.evaluation.settings import Decoding
 
 
