@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from seq2seq import __version__, answers, inspection
+from seq2seq import __version__, answers, inspection, studies
 from seq2seq.engine import held_back_noise, quiet_engine
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
@@ -54,6 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     answers.add_verbs(verbs)
     inspection.add_verbs(verbs)
+    studies.add_verbs(verbs)
 
     report = verbs.add_parser(
         "report",
@@ -202,5 +203,9 @@ VERBS = {
     "evaluate": answers.evaluate,
     "export": answers.export,
     "inspect": inspection.inspect,
+    "ablate": studies.ablate,
+    "probe": studies.probe,
+    "interpolate": studies.interpolate,
+    "capacity": studies.capacity,
     "report": report,
 }

@@ -23,6 +23,7 @@ ORDER = [
     r"export\b.*",
     r"config|engine|flags",
     r"answers|inspection",
+    r"studies",
     r"cli",
     r"__main__",
 ]
