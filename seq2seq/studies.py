@@ -291,7 +291,7 @@ def capacity(options: argparse.Namespace) -> None:
     rows = []
     for one in series:
         cells = [f"{one.at(n)[0]:.1%}" if n in one.lengths else "" for n in lengths]
-        rows.append([one.name, str(len(one.runs)), f"{one.at()[0]:.1%}", *cells])
+        rows.append([one.name, str(len(one.runs)), f"{one.at()[0]:.2%}", *cells])
     print("exact match by the length of the source, in symbols\n")
     print(format_table(["", "runs", "all", *map(str, lengths)], rows), flush=True)
 

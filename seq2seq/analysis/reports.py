@@ -40,11 +40,16 @@ def draw_readings(found: Probing, name: str, told: str) -> Figure:
         told: what they learned from and were judged on, in words.
     """
     parts = found.parts
-    grids = [Grid(f"from {part}", found.shares(part)) for part in parts]
-    control = found.shares(parts[-1], "control")
-    grids.append(Grid("from shuffled states (control)", control))
+    lengths = {one.part: one for one in found.readings if not one.position}
+    grids = [
+        Grid(f"from {part} (length: {lengths[part].share.value:.1%})", found.shares(part))
+        for part in parts
+    ]
+    title = f"from shuffled states (length: {lengths[parts[-1]].control.value:.1%})"
+    grids.append(Grid(title, found.shares(parts[-1], "control")))
     title = f"{name}: the symbol at each place of the source, read from the handed-over state"
-    note = "\n".join([f"% of symbols read by linear probes, learned from {told}", *found.notes])
+    said = f"% of symbols, and of lengths, read by linear probes; learned from {told}"
+    note = "\n".join([said, *found.notes])
     return draw_grids(title, grids, "symbols in the source", "place of the symbol", note)
 
 
