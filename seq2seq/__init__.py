@@ -14,7 +14,9 @@ _PLACES = {
         *("Beam", "Greedy", "Hypotheses", "Sample", "Values", "search"),
         *("Allowed", "Banned", "Constraint", "Length", "Lexicon", "NoRepeat", "Prefix"),
     ],
-    "seq2seq.evaluation.predictor": ["Hypothesis", "Predictor", "ensemble", "load"],
+    "seq2seq.analysis.trace": ["Trace"],
+    "seq2seq.evaluation.hypotheses": ["Hypothesis"],
+    "seq2seq.evaluation.predictor": ["Predictor", "ensemble", "load"],
     "seq2seq.evaluation.settings": ["Decoding"],
     "seq2seq.export.graphs": ["export_graphs"],
     "seq2seq.layers": [
@@ -25,15 +27,17 @@ _PLACES = {
     "seq2seq.models": [
         *("Decoder", "DecoderState", "Encoder", "Ensemble", "Memory", "Seq2Seq", "StepOutput"),
     ],
-    "seq2seq.models.states": ["interpolate", "load_state", "save_state", "take"],
     "seq2seq.training.losses": ["cross_entropy", "squared_error"],
 }
 _ROOMS = {name: room for room, names in _PLACES.items() for name in names}
+_MODULES = {"states": "seq2seq.models.states"}  # as in seq2seq.states.swap
 
-__all__ = [*_ROOMS]
+__all__ = [*_ROOMS, *_MODULES]
 
 
 def __getattr__(name: str):
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name not in _ROOMS:
         raise AttributeError(f"module 'seq2seq' has no attribute {name!r}")
     return getattr(importlib.import_module(_ROOMS[name]), name)

@@ -157,7 +157,7 @@ class Answerer:
 
     def answer_all(self, batches: Iterable[list[str]]) -> None:
         """Answer every line; the ones before a bad line are answered before it is named."""
-        from seq2seq.evaluation.predictor import BadSource
+        from seq2seq.evaluation.sources import BadSource
 
         done, watched = 0, sys.stderr.isatty() and not sys.stdout.isatty()
         for lines in batches:
@@ -251,7 +251,8 @@ def evaluate(options: argparse.Namespace) -> None:
     """`seq2seq evaluate`: the table and the line that matters."""
     predictor = load_run(options.run, options.others)
     from seq2seq.data.pairs import group_by_source
-    from seq2seq.evaluation.evaluate import evaluate, read_examples
+    from seq2seq.evaluation.evaluate import evaluate
+    from seq2seq.evaluation.predictions import read_examples
     from seq2seq.evaluation.report import render
 
     if options.pairs:
@@ -296,7 +297,8 @@ def export(options: argparse.Namespace) -> None:
 
 def tell_cost(predictor: Any, smaller: Path, examples: Path) -> None:
     """Print what `smaller` weights do to the held-out examples."""
-    from seq2seq.evaluation.evaluate import evaluate, read_examples
+    from seq2seq.evaluation.evaluate import evaluate
+    from seq2seq.evaluation.predictions import read_examples
     from seq2seq.evaluation.predictor import load
 
     held_out, family = read_examples(examples), predictor.settings.get("metrics")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq import __version__, answers
+from seq2seq import __version__, answers, inspection, studies
 from seq2seq.arguments import check_flag
 from seq2seq.engine import held_back_noise, quiet_engine
 from seq2seq.flags import number
@@ -64,6 +64,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
 
     answers.add_verbs(verbs)
+    inspection.add_verbs(verbs)
+    studies.add_verbs(verbs)
 
     again = verbs.add_parser(
         "reproduce",
@@ -304,6 +306,11 @@ VERBS = {
     "score": answers.score,
     "evaluate": answers.evaluate,
     "export": answers.export,
+    "inspect": inspection.inspect,
+    "ablate": studies.ablate,
+    "probe": studies.probe,
+    "interpolate": studies.interpolate,
+    "capacity": studies.capacity,
     "report": report,
     "reproduce": reproduce,
 }

@@ -20,9 +20,15 @@ def add_ensemble(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_decoding(parser: argparse.ArgumentParser) -> None:
-    """The options of decoding; what is not given is as the run says."""
-    add_ensemble(parser)
+def add_decoding(parser: argparse.ArgumentParser, ensemble: bool = True) -> None:
+    """The options of decoding; what is not given is as the run says.
+
+    Args:
+        parser: gets them.
+        ensemble: whether several runs may answer together.
+    """
+    if ensemble:
+        add_ensemble(parser)
     group = parser.add_argument_group("decoding (default: as the run was configured)")
 
     def add(flag: str, metavar: str, type: Callable, help: str) -> None:

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -28,6 +29,28 @@ def run_python(*arguments, cwd, stdin=None, timeout=300, **environment):
 def python(tmp_path):
     """`run_python` in an empty directory."""
     return lambda *arguments, **options: run_python(*arguments, cwd=tmp_path, **options)
+
+
+@contextlib.contextmanager
+def without_compiling():
+    """Small models answer sooner than their loops are compiled."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eager(request):
+    """Nothing is compiled, but in tests of what is "compiled"."""
+    with contextlib.nullcontext() if "compiled" in request.node.name else without_compiling():
+        yield
 
 
 @pytest.fixture(scope="session")

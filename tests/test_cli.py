@@ -12,7 +12,7 @@ import pytest
 
 from seq2seq import answers, cli
 from seq2seq.engine import quiet_engine
-from seq2seq.evaluation.predictor import Hypothesis
+from seq2seq.evaluation.hypotheses import Hypothesis
 from seq2seq.evaluation.settings import Decoding
 
 

@@ -3,19 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.arguments import check_choice
 from seq2seq.data.batching import encode_row
-from seq2seq.data.files import escape, read_lines, unescape
+from seq2seq.data.files import escape
 from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.metrics import FAMILIES, judge_all, summarise
+from seq2seq.evaluation.predictions import COLUMNS
 from seq2seq.evaluation.predictor import Predictor
 from seq2seq.evaluation.settings import Decoding
-
-COLUMNS = ("source", "target", "prediction", "verdict", "other_targets")
 
 
 class Evaluation(NamedTuple):
@@ -106,27 +104,3 @@ def format_predictions(evaluation: Evaluation) -> str:
         fields = (example.source, example.target, prediction, verdict, others)
         lines.append("\t".join(map(escape, fields)))
     return "\n".join(lines) + "\n"
-
-
-def read_examples(path: Path) -> list[Example]:
-    """The held-out examples of a `predictions.tsv`.
-
-    Raises:
-        ValueError: the file is missing or not what `format_predictions` wrote.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path} is missing: give pairs to evaluate on (--pairs FILE)")
-    rows = [line.split("\t") for _, line in read_lines(path)]
-    if tuple(rows[0]) != COLUMNS:
-        raise ValueError(f"{path} is damaged: it does not hold the columns {', '.join(COLUMNS)}")
-    examples = []
-    for number, row in enumerate(rows[1:], 2):
-        try:
-            source, target, _, _, others = map(unescape, row)
-            more = json.loads(others or "[]")
-        except (ValueError, RecursionError):
-            raise ValueError(f"{path} is damaged in line {number}") from None
-        if not isinstance(more, list) or not all(isinstance(one, str) for one in more):
-            raise ValueError(f"{path} is damaged in line {number}: other_targets must be texts")
-        examples.append(Example(source, target, tuple(more)))
-    return examples

@@ -1,22 +1,23 @@
 """Predictor: a trained model from text to text."""
 
 import logging
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from keras import tree
 
 from seq2seq.arguments import check_count
-from seq2seq.data.batching import bucket, encode_row, encode_sources, make_batch
-from seq2seq.data.tags import Side, Tagged
+from seq2seq.data.batching import bucket, encode_sources, make_batch
+from seq2seq.data.tags import Side
 from seq2seq.data.task import Example
-from seq2seq.data.vocabulary import START, UNKNOWN, Numbers
+from seq2seq.data.vocabulary import Numbers
 from seq2seq.decoding.search import Hypotheses
+from seq2seq.evaluation.hypotheses import Hypothesis, point, read_row
+from seq2seq.evaluation.inside import Inside
 from seq2seq.evaluation.settings import Decoding
+from seq2seq.evaluation.sources import fill, group, measure
 from seq2seq.export.numpy_runtime import check_lengths
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
@@ -24,46 +25,8 @@ from seq2seq.training.checkpoints import load_model, save_model
 
 logger = logging.getLogger("seq2seq")
 
-MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
-MOST_PAIRS = 2**25  # of a step and a symbol that it may copy, that are decoded together
 
-
-class BadSource(ValueError):
-    """A source that can't be encoded.
-
-    Attributes:
-        number: which source, counted from 1.
-        reason: what is wrong with it.
-    """
-
-    def __init__(self, number: int, reason: str):
-        super().__init__(f"source {number}: {reason}")
-        self.number, self.reason = number, reason
-
-
-class Hypothesis(NamedTuple):
-    """One answer.
-
-    Attributes:
-        text: as a person reads it.
-        tokens: its symbols; of real values, a tuple of features a step.
-        score: log-probability of its tokens and end; 0 for real values; minus infinity where the
-            constraints leave no answer.
-        token_scores: log-probability of each token, and of the end if there is one.
-        ended: whether it came to its end, and was not cut off.
-        attention: (tokens and end, source tokens and end), the weights while each was said; None
-            unless it was asked for.
-    """
-
-    text: str
-    tokens: list
-    score: float
-    token_scores: list[float] = []
-    ended: bool = True
-    attention: np.ndarray | None = None
-
-
-class Predictor:
+class Predictor(Inside):
     """Text in, text out: a model, how both sides become numbers, and decoding settings.
 
     Args:
@@ -116,15 +79,8 @@ class Predictor:
         """
         if isinstance(sources, str):
             raise ValueError(f"sources must be a list of texts, got the text {sources!r}")
-        if n_best is not None:
-            check_count("n_best", n_best)
-        sources, decoding = list(sources), self.decoding if decoding is None else decoding
-        strategy = decoding.with_best(strategy, n_best)
-        most = 1 if strategy is None else strategy.n_best
-        if n_best is not None and n_best > most:
-            raise ValueError(f"n_best={n_best} is more than this strategy gives: {most}")
-        decoding = replace(decoding, strategy=strategy, unknown=unknown or decoding.unknown)
-        found = self.hypotheses(sources, decoding, prefix)
+        decoding = self._settle(decoding, strategy, n_best, unknown)
+        found = self.hypotheses(list(sources), decoding, prefix)
         if n_best is None:
             return [best[0].text for best in found]
         return [best[:n_best] for best in found]
@@ -145,16 +101,18 @@ class Predictor:
         decoding = self.decoding if decoding is None else decoding
         self.check(decoding)
         texts = list(sources)
-        steps = [self._measure(n, text, decoding.unknown) for n, text in enumerate(texts, 1)]
+        steps = self._measure(texts, decoding.unknown)
         prefixes = self._encode_prefixes(texts, prefix)
         self._warn_of_length(steps)
         answers: list[list[Hypothesis]] = [[] for _ in texts]
-        for rows in self._group(steps):
+        for rows in self.group(steps):
             some = [texts[row] for row in rows]
             before = None if prefixes is None else [prefixes[row] for row in rows]
-            found = self._decode(some, decoding, before, attention)
-            for row, best in zip(rows, found, strict=True):
-                answers[row] = best
+            found, arrays = self._find(some, decoding, before, attention)
+            steps_read = arrays["source_mask"].sum(1)
+            best = self._read(found, steps_read, some, self._points(decoding))
+            for place, row in enumerate(rows):
+                answers[row] = best[place]
         return (best or [Hypothesis("", [], 0.0)] for best in answers)
 
     def check(self, decoding: Decoding) -> None:
@@ -187,68 +145,14 @@ class Predictor:
         pairs = [Example(*pair) for pair in zip(sources, targets, strict=True)]
         found: list[np.ndarray] = [np.zeros(0)] * len(pairs)
         policy = "error" if self.decoding.unknown == "error" else "token"
-        steps = [self._measure(n, pair.source, policy) for n, pair in enumerate(pairs, 1)]
-        for rows in self._group(steps):
-            some = [pairs[row] for row in self._fill(rows)]
+        steps = self._measure([pair.source for pair in pairs], policy)
+        for rows in self.group(steps):
+            some = [pairs[row] for row in fill(rows, self.batch_size)]
             batch = make_batch(some, self.source, self.target, policy, self.copying)
             scores = self.model.score(batch.inputs, batch.target_out)
             for place, row in enumerate(rows):
                 found[row] = scores[place][batch.target_mask[place]]
         return found if per_token else np.array([scores.sum() for scores in found])
-
-    def start(self, sources: Sequence[str], unknown: str | None = None) -> tuple[Any, Any]:
-        """The decoder's first state and what it can look at, for a batch of sources.
-
-        Both are structures of tensors whose first axis is the batch. A state may be kept, changed,
-        interpolated or exchanged, and handed to `step` or `go_on`: see `seq2seq.models.states`.
-
-        Example:
-            >>> state, memory = run.start(["hello"])  # doctest: +SKIP
-            >>> output = run.step(None, state, memory)  # doctest: +SKIP
-            >>> output = run.step(["o"], output.state, memory)  # doctest: +SKIP
-        """
-        policy = self.decoding.unknown if unknown is None else unknown
-        for number, text in enumerate(sources, 1):
-            self._measure(number, text, policy)
-        return self.model.start(self._encode(sources, policy))
-
-    def step(self, tokens: Sequence | None, state: Any, memory: Any) -> Any:
-        """One step: log-probabilities (batch, symbols) as `logits`, the new state, attention.
-
-        Args:
-            tokens: what was said before, a symbol or a number a source; None: nothing yet. Of
-                real values (batch, features).
-            state, memory: from `start`, or the state of a step before.
-        """
-        return self.model.say(self._encode_said(tokens, state), state, memory)
-
-    def go_on(
-        self,
-        tokens: Sequence | None,
-        state: Any,
-        memory: Any,
-        strategy: Any = None,
-        max_length: int = 100,
-    ) -> list[list[Hypothesis]]:
-        """What is said from a state on: hypotheses of each source, as the run's settings allow.
-
-        A pointer says symbols of its vocabulary only: a state does not know how others are spelt.
-
-        Args:
-            tokens, state, memory: see `step`.
-            strategy: see `predict`.
-            max_length: tokens after which an answer is cut off.
-        """
-        strategy = self.decoding.with_best(strategy, None)
-        before = self._encode_said(tokens, state)
-        rules = []
-        if not isinstance(self.target, Numbers):
-            steps = np.zeros(len(before), "int32")
-            rules = self.decoding.constraints(self.target, steps, None, self.copying)
-        found = self.model.decode_on(
-            before, state, memory, strategy, max_length=max_length, constraints=rules
-        )
-        return [self._hypotheses(found, row, [], max_length) for row in range(len(found.tokens))]
 
     def limit(self, length: int) -> int:
         """Steps after which the answer to a source of `length` steps is cut off.
@@ -280,16 +184,23 @@ class Predictor:
         """Whether the model copies symbols from the source."""
         return self.model.copies_symbols
 
-    def _measure(self, number: int, text: str, unknown: str) -> int:
-        """Steps of a source that can be read; source `number` is named if it can't."""
-        try:
-            if isinstance(self.source, Tagged):
-                self.source.encode_tags(text, "token" if unknown == "copy" else unknown)
-            # What a pointer has never seen it can still copy.
-            policy = "error" if unknown == "error" and not self.copying else "token"
-            return len(encode_row(text, self.source, policy))
-        except ValueError as error:
-            raise BadSource(number, str(error)) from None
+    def group(self, steps: Sequence[int]) -> Iterator[list[int]]:
+        """Numbers of sources that are decoded together, given the steps of each."""
+        return group(steps, self.batch_size, len(self.target) if self.copying else None)
+
+    def _settle(self, decoding, strategy, n_best: int | None, unknown: str | None) -> Decoding:
+        """All settings of an answer, from what was asked for."""
+        if n_best is not None:
+            check_count("n_best", n_best)
+        decoding = self.decoding if decoding is None else decoding
+        strategy = decoding.with_best(strategy, n_best)
+        most = 1 if strategy is None else strategy.n_best
+        if n_best is not None and n_best > most:
+            raise ValueError(f"n_best={n_best} is more than this strategy gives: {most}")
+        return replace(decoding, strategy=strategy, unknown=unknown or decoding.unknown)
+
+    def _measure(self, texts: Sequence[str], unknown: str) -> list[int]:
+        return measure(texts, self.source, unknown, self.copying)
 
     def _warn_of_length(self, lengths: list[int]) -> None:
         longest = max(lengths, default=0)
@@ -302,24 +213,6 @@ class Predictor:
                 longest,
                 trained,
             )
-
-    def _group(self, lengths: list[int]) -> Iterator[list[int]]:
-        """Numbers of sources of like length, the longest first; few at once where they are long."""
-        order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
-        order = [number for number in order if lengths[number]]  # no step: nothing to read
-        while order:
-            steps = bucket(lengths[order[0]])
-            room = MOST_STEPS // steps
-            if self.copying:  # it looks at every pair of a step and a symbol
-                room = min(room, MOST_PAIRS // (steps * (steps + len(self.target))))
-            size = max(1, min(self.batch_size, room))
-            yield order[:size]
-            order = order[size:]
-
-    def _fill(self, rows: list[int]) -> list[int]:
-        """`rows` and copies of the first: a batch of any other size would be another shape."""
-        size = min(self.batch_size, 2 ** math.ceil(math.log2(len(rows))))
-        return [*rows, *[rows[0]] * (size - len(rows))]
 
     def _encode(self, texts: Sequence[str], unknown: str) -> dict[str, np.ndarray]:
         policy = "token" if unknown == "copy" else unknown
@@ -341,87 +234,56 @@ class Predictor:
             for source, text in zip(texts, prefixes, strict=True)
         ]
 
-    def _encode_said(self, tokens: Sequence | None, state: Any) -> np.ndarray:
-        batch = len(tree.flatten(state)[0]) if tokens is None else len(tokens)
-        if isinstance(self.target, Numbers):
-            return np.asarray(np.zeros((batch, self.target.features)) if tokens is None else tokens)
-        if tokens is None:
-            return np.full(batch, START, "int32")
-        symbols = self.target.symbols
-        for token in tokens:
-            if isinstance(token, str) and token not in symbols:
-                raise ValueError(
-                    f"the model cannot have said {token!r}: it is not in its vocabulary"
-                )
-        numbers = [symbols.index(token) if isinstance(token, str) else token for token in tokens]
-        return np.array(numbers, "int32")
+    def _find(
+        self, texts: list[str], decoding: Decoding, prefixes, attention: bool
+    ) -> tuple[Hypotheses, dict[str, np.ndarray]]:
+        """What a search finds for sources, and their arrays; both may have more rows, to be left.
 
-    def _decode(
-        self,
-        texts: list[str],
-        decoding: Decoding,
-        prefixes: list[list[int]] | None,
-        attention: bool,
-    ) -> list[list[Hypothesis]]:
-        rows = self._fill(list(range(len(texts))))
+        Args:
+            texts, decoding: see `predict`.
+            prefixes: the tokens that each answer begins with, or None.
+            attention: whether the weights are wanted.
+        """
+        rows = fill(range(len(texts)), self.batch_size)
         arrays = self._encode([texts[row] for row in rows], decoding.unknown)
         steps = arrays["source_mask"].sum(1)
-        limits = np.array([self._limit(int(length), decoding) for length in steps], "int32")
-        rules = []
-        if not isinstance(self.target, Numbers):
-            own = steps - (0 if isinstance(self.source, Numbers) else 1)
-            before = None if prefixes is None else [prefixes[row] for row in rows]
-            rules = decoding.constraints(self.target, own, before, self.copying)
-        copies = decoding.unknown == "copy" and not self.copying
+        before = None if prefixes is None else [prefixes[row] for row in rows]
         found = self.model.decode(
             **arrays,
             strategy=decoding.strategy,
-            # Rounded up, so that few loops are compiled; each row stops at its own limit.
-            max_length=max(1, self._limit(bucket(int(steps.max())), decoding), int(limits.max())),
-            limits=limits,
-            constraints=rules,
-            attention=attention or copies,
+            **self._limits(steps, decoding),
+            constraints=self._rules(steps, decoding, before),
+            attention=attention or self._points(decoding),
         )
-        if copies:
-            found = self._point(found, steps)
+        return found, arrays
+
+    def _limits(self, steps: np.ndarray, decoding: Decoding) -> dict:
+        """Where answers are cut off, each by itself, and a round number for the loop of all."""
+        limits = np.array([self._limit(int(length), decoding) for length in steps], "int32")
+        # Rounded up, so that few loops are compiled; each row stops at its own limit.
+        most = max(1, self._limit(bucket(int(steps.max())), decoding), int(limits.max()))
+        return {"max_length": most, "limits": limits}
+
+    def _rules(self, steps: np.ndarray, decoding: Decoding, prefixes) -> list:
+        if isinstance(self.target, Numbers):
+            return []
+        own = steps - (0 if isinstance(self.source, Numbers) else 1)
+        return decoding.constraints(self.target, own, prefixes, self.copying)
+
+    def _points(self, decoding: Decoding) -> bool:
+        """Whether attention tells which symbol of the source is put for the unknown token."""
+        return decoding.unknown == "copy" and not self.copying
+
+    def _read(
+        self, found: Hypotheses, steps: np.ndarray, texts: Sequence[str], pointing: bool
+    ) -> list[list[Hypothesis]]:
+        """The hypotheses of each text; `steps` (batch,) are those of the sources."""
+        if pointing:
+            found = point(found, steps, len(self.target))
         return [
-            self._hypotheses(found, row, self.source.tokens(text), int(steps[row]))
+            read_row(found, row, self.target, self.source.tokens(text), int(steps[row]))
             for row, text in enumerate(texts)
         ]
-
-    def _point(self, found: Hypotheses, steps: np.ndarray) -> Hypotheses:
-        """`found` with symbols of the source where it says the unknown token."""
-        places = np.arange(found.attention.shape[-1])
-        real = (places < steps[:, None] - 1)[:, None, None]  # without the end
-        pointed = np.where(real, found.attention, -1.0).argmax(-1)  # (batch, n, time)
-        unknown = (found.tokens == UNKNOWN) & (steps > 1)[:, None, None]
-        return found._replace(tokens=np.where(unknown, len(self.target) + pointed, found.tokens))
-
-    def _hypotheses(self, found, row: int, source: list, steps: int) -> list[Hypothesis]:
-        """The hypotheses of a row; where none is possible, an empty one says so by its score."""
-        made = [
-            self._hypothesis(found, row, place, source, steps)
-            for place in range(found.tokens.shape[1])
-            if np.isfinite(found.scores[row, place])
-        ]
-        return made or [Hypothesis("", [], -math.inf, [], False)]
-
-    def _hypothesis(self, found, row: int, place: int, source: list, steps: int) -> Hypothesis:
-        length, ended = int(found.lengths[row, place]), bool(found.ended[row, place])
-        tokens = np.array(found.tokens[row, place, :length])
-        said = length + (ended and not isinstance(self.target, Numbers))  # and the end
-        attention = None
-        if not isinstance(found.attention, tuple):
-            attention = found.attention[row, place, :said, :steps]
-        symbols = self.target.decode_tokens(tokens, source)
-        return Hypothesis(
-            self.target.join(symbols),
-            symbols,
-            float(found.scores[row, place]),
-            found.token_scores[row, place, :said].tolist(),
-            ended,
-            attention,
-        )
 
 
 def load(path: str | Path) -> Predictor:

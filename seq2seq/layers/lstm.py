@@ -25,6 +25,31 @@ class LSTMState(NamedTuple):
     cell: Tensor
 
 
+class LSTMGates(NamedTuple):
+    """How open the gates of a step are, (batch, units) each, or with a time axis.
+
+    Attributes:
+        i: of the input gate, how much of the candidate gets into the cell: 0 to 1.
+        f: of the forget gate, how much of the cell is kept: 0 to 1.
+        g: the candidate: -1 to 1.
+        o: of the output gate, how much of the cell is said: 0 to 1.
+    """
+
+    i: Tensor
+    f: Tensor
+    g: Tensor
+    o: Tensor
+
+
+def lstm_gates(
+    inputs: Tensor, state: LSTMState, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
+) -> LSTMGates:
+    """The gates of the step that `lstm_step` makes of the same arguments."""
+    gates = ops.matmul(inputs, kernel) + ops.matmul(state.hidden, recurrent_kernel) + bias
+    i, f, g, o = ops.split(gates, 4, axis=-1)  # each (batch, units)
+    return LSTMGates(ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o))
+
+
 def lstm_step(
     inputs: Tensor, state: LSTMState, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
 ) -> LSTMState:
@@ -41,10 +66,9 @@ def lstm_step(
         recurrent_kernel: (units, 4 * units).
         bias: (4 * units,).
     """
-    gates = ops.matmul(inputs, kernel) + ops.matmul(state.hidden, recurrent_kernel) + bias
-    i, f, g, o = ops.split(gates, 4, axis=-1)  # each (batch, units)
-    cell = ops.sigmoid(f) * state.cell + ops.sigmoid(i) * ops.tanh(g)
-    hidden = ops.sigmoid(o) * ops.tanh(cell)
+    i, f, g, o = lstm_gates(inputs, state, kernel, recurrent_kernel, bias)  # squashed already
+    cell = f * state.cell + i * g
+    hidden = o * ops.tanh(cell)
     return LSTMState(hidden, cell)
 
 
@@ -106,6 +130,11 @@ class LSTM(keras.layers.LSTM):
         >>> sequence.shape, hidden.shape, cell.shape
         ((2, 5, 8), (2, 8), (2, 8))
     """
+
+    def gates(self, inputs: Tensor, state: LSTMState) -> LSTMGates:
+        """The gates of the step from `state`; see `step`. There may be a time axis."""
+        check_standard(self)
+        return lstm_gates(inputs, state, *weights_of(self))
 
     def step(self, inputs: Tensor, state: LSTMState, kept: Tensor | None = None) -> LSTMState:
         """One step with this layer's weights; none of Keras's own dropout.

@@ -7,7 +7,7 @@ it: dropout, residual connections, normalisation.
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops, tree
@@ -16,6 +16,7 @@ from seq2seq.arguments import check_choice, check_flag, check_rate
 from seq2seq.layers.kernels import unroll
 from seq2seq.layers.lstm import (
     LSTM,
+    LSTMGates,
     LSTMState,
     Tensor,
     check_standard,
@@ -38,6 +39,28 @@ class RNNState(NamedTuple):
 State = LSTMState | RNNState
 
 
+class GRUGates(NamedTuple):
+    """How open the gates of a step are, (batch, units) each, or with a time axis.
+
+    Attributes:
+        z: of the update gate, how much of the hidden state is kept: 0 to 1.
+        r: of the reset gate, how much of it the candidate sees: 0 to 1.
+        g: the candidate: -1 to 1.
+    """
+
+    z: Tensor
+    r: Tensor
+    g: Tensor
+
+
+def gru_gates(x: Tensor, h: Tensor) -> GRUGates:
+    """The gates of the step that `gru_step` makes of the same arguments."""
+    x_z, x_r, x_g = ops.split(x, 3, axis=-1)
+    h_z, h_r, h_g = ops.split(h, 3, axis=-1)
+    z, r = ops.sigmoid(x_z + h_z), ops.sigmoid(x_r + h_r)
+    return GRUGates(z, r, ops.tanh(x_g + r * h_g))
+
+
 def gru_step(x: Tensor, h: Tensor, hidden: Tensor) -> RNNState:
     """One step of the gated recurrent unit (Cho et al. 2014), with the reset after the product.
 
@@ -50,10 +73,7 @@ def gru_step(x: Tensor, h: Tensor, hidden: Tensor) -> RNNState:
         h: the hidden state's part, with its own bias, (batch, 3 * units).
         hidden: (batch, units).
     """
-    x_z, x_r, x_g = ops.split(x, 3, axis=-1)
-    h_z, h_r, h_g = ops.split(h, 3, axis=-1)
-    z, r = ops.sigmoid(x_z + h_z), ops.sigmoid(x_r + h_r)
-    candidate = ops.tanh(x_g + r * h_g)
+    z, _, candidate = gru_gates(x, h)
     return RNNState(z * hidden + (1 - z) * candidate)
 
 
@@ -72,16 +92,25 @@ def run(
         The hidden state after each step, (batch, time, units), and the last state.
     """
 
+    state, sequence = _go(step, inputs, state, mask, lambda after: after.hidden)
+    return sequence, state
+
+
+def follow(step: Callable, inputs: Tensor, state: State, mask: Tensor | None = None) -> State:
+    """The whole state after each step, (batch, time, units) each; see `run`."""
+    return _go(step, inputs, state, mask, lambda after: after)[1]
+
+
+def _go(step: Callable, inputs: Tensor, state: State, mask, show: Callable) -> tuple[State, Any]:
     def advance(state, now):
         after = step(now[0], state)
         if mask is not None:
             real = now[1][:, None]  # (batch, 1)
             after = tree.map_structure(lambda a, b: ops.where(real, a, b), after, state)
-        return after, after.hidden
+        return after, show(after)
 
     sequences = (inputs,) if mask is None else (inputs, ops.cast(mask, "bool"))
-    state, sequence = unroll(advance, state, sequences)
-    return sequence, state
+    return unroll(advance, state, sequences)
 
 
 class Parts:
@@ -127,9 +156,16 @@ class GRU(Parts, keras.layers.GRU):
     def step(self, inputs: Tensor, state: RNNState, kept: Tensor | None = None) -> RNNState:
         """One step; see `LSTM.step`."""
         seen = state.hidden if kept is None else state.hidden * kept
-        x, h = self.parts(inputs, seen)
+        return gru_step(*self._biased(inputs, seen), state.hidden)
+
+    def gates(self, inputs: Tensor, state: RNNState) -> GRUGates:
+        """The gates of the step from `state`; see `LSTM.gates`."""
+        return gru_gates(*self._biased(inputs, state.hidden))
+
+    def _biased(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        x, h = self.parts(inputs, hidden)
         x_bias, h_bias = ops.unstack(self.biases(), 2)
-        return gru_step(x + x_bias, h + h_bias, state.hidden)
+        return x + x_bias, h + h_bias
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -141,6 +177,10 @@ class SimpleRNN(Parts, keras.layers.SimpleRNN):
         seen = state.hidden if kept is None else state.hidden * kept
         x, h = self.parts(inputs, seen)
         return RNNState(ops.tanh(x + h + self.biases()))
+
+    def gates(self, inputs: Tensor, state: RNNState) -> tuple:
+        """Nothing: it has none."""
+        return ()
 
 
 class Normalised:
@@ -182,11 +222,19 @@ class NormalisedLSTM(Normalised, Parts, LSTM):
     def step(self, inputs: Tensor, state: LSTMState, kept: Tensor | None = None) -> LSTMState:
         """One step; see `LSTM.step`."""
         seen = state.hidden if kept is None else state.hidden * kept
-        x, h = self.parts(inputs, seen)
-        i, f, g, o = ops.split(x + h + self.biases(), 4, axis=-1)
-        cell = ops.sigmoid(f) * state.cell + ops.sigmoid(i) * ops.tanh(g)
-        hidden = ops.sigmoid(o) * ops.tanh(self.norms[2](cell))
+        i, f, g, o = self._opened(inputs, seen)
+        cell = f * state.cell + i * g
+        hidden = o * ops.tanh(self.norms[2](cell))
         return LSTMState(hidden, cell)
+
+    def gates(self, inputs: Tensor, state: LSTMState) -> LSTMGates:
+        """The gates of the step from `state`; see `LSTM.gates`."""
+        return self._opened(inputs, state.hidden)
+
+    def _opened(self, inputs: Tensor, hidden: Tensor) -> LSTMGates:
+        x, h = self.parts(inputs, hidden)
+        i, f, g, o = ops.split(x + h + self.biases(), 4, axis=-1)
+        return LSTMGates(ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o))
 
 
 @keras.saving.register_keras_serializable("seq2seq")

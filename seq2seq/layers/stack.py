@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from seq2seq.arguments import check_count, check_flag
 from seq2seq.layers.lstm import Tensor
-from seq2seq.layers.recurrent import Cell, State, run
+from seq2seq.layers.recurrent import Cell, State, follow, run
 
 States = tuple  # of one state a layer
 
@@ -25,6 +25,18 @@ class Noise(NamedTuple):
     read: tuple = ()
     said: tuple = ()
     kept: tuple = ()
+
+
+class Followed(NamedTuple):
+    """One layer in one direction, while a sequence was read.
+
+    Attributes:
+        states: after each step, (batch, time, units) each.
+        gates: of each step, the same shape; nothing, `()`, of a simple RNN.
+    """
+
+    states: State
+    gates: tuple
 
 
 def drop(values: Tensor, masks: tuple, number: int = 0) -> Tensor:
@@ -170,13 +182,52 @@ class Stack(keras.layers.Layer):
             said, *after = layer(read, initial_state=start, mask=mask)
             return said, kind(*after)
         if before is None:
-            zeros = ops.zeros((ops.shape(read)[0], self.units), read.dtype)
-            before = kind(*[zeros] * len(kind._fields))
+            before = self._zeros(read)
 
         def step(inputs, state):
             return layer.step(inputs, state, kept[0])
 
         return run(step, read, before, mask)
+
+    def follow(
+        self, inputs: Tensor, state: States | None = None, mask: Tensor | None = None
+    ) -> list[Followed]:
+        """What `call` does without dropout, with everything on the way, for those who want to see.
+
+        Args:
+            inputs, state, mask: see `call`.
+
+        Returns:
+            One a layer, from the lowest; of a bidirectional stack two, forwards first. Both are
+            in the order of `inputs`, and masked steps repeat the state before them.
+        """
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+        sequence, followed = inputs, []
+        for number, layer in enumerate(self.recurrent):
+            ways = [self._follow(layer, sequence, state and state[number], mask)]
+            if self.bidirectional:
+                reader, back = self.backward[number], reverse(sequence, mask)
+                there = self._follow(reader, back, None, mask)
+                ways.append(tree.map_structure(lambda array: reverse(array, mask), there))
+            said = ops.concatenate([way.states.hidden for way in ways], axis=-1)
+            sequence = said + sequence if self.cell.residual and number else said
+            followed += ways
+        return followed
+
+    def _follow(self, layer, read: Tensor, before: State | None, mask) -> Followed:
+        if before is None:
+            before = self._zeros(read)
+        states = follow(layer.step, read, before, mask)
+        seen = [
+            ops.concatenate([first[:, None], after[:, :-1]], axis=1)
+            for first, after in zip(before, states, strict=True)
+        ]
+        return Followed(states, layer.gates(read, type(before)(*seen)))
+
+    def _zeros(self, read: Tensor) -> State:
+        sizes = self.cell.sizes(self.units)
+        return type(sizes)(*[ops.zeros((ops.shape(read)[0], self.units), read.dtype)] * len(sizes))
 
     def step(
         self, inputs: Tensor, state: States, noise: Noise | None = None

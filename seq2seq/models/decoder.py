@@ -13,7 +13,7 @@ from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout, Tied
 from seq2seq.layers.recurrent import Cell
-from seq2seq.layers.stack import Noise, Stack, States
+from seq2seq.layers.stack import Followed, Noise, Stack, States
 from seq2seq.models.encoder import Memory, Reader, check_one
 
 READOUTS = {"dense": Readout, "tied": Tied, "pointer": Pointer}
@@ -342,6 +342,30 @@ class Decoder(keras.layers.Layer):
         first = ops.zeros_like(tokens[:, 0]) if forced is None else tokens[:, 0]
         (state, _), (logits, weights) = unroll(advance, (state, first), given)
         return StepOutput(logits, state, None if isinstance(weights, tuple) else weights)
+
+    def follow(
+        self, tokens: Tensor, state: DecoderState, memory: Memory
+    ) -> tuple[StepOutput, list[Followed]]:
+        """Every step of a known target, as `step` makes it.
+
+        Args:
+            tokens, state, memory: see `call`.
+
+        Returns:
+            What was said at each step, and the states and gates of each layer.
+        """
+
+        def advance(state, tokens):
+            read, _, _ = self._read(ops.expand_dims(tokens, 1), state, memory)
+            output = self.step(tokens, state, memory)
+            weights = () if output.attention is None else output.attention
+            return output.state, (read[:, 0], output.logits, output.state.layers, weights)
+
+        after, (read, logits, layers, weights) = unroll(advance, state, tokens)
+        weights = None if isinstance(weights, tuple) else weights
+        gates = [way.gates for way in self.stack.follow(read, state.layers)]
+        followed = [Followed(*pair) for pair in zip(layers, gates, strict=True)]
+        return StepOutput(logits, after, weights), followed
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

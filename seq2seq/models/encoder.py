@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from seq2seq.arguments import check_count, check_flag
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import Cell
-from seq2seq.layers.stack import Stack, States, reverse
+from seq2seq.layers.stack import Followed, Stack, States, reverse
 
 
 class Memory(NamedTuple):
@@ -176,6 +176,17 @@ class Encoder(keras.layers.Layer):
         if self.backwards:
             values = reverse(values, mask)
         return Memory(values, mask, state)
+
+    def follow(self, source: Tensor, mask: Tensor | None = None) -> list[Followed]:
+        """All states and gates on the way, in the order of `source`; see `Stack.follow`.
+
+        Where it goes backwards, the state of a step is the one after that step and all behind it.
+        """
+        read = self.reader(source)
+        if not self.backwards:
+            return self.stack.follow(read, mask=mask)
+        followed = self.stack.follow(reverse(read, mask), mask=mask)
+        return tree.map_structure(lambda array: reverse(array, mask), followed)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -73,24 +73,31 @@ class Searcher:
         strategy: Any = None,
         *,
         max_length: int,
+        limits: Tensor | None = None,
         constraints: Sequence[Constraint] = (),
+        source_mask: Tensor | None = None,
+        attention: bool = False,
     ) -> Hypotheses:
         """Say the rest of each target from any state on.
 
         Args:
             tokens: (batch,), what the next step reads; of real values (batch, features).
             state, memory: from `start`, or the state of a step.
-            strategy, max_length, constraints: see `decode`.
+            strategy, max_length, limits, constraints, attention: see `decode`.
+            source_mask: (batch, source time), of the memory; for attention weights, and for a
+                strategy that needs them.
         """
         batch = len(tokens)
+        limits = np.full(batch, max_length) if limits is None else limits
         given = {
             "first": tokens,
             "state": state,
             "memory": memory,
             "keys": np.arange(batch, dtype="int32"),
-            "limits": np.full(batch, max_length, "int32"),
+            "limits": np.asarray(limits, "int32"),
+            "mask": source_mask,
         }
-        return self._search(given, strategy, max_length, constraints, False)
+        return self._search(given, strategy, max_length, constraints, attention)
 
     def _search(self, given: dict, strategy, max_length, constraints, attention) -> Hypotheses:
         strategy = self.check_strategy(strategy, attention)
@@ -99,7 +106,7 @@ class Searcher:
         if kind not in self._compiled:
 
             def run(given, arrays, max_length):
-                state, memory, mask = given.get("state"), given.get("memory"), None
+                state, memory, mask = (given.get(name) for name in ("state", "memory", "mask"))
                 if state is None:
                     state, memory = self.start(given["inputs"])
                     mask = given["inputs"]["source_mask"]

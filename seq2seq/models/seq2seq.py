@@ -1,5 +1,7 @@
 """Seq2Seq: encoder, bridge and decoder, wired into a Keras model."""
 
+from typing import NamedTuple
+
 import keras
 from keras import ops
 
@@ -7,9 +9,29 @@ from seq2seq.arguments import check_flag
 from seq2seq.layers.bridges import Bridge, Copy
 from seq2seq.layers.kernels import Calls
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.stack import Followed, States
 from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
 from seq2seq.models.encoder import Encoder, Memory
 from seq2seq.models.searcher import Searcher
+
+
+class Course(NamedTuple):
+    """What went on inside a model while it read sources and said given targets.
+
+    Attributes:
+        encoder, decoder: one a layer and direction, from the lowest.
+        handed_over: the encoder's final state, one a layer.
+        received: the decoder's first, as the bridge made it.
+        said: (batch, target time, symbols) probabilities, or (batch, target time, features) values.
+        attention: (batch, target time, source time), or None.
+    """
+
+    encoder: list[Followed]
+    handed_over: States
+    received: States
+    decoder: list[Followed]
+    said: Tensor
+    attention: Tensor | None
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -106,6 +128,16 @@ class Seq2Seq(keras.Model, Searcher):
     def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> StepOutput:
         """One step of the decoder; see `Decoder.step`."""
         return self.decoder.step(tokens, state, memory)
+
+    def follow(self, inputs: dict[str, Tensor]) -> "Course":
+        """What goes on inside while a source is read and a given target is said; see `Course`."""
+        encoder = self.encoder.follow(inputs["source"], inputs.get("source_mask"))
+        state, memory = self.start(inputs)
+        output, decoder = self.decoder.follow(inputs["target"], state, memory)
+        said = output.logits
+        if self.features is None:
+            said = ops.softmax(said)
+        return Course(encoder, memory.state, state.layers, decoder, said, output.attention)
 
     def log_probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
         """Of every symbol at every target step, (batch, target time, symbols)."""

@@ -22,14 +22,9 @@ from seq2seq import (
     Seq2Seq,
     Vocabulary,
 )
-from seq2seq.evaluation.evaluate import (
-    COLUMNS,
-    Evaluation,
-    evaluate,
-    format_predictions,
-    read_examples,
-)
+from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.evaluation.metrics import judge_all
+from seq2seq.evaluation.predictions import COLUMNS, read_answers, read_examples
 from seq2seq.evaluation.settings import Decoding
 
 SETTINGS = {
@@ -157,6 +152,9 @@ def test_evaluation_judges_free_running_answers(tmp_path, predictor):
     assert found.metrics()["exact_match"] == 0.5
     (tmp_path / "predictions.tsv").write_text(format_predictions(found), "utf-8")
     assert read_examples(tmp_path / "predictions.tsv") == examples
+    kept = read_answers(tmp_path / "predictions.tsv")
+    assert [answer.prediction for answer in kept] == found.predictions
+    assert [answer.verdict for answer in kept] == found.verdicts()
 
 
 def test_damaged_predictions_are_refused(tmp_path):
@@ -215,9 +213,9 @@ def test_impossible_requests_are_refused(predictor, arguments):
 
 
 def test_long_sources_are_decoded_few_at_a_time(predictor, monkeypatch):
-    monkeypatch.setattr("seq2seq.evaluation.predictor.MOST_STEPS", 64)
+    monkeypatch.setattr("seq2seq.evaluation.sources.MOST_STEPS", 64)
     sources = ["abc" * 30, "a", "ab", "abc" * 7, "b", "", "abc" * 6]
-    groups = [len(group) for group in predictor._group(list(map(len, sources)))]
+    groups = [len(group) for group in predictor.group(list(map(len, sources)))]
     assert groups == [1, 2, 3]
     assert predictor.predict(sources) == [predictor.predict([source])[0] for source in sources]
 
@@ -270,29 +268,6 @@ def test_scores_of_given_targets(predictor):
         predictor.score(["ab"], ["bx"])
     with pytest.raises(ValueError, match="lists of texts"):
         predictor.score("ab", "ba")
-
-
-def test_step_by_step_says_what_predict_says(predictor):
-    (best,) = predictor.predict(["ab"], n_best=1)
-    state, memory = predictor.start(["ab"])
-    said, score, tokens = [], 0.0, None
-    for _ in range(len(best[0].token_scores)):
-        output = predictor.step(tokens, state, memory)
-        log_probabilities = np.array(output.logits)[0]
-        number = int(log_probabilities[2:].argmax()) + 2  # padding and start are never said
-        score += log_probabilities[number]
-        said.append(LETTERS.symbols[number])
-        state, tokens = output.state, said[-1:]
-    assert said[: len(best[0].tokens)] == best[0].tokens
-    assert score == pytest.approx(best[0].score, abs=1e-4)
-    (rest,) = predictor.go_on([best[0].tokens[0]], *first_step(predictor), max_length=20)
-    assert rest[0].tokens[: len(best[0].tokens) - 1] == best[0].tokens[1:]
-
-
-def first_step(predictor):
-    """State and memory after the first step."""
-    state, memory = predictor.start(["ab"])
-    return predictor.step(None, state, memory).state, memory
 
 
 def test_unknown_symbols_are_copied_by_attention():
@@ -350,20 +325,3 @@ def test_a_wide_beam_of_a_pointer_copies_only_what_is_there():
     found = run.predict(["", "xy", "abcabc"], n_best=20, decoding=beam)
     said = [{token for one in best for token in one.tokens} for best in found]
     assert said == [{"<unknown>", *"abc"}, {"<unknown>", *"abcxy"}, {"<unknown>", *"abc"}]
-
-
-def test_going_on_obeys_the_settings_as_predict_does():
-    """Padding and start are never said, nor what is banned, nor places beyond the vocabulary."""
-    size = {"vocabulary_size": len(LETTERS)}
-    decoder = Decoder(8, attention=General(), readout="pointer", **size)
-    model = Seq2Seq(Encoder(8, **size), decoder)
-    model.decoder.say.logits.bias.assign([9.0, 9.0, 0.0, 0.0, 9.0, 0.0, 0.0])
-    run = Predictor(model, LETTERS, LETTERS, Decoding(banned=["a"]), SETTINGS)
-    state, memory = run.start(["xyx"], unknown="token")
-    (found,) = run.go_on(None, state, memory, Beam(8, n_best=8), max_length=3)
-    assert len(found) == 8
-    for one in found:
-        assert set(one.tokens) <= {"b", "c", "<unknown>"}
-        assert len(one.token_scores) == len(one.tokens) + one.ended
-    with pytest.raises(ValueError, match="cannot have said 'x'"):
-        run.step(["x"], state, memory)

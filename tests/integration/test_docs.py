@@ -5,12 +5,15 @@ import re
 import numpy as np
 import pytest
 
+from seq2seq import cli, inspection, load, studies
+from seq2seq.config import build_task, compose, train
 from tests.conftest import ROOT
 
 LESSON = (ROOT / "docs/states.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
 MODELS = (ROOT / "docs/models.md").read_text("utf-8")
 DECODING = (ROOT / "docs/decoding.md").read_text("utf-8")
+SEEN = (ROOT / "docs/states-seen.md").read_text("utf-8")
 
 
 def blocks(text):
@@ -122,6 +125,61 @@ def test_the_blocks_on_decoding_run(trained, tmp_path, monkeypatch):
     for block in blocks(DECODING):
         exec(compile(block, "docs/decoding.md", "exec"), names)
     assert [len(best) for best in names["best"]] == [3, 3] and len(names["answers"]) == 2
+
+
+@pytest.fixture(scope="module")
+def little(tmp_path_factory):
+    """`runs/latest` and a run in `runs/units`, of words of up to three letters; hardly trained."""
+    place = tmp_path_factory.mktemp("little")
+    config = compose(
+        ["task=reverse", "task.max_length=3", "task.test_examples=60", "model.encoder.units=8"]
+        + ["training.steps=2", "task.validation_examples=2", f"run_dir={place}/runs/units/8"]
+    )
+    train(config, build_task(config))
+    (place / "runs/latest").symlink_to(place / "runs/units/8")
+    return place
+
+
+def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys):
+    """Each prints the heads of the table that stands under it, and makes the picture."""
+    pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
+    pytest.importorskip("sklearn", reason="probes need seq2seq[analysis]")
+    monkeypatch.chdir(little)
+    run = load("runs/latest")
+    for module in (studies, inspection):
+        monkeypatch.setattr(module, "load_run", lambda place: run)
+    verbs = []
+    for command, below in re.findall(r"^(seq2seq .*)\n```\n(.*?)(?=^```|\Z)", SEEN, re.M | re.S):
+        assert cli.main(command.split()[1:]) == 0
+        said = capsys.readouterr().out
+        verbs.append(command.split()[1])
+        if table := re.search(r"^\|.*\|$", below, re.M):
+            heads = [re.sub(" +", " ", head) for head in (table[0], *said.splitlines())]
+            assert heads[0] in heads[1:]
+        for picture in re.findall(r"\(states-seen/(.*?)\)", below):
+            assert list(little.glob(f"runs/**/analysis/{picture}"))
+    assert verbs == ["inspect", "ablate", "probe", "interpolate", "capacity"]
+
+
+def test_the_pictures_of_the_second_lesson_are_there():
+    pictures = set(re.findall(r"\(states-seen/(.*?)\)", SEEN))
+    assert pictures == {path.name for path in (ROOT / "docs/states-seen").iterdir()}
+    assert {"ablate.png", "probe.png", "capacity.png", "inspect.png"} == pictures
+
+
+def test_states_are_values(little, monkeypatch):
+    monkeypatch.chdir(little)
+    names = {}
+    for block in blocks(SEEN):
+        exec(compile(block, "docs/states-seen.md", "exec"), names)
+    answers, trace, layer = names["answers"], names["trace"], names["layer"]
+    assert answers == names["run"].predict(["abc", "cab"])
+    assert names["swapped"] == answers[::-1]
+    assert names["deaf"][0] == names["deaf"][1] and len(names["held"]) == 2
+    assert layer.hidden.shape == layer.gates["f"].shape == (2, 4, 8)
+    assert trace.handed_over[0].cell.shape == (2, 8)
+    same_trace = type(trace).load("trace.npz")
+    assert same_trace.outputs == trace.outputs
 
 
 def test_every_flag_of_decoding_is_described():

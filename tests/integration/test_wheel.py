@@ -23,3 +23,5 @@ def test_an_installed_wheel_trains_in_an_empty_directory(tmp_path):
     assert done.returncode == 0, done.stderr
     done = installed(site / "bin/seq2seq", "predict", "run", "abc")
     assert done.returncode == 0 and done.stdout.count("\n") == 1, done.stderr
+    done = installed("-m", "seq2seq", "inspect", "run", "abc", "--no-figure")
+    assert done.returncode == 0 and (empty / "run/analysis/inspect.html").is_file(), done.stderr

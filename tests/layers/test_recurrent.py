@@ -79,6 +79,23 @@ def normalise(x):
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
 
 
+@pytest.mark.parametrize("kind", [LSTM, NormalisedLSTM, GRU, NormalisedGRU])
+def test_gates_make_the_step(kind):
+    layer = kind(4, return_sequences=True, return_state=True)
+    layer.build(INPUTS.shape)
+    hidden = RNG.normal(size=(3, 4)).astype("float32")
+    lstm = isinstance(layer, LSTM)
+    state = LSTMState(hidden, 2 * hidden) if lstm else RNNState(hidden)
+    after, gates = layer.step(INPUTS[:, 0], state), layer.gates(INPUTS[:, 0], state)
+    if lstm:
+        np.testing.assert_allclose(after.cell, gates.f * state.cell + gates.i * gates.g, atol=1e-6)
+    else:
+        expected = gates.z * hidden + (1 - gates.z) * gates.g
+        np.testing.assert_allclose(after.hidden, expected, atol=1e-6)
+    for name, gate in gates._asdict().items():
+        assert np.min(gate) >= (-1 if name == "g" else 0) and np.max(gate) <= 1
+
+
 def test_layer_normalisation_is_the_papers():
     """Ba et al. 2016, equations 20-22."""
     layer = NormalisedLSTM(4)

@@ -56,6 +56,46 @@ def test_every_layer_gets_the_mask(cell, bidirectional):
     np.testing.assert_allclose(sequence[:, :5], alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", CELLS, ids=str)
+def test_following_sees_what_a_whole_sequence_does(cell, bidirectional):
+    """The top layer says the same, each layer ends the same, gates make the states they led to."""
+    stack = Stack(3, 4, layers=2, cell=cell, bidirectional=bidirectional)
+    mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], "bool")
+    sequence, final = stack(INPUTS, mask=mask)
+    followed = stack.follow(INPUTS, mask=mask)
+    assert len(followed) == (4 if bidirectional else 2)
+    ways = [followed[place : place + len(followed) // 2] for place in (0, len(followed) // 2)]
+    tolerance = 1e-5 if Cell.of(cell).layer_norm else 1e-6
+    for state, layer in zip(final, ways, strict=True):
+        for field in state._fields:
+            parts = [np.array(getattr(one.states, field)) for one in layer]
+            ends = [parts[0][[0, 1], [4, 2]], *(part[:, 0] for part in parts[1:])]
+            joined = np.concatenate(ends, axis=-1)
+            np.testing.assert_allclose(getattr(state, field), joined, atol=tolerance)
+    top = np.concatenate([one.states.hidden for one in ways[1]], axis=-1)
+    if stack.cell.residual:
+        top = top + np.concatenate([one.states.hidden for one in ways[0]], axis=-1)
+    np.testing.assert_allclose(top[mask], np.array(sequence)[mask], atol=tolerance)
+    for number, one in enumerate(followed):
+        assert bool(one.gates) == (stack.cell.kind != "rnn")
+        if stack.cell.kind != "lstm":
+            continue
+        order = slice(None, None, -1 if bidirectional and number % 2 else 1)  # as it was read
+        cell, i, f, g = (np.array(a)[0, order] for a in (one.states.cell, *one.gates[:3]))
+        np.testing.assert_allclose(cell[1:], (f * np.roll(cell, 1, 0) + i * g)[1:], atol=1e-6)
+        np.testing.assert_allclose(cell[0], (i * g)[0], atol=1e-6)
+
+
+def test_a_stack_is_followed_from_any_state():
+    stack = Stack(3, 4, layers=2, cell="gru")
+    _, middle = stack(INPUTS[:, :2])
+    whole, rest = stack.follow(INPUTS), stack.follow(INPUTS[:, 2:], middle)
+    for one, other in zip(whole, rest, strict=True):
+        assert_same([array[:, 2:] for array in one.states], list(other.states))
+        assert_same([array[:, 2:] for array in one.gates], list(other.gates))
+
+
 @pytest.mark.parametrize("kind, layer", [("lstm", keras.layers.LSTM), ("gru", keras.layers.GRU)])
 def test_both_directions_equal_keras(kind, layer):
     stack = Stack(3, 4, layers=2, cell=kind, bidirectional=True)

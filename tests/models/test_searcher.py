@@ -1,6 +1,5 @@
 """Every strategy over real models: laws that hold whatever the decoder is."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -17,15 +16,12 @@ from seq2seq import (
     Sample,
     Seq2Seq,
     Values,
-    interpolate,
-    load_state,
-    save_state,
-    take,
 )
 
 SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")
 COPIES = np.where(SOURCE > 2, SOURCE + 5, SOURCE)  # every symbol is beyond the vocabulary
 SIZE = {"vocabulary_size": 9, "embedding_size": 6}
+pytestmark = pytest.mark.usefixtures("eager")
 KINDS = ("plain", "bidirectional", "attention", "pointer")
 
 
@@ -50,19 +46,6 @@ def decode(model, inputs, strategy, rows=slice(None), width=0, **options):
     """Hypotheses of some rows, whose sources have `width` steps of padding more."""
     given = {name: np.pad(array[rows], ((0, 0), (0, width))) for name, array in inputs.items()}
     return model.decode(**given, strategy=strategy, **{"max_length": 7, **options})
-
-
-@pytest.fixture(autouse=True)
-def eager(request):
-    """Small models answer sooner than their loops are compiled."""
-    if keras.backend.backend() != "tensorflow" or "compiled" in request.node.name:
-        yield
-        return
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(params=KINDS)
@@ -201,29 +184,3 @@ def test_ensembles_that_make_no_sense_are_refused():
         Ensemble([plain], mean="log")
     with pytest.raises(ValueError, match="real values"):
         Ensemble([Seq2Seq(Encoder(4, features=2), Decoder(4, features=2))])
-
-
-def test_states_are_kept_mixed_and_exchanged(tmp_path, model):
-    model, inputs = model
-    state, memory = model.start(inputs)
-    save_state(tmp_path / "state.npz", state)
-    kept = load_state(tmp_path / "state.npz")
-    tokens = np.full(4, model.start_id, "int32")
-    expected = model.decode_on(tokens, state, memory, max_length=5)
-    found = model.decode_on(tokens, kept, memory, max_length=5)
-    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-5)
-    swapped = take(state, [1, 0, 2, 3]), take(memory, [1, 0, 2, 3])
-    found = model.decode_on(tokens, *swapped, max_length=5)
-    np.testing.assert_array_equal(found.tokens[[1, 0, 2, 3]], expected.tokens)
-    for share, rows in ((0.0, [0, 1, 2, 3]), (1.0, [1, 0, 2, 3])):
-        mixed = interpolate(state, take(state, [1, 0, 2, 3]), share)
-        for one, other in zip(mixed.layers, take(state, rows).layers, strict=True):
-            np.testing.assert_allclose(one.hidden, other.hidden, atol=1e-6)
-
-
-def test_what_is_no_state_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="a DecoderState was expected, got a tuple"):
-        save_state(tmp_path / "state.npz", ())
-    np.savez(tmp_path / "other.npz", weights=np.zeros(3))
-    with pytest.raises(ValueError, match="holds no state: weights"):
-        load_state(tmp_path / "other.npz")

@@ -1,0 +1,1 @@
+"""The state one can look at: traces, interventions, probes, and pictures of them."""

@@ -1,0 +1,145 @@
+// What is being looked at, and the controls that change it.
+
+const view = { number: 0, step: 0, line: 0, unit: 0, every: false, printing: false };
+
+function show(number) {
+  view.number = number;
+  view.one = data.sources[number];
+  view.lines = findLines();
+  view.step = Math.min(1, view.one.output.length);
+  find("headline").textContent = view.one.title;
+  find("step").max = view.one.output.length;
+  find("line").replaceChildren(
+    ...view.lines.map((line, place) => make("option", { value: place }, line.name)),
+  );
+  drawPicture();
+  view.line = Math.min(view.line, view.lines.length - 1);
+  follow(...(number === 0 && !view.shown ? findStrongest() : [view.line, view.unit]));
+  view.shown = true;
+  goTo(view.step);
+}
+
+// The unit that carries most over the bridge, in the layer that says the symbols.
+function findStrongest() {
+  const layer = view.one.decoder[view.one.decoder.length - 1];
+  const array = layer.arrays.cell || layer.arrays.hidden;
+  const unit = unitOfRow(array, 0, 0, array.shape[1]);
+  const place = view.lines.findIndex((line) => line.decoder === layer && unit >= line.shift);
+  const fits = view.lines.findIndex(
+    (line) => line.decoder === layer && unit >= line.shift && unit - line.shift < mostUnits(line),
+  );
+  const found = Math.max(0, fits < 0 ? place : fits);
+  return [found, unit - view.lines[found].shift];
+}
+
+function goTo(step) {
+  view.step = Math.max(0, Math.min(view.one.output.length, step));
+  find("step").value = view.step;
+  find("back").disabled = view.step === 0;
+  find("forth").disabled = view.step === view.one.output.length;
+  tellStep();
+  const said = view.step ? view.one.output[view.step - 1][0] : "nothing yet";
+  find("step").setAttribute("aria-valuetext", `step ${view.step}, says ${said}`);
+}
+
+function redraw() {
+  drawPicture();
+  follow(view.line, view.unit);
+  tellStep();
+}
+
+function showTip(event, words) {
+  const tip = find("tip");
+  tip.textContent = words;
+  tip.hidden = false;
+  const { width, height } = tip.getBoundingClientRect();
+  const left = Math.min(event.clientX + 14, document.documentElement.clientWidth - width - 4);
+  const below = event.clientY + 18 + height < window.innerHeight;
+  tip.style.left = `${Math.max(4, left)}px`;
+  tip.style.top = `${below ? event.clientY + 18 : event.clientY - height - 12}px`;
+}
+
+function hideTip() {
+  find("tip").hidden = true;
+}
+
+function drawLegend() {
+  const scale = (name, limit, low) => {
+    const canvas = paint(121, 1, (place) => low + ((1 - low) * place) / 120);
+    canvas.setAttribute("aria-hidden", "true");
+    const ends = [low ? `−${limit}` : "0", `+${limit}`];
+    return make("span", { class: "scale" }, make("b", {}, name), ends[0], canvas, ends[1]);
+  };
+  const made = ["hidden", "cell"]
+    .filter((name) => data.limits[name])
+    .map((name) => scale(name, data.limits[name], -1));
+  const gates = Object.keys(data.limits).some((name) => !isState(name));
+  if (gates) made.push(scale("gates", 1, -1));
+  if (data.sources.some((one) => one.attention || one.top)) {
+    const names = data.sources.some((one) => one.attention) ? "attention, probability" : "probability";
+    made.push(scale(names, 1, 0));
+  }
+  const every = make("input", { type: "checkbox", id: "every" });
+  const label = make("label", { id: "every-label", class: "screen", hidden: "" }, every, " every unit in a row of its own");
+  every.addEventListener("change", () => {
+    view.every = every.checked;
+    redraw();
+  });
+  find("legend").replaceChildren(...made, label);
+}
+
+function tellModel() {
+  const cells = data.sources[0].encoder.some((layer) => layer.arrays.cell);
+  find("vectors").textContent = cells
+    ? "in every layer a vector it shows, hidden, and one it keeps to itself, cell"
+    : "in every layer one vector, hidden";
+  find("lead-attention").textContent = data.sources.some((one) => one.attention)
+    ? "At each step it may also look back at the source, by attention."
+    : "";
+  find("made").textContent = `${data.run}, made by ${data.made_by}.`;
+  find("choose").hidden = data.sources.length < 2;
+  find("source").replaceChildren(
+    ...data.sources.map((one, place) => make("option", { value: place }, one.title)),
+  );
+}
+
+function listen() {
+  find("source").addEventListener("change", (event) => show(Number(event.target.value)));
+  find("step").addEventListener("input", (event) => goTo(Number(event.target.value)));
+  find("back").addEventListener("click", () => goTo(view.step - 1));
+  find("forth").addEventListener("click", () => goTo(view.step + 1));
+  find("line").addEventListener("change", (event) => follow(Number(event.target.value), view.unit));
+  find("unit").addEventListener("change", (event) => follow(view.line, Math.round(event.target.value) - 1));
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches("select, input");
+    if (typing || event.altKey || event.ctrlKey || event.metaKey) return;
+    const steps = { ArrowLeft: view.step - 1, ArrowRight: view.step + 1, Home: 0, End: Infinity };
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    goTo(steps[event.key]);
+  });
+  find("picture").addEventListener("pointermove", (event) => {
+    const cell = event.target.closest("[data-tip]");
+    if (cell) showTip(event, cell.dataset.tip);
+  });
+  find("picture").addEventListener("pointerout", (event) => {
+    if (event.target.matches("[data-tip]")) hideTip();
+  });
+  const print = (printing) => {
+    if (view.printing === printing) return;
+    view.printing = printing;
+    redraw();
+  };
+  window.addEventListener("beforeprint", () => print(true));
+  window.addEventListener("afterprint", () => print(false));
+  let width = window.innerWidth;
+  window.addEventListener("resize", () => {
+    if (width !== window.innerWidth && !view.printing) redraw();
+    width = window.innerWidth;
+  });
+}
+
+drawLegend();
+tellModel();
+show(0);
+listen();

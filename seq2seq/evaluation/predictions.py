@@ -1,0 +1,53 @@
+"""Reading `predictions.tsv`: a run's held-out examples and its answers. No engine is needed."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.data.files import read_lines, unescape
+from seq2seq.data.task import Example
+
+COLUMNS = ("source", "target", "prediction", "verdict", "other_targets")
+
+
+class Answer(NamedTuple):
+    """What a run said to one example.
+
+    Attributes:
+        example: the example.
+        prediction: the text that was said.
+        verdict: `"right"`, or what is wrong with it.
+    """
+
+    example: Example
+    prediction: str
+    verdict: str
+
+
+def read_answers(path: Path) -> list[Answer]:
+    """What `seq2seq.evaluation.evaluate.format_predictions` wrote.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} is missing: give pairs to evaluate on (--pairs FILE)")
+    rows = [line.split("\t") for _, line in read_lines(path)]
+    if tuple(rows[0]) != COLUMNS:
+        raise ValueError(f"{path} is damaged: it does not hold the columns {', '.join(COLUMNS)}")
+    answers = []
+    for number, row in enumerate(rows[1:], 2):
+        try:
+            source, target, prediction, verdict, others = map(unescape, row)
+            more = json.loads(others or "[]")
+        except (ValueError, RecursionError):
+            raise ValueError(f"{path} is damaged in line {number}") from None
+        if not isinstance(more, list) or not all(isinstance(one, str) for one in more):
+            raise ValueError(f"{path} is damaged in line {number}: other_targets must be texts")
+        answers.append(Answer(Example(source, target, tuple(more)), prediction, verdict))
+    return answers
+
+
+def read_examples(path: Path) -> list[Example]:
+    """The held-out examples alone; see `read_answers`."""
+    return [answer.example for answer in read_answers(path)]

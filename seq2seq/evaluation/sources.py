@@ -1,0 +1,75 @@
+"""Sources on their way in: what can be read, and which are decoded together."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from seq2seq.data.batching import bucket, encode_row
+from seq2seq.data.tags import Side, Tagged
+
+MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
+MOST_PAIRS = 2**25  # of a step and a symbol that it may copy, that are decoded together
+
+
+class BadSource(ValueError):
+    """A source that can't be encoded.
+
+    Attributes:
+        number: which source, counted from 1.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, number: int, reason: str):
+        super().__init__(f"source {number}: {reason}")
+        self.number, self.reason = number, reason
+
+
+def measure(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> list[int]:
+    """The steps of each source, its end included.
+
+    Args:
+        texts: the sources.
+        side: how they become numbers.
+        unknown: what is done with unknown symbols, see `Decoding`.
+        copying: whether the model copies symbols from the source.
+
+    Raises:
+        BadSource: one can't be encoded.
+    """
+    # What a pointer has never seen it can still copy.
+    policy = "error" if unknown == "error" and not copying else "token"
+    lengths = []
+    for number, text in enumerate(texts, 1):
+        try:
+            if isinstance(side, Tagged):
+                side.encode_tags(text, "token" if unknown == "copy" else unknown)
+            lengths.append(len(encode_row(text, side, policy)))
+        except ValueError as error:
+            raise BadSource(number, str(error)) from None
+    return lengths
+
+
+def group(lengths: Sequence[int], size: int, symbols: int | None = None) -> Iterator[list[int]]:
+    """Numbers of sources of like length, the longest first; few at once where they are long.
+
+    Args:
+        lengths: steps of each source; one without a step is left out.
+        size: the most that go together.
+        symbols: of a model that looks at every pair of a step and a symbol, how many; None: it
+            does not.
+    """
+    order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
+    order = [number for number in order if lengths[number]]  # no step: nothing to read
+    while order:
+        steps = bucket(lengths[order[0]])
+        room = MOST_STEPS // steps
+        if symbols is not None:
+            room = min(room, MOST_PAIRS // (steps * (steps + symbols)))
+        count = max(1, min(size, room))
+        yield order[:count]
+        order = order[count:]
+
+
+def fill(rows: Sequence[int], size: int) -> list[int]:
+    """`rows` and copies of the first: a batch of any other size would be another shape."""
+    count = min(size, 2 ** math.ceil(math.log2(len(rows))))
+    return [*rows, *[rows[0]] * (count - len(rows))]

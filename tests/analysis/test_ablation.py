@@ -1,0 +1,98 @@
+"""Ablation: each row is what the run says from the changed state, and no other."""
+
+import numpy as np
+import pytest
+
+from seq2seq import Additive, Example, Joined, Peek, Predictor, Seq2Seq, Zero, ensemble
+from seq2seq.analysis.ablation import ablate
+from seq2seq.evaluation.evaluate import evaluate
+from tests.conftest import without_compiling
+from tests.evaluation.test_inside import LETTERS, SETTINGS, make
+
+SOURCES = ["abc", "cab", "b", "", "bbaca", "zz"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def eager():
+    with without_compiling():
+        yield
+
+
+def right(run, wrong=()):
+    """Examples whose targets are what the run says, but for some."""
+    bias = np.array(run.model.decoder.say.logits.bias)
+    run.model.decoder.say.logits.bias.assign(np.where(np.arange(len(bias)) == 3, -99.0, bias))
+    said = run.predict(SOURCES, unknown="token")  # without the unknown token, which is no text
+    pairs = zip(SOURCES, said, strict=True)
+    return [Example(source, text + "a" * (source in wrong)) for source, text in pairs]
+
+
+def test_as_trained_is_what_evaluation_finds_and_zeroed_what_a_deaf_decoder_says():
+    run = make({"layers": 2}, {"layers": 2})
+    examples = right(run, wrong=["b"])
+    found = {one.name: one for one in ablate(run, examples)}
+    assert [*found] == [
+        *("as trained", "zeroed", "shuffled", "hidden only", "cell only"),
+        *("layer 1 only", "layer 2 only", "noise 0.25", "noise 0.5", "noise 1", "noise 2"),
+    ]
+    metrics = evaluate(run, examples, "tokens").metrics()
+    assert found["as trained"].exact == (5, 6)
+    assert found["as trained"].exact.value == metrics["exact_match"]
+    assert found["as trained"].tokens.value == pytest.approx(metrics["token_accuracy"])
+    parts = (run.model.encoder, run.model.decoder)
+    deaf = Seq2Seq(*(type(p).from_config(p.get_config()) for p in parts), Zero(), control=True)
+    deaf.set_weights(run.model.get_weights())
+    told_nothing = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
+    expected = evaluate(told_nothing, examples, "tokens").metrics()
+    assert found["zeroed"].exact.value == expected["exact_match"] < 5 / 6
+    assert found["zeroed"].tokens.value == pytest.approx(expected["token_accuracy"])
+
+
+def test_rows_are_of_what_the_model_has():
+    """A GRU has no cell, one layer is not left alone, attention is there or not."""
+    gru = make({"cell": "gru"}, {"cell": "gru", "attention": Additive()})
+    names = [one.name for one in ablate(gru, right(gru), noise=[1.0])]
+    assert names == ["as trained", "zeroed", "shuffled", "noise 1", "attention off"]
+    peek = make({}, {"attention": Peek()})
+    assert ablate(peek, right(peek), noise=[])[-1].name == "attention off"
+
+
+def test_no_noise_changes_nothing_and_much_changes_all():
+    run = make({"bidirectional": True}, {}, Joined())
+    found = {one.name: one for one in ablate(run, right(run), noise=[0.0, 50.0])}
+    assert found["noise 0"] == found["as trained"]._replace(name="noise 0")
+    assert found["noise 50"].exact.right < found["as trained"].exact.right == 6
+
+
+def test_with_attention_off_all_sources_of_one_state_are_alike():
+    """What is said then is a function of the state: with a bridge that passes none, one answer."""
+    run = make({}, {"attention": Additive()}, Zero())
+    examples = right(run)
+    off = ablate(run, examples, noise=[])[-1]
+    answers = [example.target for example in examples]
+    assert len(set(answers)) > 2
+    assert off.exact.right <= max(answers.count(answer) for answer in answers)
+
+
+def test_a_pointer_spells_what_it_copies():
+    run = make({}, {"attention": Additive(), "readout": "pointer"})
+    run.model.decoder.say.share.bias.assign(np.array([-9.0], "float32"))
+    examples = right(run)
+    assert any(set(example.target) & {"z"} for example in examples)
+    assert ablate(run, examples, noise=[])[0].exact == (6, 6)
+
+
+def test_what_can_not_be_ablated_is_refused():
+    run = make()
+    values = make(
+        {"vocabulary_size": None, "features": 1}, {"vocabulary_size": None, "features": 1}
+    )
+    for bad, examples, message in (
+        (values, [Example("1", "1")] * 2, "real values.*needs a run that says symbols"),
+        (ensemble([run, run]), [Example("a", "a")] * 2, "ablate its runs one by one"),
+        (run, [Example("a", "a")], "give at least 2, got 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ablate(bad, examples)
+    with pytest.raises(ValueError, match="noise must be a number of at least 0, got -1"):
+        ablate(run, [Example("a", "a")] * 2, noise=[-1])

@@ -1,0 +1,73 @@
+"""Capacity: counts by the length of the source, seeds of one configuration together."""
+
+import pytest
+
+from seq2seq import Example
+from seq2seq.analysis.capacity import Series, count_right, measure_capacity
+from seq2seq.analysis.shares import Share
+from seq2seq.evaluation.compare import Run
+from seq2seq.evaluation.evaluate import Evaluation, format_predictions
+from seq2seq.evaluation.metrics import judge_all
+from tests.evaluation.test_inside import make
+
+ANSWERS = [
+    ("ab", "ba", "ba"),
+    ("ba", "ab", "bb"),
+    ("a\tb", "b", "b"),
+    ("", "", ""),
+    ("c", "cc", "c"),
+]
+
+
+def keep(path, answers, **sides):
+    """A directory with what a run keeps of its test."""
+    path.mkdir()
+    make(**sides).save(path / "model.npz")
+    sources, targets, said = zip(*answers, strict=True)
+    judged = judge_all("tokens", said, [[target] for target in targets])
+    examples = [Example(*pair) for pair in zip(sources, targets, strict=True)]
+    text = format_predictions(Evaluation("tokens", examples, said, judged))
+    (path / "predictions.tsv").write_text(text, "utf-8")
+    return path
+
+
+def describe(units, seed, attention=None, task="copy"):
+    """A run as `read_run` finds it."""
+    model = {"encoder": {"units": units}, "decoder": {"units": units}}
+    config = {"seed": seed, "model": model, "attention": {"_target_": attention}}
+    return Run(config, {"task": task})
+
+
+def test_answers_are_counted_by_the_length_of_their_source(tmp_path):
+    found = count_right(keep(tmp_path / "run", ANSWERS))
+    assert found == {0: (1, 1), 1: (0, 1), 2: (1, 2), 3: (1, 1)}
+
+
+def test_seeds_are_one_series_and_what_differs_is_named(tmp_path, monkeypatch):
+    paths = [keep(tmp_path / str(n), ANSWERS[n : n + 2]) for n in range(4)]
+    attention = "seq2seq.layers.attention.Dot"
+    runs = [describe(32, 0), describe(16, 0), describe(32, 1), describe(16, 0, attention)]
+    found = measure_capacity(runs, paths)
+    names = ["16 units, attention Dot", "16 units, attention none", "32 units, attention none"]
+    assert [one.name for one in found] == names
+    assert [len(one.runs) for one in found] == [1, 1, 2]
+    assert found[1].runs == [{2: Share(0, 1), 3: Share(1, 1)}]
+    alike = measure_capacity([describe(8, 0), describe(8, 1)], paths[:2])
+    assert [one.name for one in alike] == ["8 units"]
+
+
+def test_of_several_runs_the_extremes_are_told():
+    series = Series(8, "", [{1: Share(1, 2), 2: Share(0, 2)}, {1: Share(2, 2)}])
+    assert series.lengths == [1, 2]
+    assert series.at(1) == (0.75, 0.5, 1.0)
+    assert series.at() == ((0.25 + 1) / 2, 0.25, 1.0)
+    assert series.at(2) == (0.0, *Share(0, 2).interval)
+
+
+def test_runs_that_can_not_be_compared_are_refused(tmp_path):
+    runs = [describe(8, 0), describe(8, 0, task="sort")]
+    with pytest.raises(ValueError, match="different tasks .copy, sort."):
+        measure_capacity(runs, [tmp_path, tmp_path])
+    values = {"encoder": {"vocabulary_size": None, "features": 1}}
+    with pytest.raises(ValueError, match="is of real values.*needs runs that read and say symbols"):
+        count_right(keep(tmp_path / "values", ANSWERS, **values))
