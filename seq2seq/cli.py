@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq import __version__, answers, inspection, studies
-from seq2seq.arguments import check_flag
+from seq2seq.arguments import check_choice, check_flag
 from seq2seq.engine import held_back_noise, quiet_engine
-from seq2seq.flags import number
+from seq2seq.flags import count, number
+from seq2seq.places import CONFIGS, EXPERIMENTS
 from seq2seq.training.signals import Interrupted
 
 EXIT_ERROR, EXIT_SIGNAL = 2, 128  # the signal's number is added
@@ -31,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["train"]:
         return train(arguments[1:])
     options, overrides = make_parser().parse_known_args(arguments)
-    if options.verb != "examples" and overrides:
-        make_parser().error(f"unrecognised arguments: {' '.join(overrides)}")
-    if options.verb == "examples":
-        options.overrides = overrides
+    words = [word for word in overrides if options.verb not in TAKE_OVERRIDES or "=" not in word]
+    if words:
+        make_parser().error(f"unrecognised arguments: {' '.join(words)}")
+    options.overrides = overrides
     return guarded(lambda: VERBS[options.verb](options), overrides)
 
 
@@ -69,14 +70,28 @@ def make_parser() -> argparse.ArgumentParser:
 
     again = verbs.add_parser(
         "reproduce",
-        help="train a run again from its configuration, and compare",
-        description="Trains again from RUN's config.yaml into a new directory, and says of each "
-        "metric, of the history, predictions and weights: identical, equal within tolerance, or "
-        "different. The exit status is 1 if a metric is different.",
+        help="an experiment of the literature with its seeds and verdicts; or a run, once more",
+        usage="seq2seq reproduce EXPERIMENT [KEY=VALUE ...] [--seeds N,N] [--rows NAME,NAME] "
+        "[--jobs N]\n       seq2seq reproduce RUN [--tolerance X]",
+        description="Of an EXPERIMENT (configs/experiment/NAME.yaml) the runs that are missing are "
+        "made, and what was published stands beside what came out, with a verdict: reproduced if "
+        "our mean lies in the band that the file names. Of a RUN its config.yaml is trained again "
+        "into a new directory, and each metric, the history, predictions and weights are "
+        "identical, equal within tolerance, or different. The exit status is 1 if something is "
+        "not reproduced, missing or different.",
     )
-    again.add_argument("run", metavar="RUN", help="a run directory, for example runs/latest")
     again.add_argument(
-        "-o", "--output", metavar="PATH", help="the new run directory (default: in runs/)"
+        "what",
+        metavar="EXPERIMENT|RUN",
+        help=f"a run directory, or one of: {', '.join(EXPERIMENTS)}",
+    )
+    again.add_argument(
+        "-o", "--output", metavar="PATH", help="where the runs go (default: in runs/)"
+    )
+    again.add_argument("--seeds", type=naturals, metavar="N,N", help="only these seeds")
+    again.add_argument("--rows", type=names, metavar="NAME,NAME", help="only these rows")
+    again.add_argument(
+        "--jobs", type=count, default=1, metavar="N", help="runs at a time (default 1)"
     )
     again.add_argument(
         "--tolerance",
@@ -105,6 +120,16 @@ def natural(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
     return int(text)
+
+
+def naturals(text: str) -> list[int]:
+    """Whole numbers of at least 0, for argparse."""
+    return [natural(part) for part in text.split(",")]
+
+
+def names(text: str) -> list[str]:
+    """Names, for argparse."""
+    return text.split(",")
 
 
 def tolerance(text: str) -> float:
@@ -139,7 +164,7 @@ def train(arguments: list[str]) -> int:
     statuses, runs, failed = [], [], []
 
     def launch() -> int:
-        from seq2seq.config import CONFIGS, VERSION_BASE, describe_job, hydra, overrides, resolve
+        from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
         from seq2seq.trust import check_arguments
 
         sys.argv = [*sys.argv[:1], *in_hydras_words(arguments)]
@@ -284,12 +309,28 @@ def report(options: argparse.Namespace) -> None:
 
 
 def reproduce(options: argparse.Namespace) -> int:
-    """`seq2seq reproduce`: the same once more, and what came out differently."""
+    """`seq2seq reproduce`: an experiment, or a run."""
+    if (Path(options.what) / "config.yaml").is_file() or os.sep in options.what:
+        if options.overrides or options.seeds or options.rows or options.jobs != 1:
+            raise ValueError(
+                f"{options.what} is a run, which is made again as it was; seeds, rows, jobs and "
+                "overrides are for experiments"
+            )
+        return reproduce_run(options)
+    from seq2seq.config import compose_experiment
+    from seq2seq.experiments import reproduce
+
+    check_choice("run or experiment", options.what, EXPERIMENTS)
+    return reproduce(compose_experiment(options.what), options)
+
+
+def reproduce_run(options: argparse.Namespace) -> int:
+    """The same once more, and what came out differently."""
     from seq2seq.config import compose
     from seq2seq.evaluation.reproduction import DIFFERENT, compare_runs, render, verdict
     from seq2seq.runs import read_finished_config
 
-    before = Path(options.run)
+    before = Path(options.what)
     config = read_finished_config(before, compose([]))
     start = {"run_dir": options.output, "overwrite": False, "resume": False}
     outcome, now = run_training({**config, **start})
@@ -300,6 +341,7 @@ def reproduce(options: argparse.Namespace) -> int:
     return int(verdict(rows) == DIFFERENT)
 
 
+TAKE_OVERRIDES = ("examples", "reproduce")
 VERBS = {
     "examples": show_examples,
     "predict": answers.predict,

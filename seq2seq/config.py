@@ -14,17 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.arguments import check_choice, check_count, check_flag
+from seq2seq.evaluation.experiment import Experiment, read_experiment
+from seq2seq.places import CONFIGS
 from seq2seq.runs import Resumed
 from seq2seq.trust import instantiate
 
 VERSION_BASE = "1.3"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-PACKAGE = Path(__file__).parent
-# In a wheel the configs lie inside the package, in a checkout beside it.
-CONFIGS = next(
-    (path for path in (PACKAGE / "configs", PACKAGE.parent / "configs") if path.is_dir()),
-    PACKAGE / "configs",
-)
 GROUPS = {path.name for path in CONFIGS.glob("*/")}
 # What bad input raises; a loss that is no number is a FloatingPointError.
 ERRORS = (ValueError, FloatingPointError, OSError, HydraException, OmegaConfBaseException)
@@ -32,16 +28,32 @@ ERRORS = (ValueError, FloatingPointError, OSError, HydraException, OmegaConfBase
 
 def compose(overrides: list[str]) -> dict:
     """The configuration of `python train.py OVERRIDES`, resolved, as plain dictionaries."""
+    return resolve(_compose(overrides))
+
+
+def _compose(overrides: list[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONFIGS), version_base=VERSION_BASE):
         config = hydra.compose("train", overrides, return_hydra_config=True)
         HydraConfig.instance().set_config(config)
-        return resolve(config)
+        return config
+
+
+def compose_experiment(name: str) -> Experiment:
+    """What the file of an experiment runs and expects.
+
+    Raises:
+        ValueError: it says nothing of that, or what makes no sense.
+    """
+    node = _compose([f"experiment={name}"])["reproduction"]
+    plain = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+    return read_experiment(name, plain)
 
 
 def resolve(config: DictConfig) -> dict:
-    """`config` as plain dictionaries, without what concerns Hydra itself."""
-    plain = {key: value for key, value in config.items_ex(resolve=False) if key != "hydra"}
+    """`config` as plain dictionaries, without what concerns Hydra itself, or many runs."""
+    items = config.items_ex(resolve=False)
+    plain = {key: value for key, value in items if key not in ("hydra", "reproduction")}
     own = OmegaConf.create(plain, flags={"allow_objects": False})
     resolved = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     chosen = HydraConfig.get().runtime.choices

@@ -12,8 +12,8 @@ PACKAGE = Path(seq2seq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
-    r"arguments|export\.numpy_runtime|export$",
-    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(metrics|compare)|evaluation$",
+    r"arguments|places|export\.numpy_runtime|export$",
+    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(metrics|compare|experiment)|evaluation$",
     r"models\b.*",
     r"analysis\.trace|analysis$",
     r"training\.(losses|forcing|signals|checkpoints|environment|resume|run_directory)|training$",
@@ -23,7 +23,7 @@ ORDER = [
     r"export\b.*",
     r"trust",
     r"runs",
-    r"config|engine|flags",
+    r"config|engine|flags|experiments",
     r"answers|inspection",
     r"studies",
     r"cli",

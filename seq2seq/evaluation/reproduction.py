@@ -47,7 +47,7 @@ def compare_runs(before: Path, now: Path, tolerance: float) -> list[Row]:
     runs = (before, now)
     return [
         *_compare_results(*(read_summary(run) for run in runs), tolerance),
-        *_compare_histories(*(_read_history(run) for run in runs), tolerance),
+        *_compare_histories(*(read_history(run) for run in runs), tolerance),
         _compare_predictions(*((run / "predictions.tsv").read_text("utf-8") for run in runs)),
         _compare_weights(*(read_artefact(run / "model.npz")[1] for run in runs)),
     ]
@@ -99,7 +99,12 @@ def _compare_results(before: dict, now: dict, tolerance: float) -> Iterator[Row]
         yield Row(f"train {name}", _show(old), _show(new), judge(old, new, 0.0), True)
 
 
-def _read_history(run: Path) -> list[dict[str, float]]:
+def read_history(run: Path) -> list[dict[str, float]]:
+    """The rows of `history.csv` of a run directory.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     path = run / "history.csv"
     if not path.is_file():  # it was stopped before its first evaluation
         return []

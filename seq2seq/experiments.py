@@ -1,0 +1,131 @@
+"""`seq2seq reproduce NAME`: all runs of an experiment, expected beside obtained, and verdicts.
+
+Its runs are those of `python train.py -m experiment=NAME seed=...`: what is complete is kept, what
+was cut goes on, what is missing begins.
+"""
+
+import argparse
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seq2seq.arguments import check_choice
+from seq2seq.evaluation.compare import read_summary
+from seq2seq.evaluation.experiment import (
+    REPRODUCED,
+    UNPUBLISHED,
+    Experiment,
+    Result,
+    Row,
+    measure,
+    render,
+    verdicts,
+    write_results,
+)
+from seq2seq.evaluation.reproduction import read_history
+from seq2seq.training.checkpoints import write_whole
+from seq2seq.training.environment import read_environment
+from seq2seq.training.signals import CAUGHT
+
+RESULTS = "results.csv"
+
+
+def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
+    """Make the runs that are missing, write `results.csv`, and print the table.
+
+    Args:
+        experiment: what its file says.
+        options: of the command line: `overrides`, `seeds`, `rows`, `jobs` and `output`.
+
+    Returns:
+        The exit status: 1 if something was not reproduced or is missing.
+    """
+    if options.rows:
+        for name in options.rows:
+            check_choice("row", name, [row.name for row in experiment.rows])
+        experiment = experiment._replace(
+            rows=tuple(row for row in experiment.rows if row.name in options.rows)
+        )
+    place = Path(options.output or name_place(experiment.name, options.overrides))
+    seeds = experiment.seeds if options.seeds is None else options.seeds
+    for row in experiment.rows:
+        print(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}", file=sys.stderr)
+        words = [*row.overrides, *options.overrides]
+        status = launch(experiment.name, words, seeds, place / row.name, options.jobs)
+        if status > 128:  # a signal: what is there is kept for the next time
+            return status
+    results = [*collect(experiment, place)]
+    place.mkdir(parents=True, exist_ok=True)
+    write_whole(place / RESULTS, write_results(results))
+    judged = not options.overrides
+    print(f"\n{experiment.name}: {experiment.source}\n")
+    print(render(experiment, results, judged), flush=True)
+    print(f"kept in {place}", file=sys.stderr)
+    if not judged:
+        print(
+            f"note: with {' '.join(options.overrides)} these are other runs than the experiment's, "
+            "so there are no verdicts",
+            file=sys.stderr,
+        )
+    found = {verdict for row in verdicts(experiment, results) for verdict in row}
+    return int(judged and not found <= {REPRODUCED, UNPUBLISHED})
+
+
+def name_place(name: str, overrides: Sequence[str]) -> str:
+    """The default directory: another one for each list of overrides, since their runs differ.
+
+    >>> name_place("scan_length", []), name_place("scan_length", ["training=quick"])
+    ('runs/reproduce/scan_length', 'runs/reproduce/scan_length,training=quick')
+    """
+    return "runs/reproduce/" + ",".join([name, *(re.sub(r"[^\w=.-]", "_", o) for o in overrides)])
+
+
+def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, jobs: int) -> int:
+    """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
+    command = [sys.executable, "-m", "seq2seq", "train", "-m", f"experiment={name}", *words]
+    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={place}", "resume=true"]
+    if jobs > 1:
+        command += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={jobs}"]
+    # Ctrl-C reaches the runs by itself, SIGTERM does not; they end in good order, and then we.
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in CAUGHT}
+    try:
+        process = subprocess.Popen(command, stdout=sys.stderr, preexec_fn=_heed_signals)
+        signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _heed_signals() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def collect(experiment: Experiment, place: Path) -> Iterator[Result]:
+    """The results of all runs that an experiment has, made or missing.
+
+    Raises:
+        ValueError: a run is damaged.
+    """
+    for row in experiment.rows:
+        for seed in experiment.seeds:
+            yield read_result(row, seed, place / row.name / f"seed={seed}")
+
+
+def read_result(row: Row, seed: int, path: Path) -> Result:
+    """What came of one run; see `collect`."""
+    if not (path / "summary.json").is_file():
+        return Result(row.name, seed, "missing", {})
+    summary = read_summary(path)
+    train, history = summary["train"], read_history(path)
+    environment = read_environment(path)
+    end = (train["steps"], train["seconds"], str(environment.get("git_commit") or ""))
+    found = Result(row.name, seed, train["stopped"], {}, *end)
+    if found.counts:
+        values = {one.metric: measure(summary["test"], history, one.metric) for one in row.expected}
+        found = found._replace(metrics=values)
+    return found
