@@ -22,7 +22,7 @@ _PLACES = {
     "seq2seq.layers": [
         *("LSTM", "GRU", "SimpleRNN", "Cell", "LSTMState", "RNNState"),
         *("Bridge", "Copy", "Dense", "Hidden", "Joined", "Learned", "Top", "Zero"),
-        *("Attention", "Additive", "Concat", "Dot", "General", "Local", "Peek", "Scaled"),
+        *("Attention", "Additive", "Concat", "Dot", "General", "Local", "Peek", "Repeat", "Scaled"),
     ],
     "seq2seq.models": [
         *("Decoder", "DecoderState", "Encoder", "Ensemble", "Memory", "Seq2Seq", "StepOutput"),

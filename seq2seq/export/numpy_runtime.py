@@ -483,9 +483,9 @@ class Cell:
             heard = self.table[inputs]
         else:
             vectors = inputs if self.embeddings is None else self.embeddings[inputs]
-            size = vectors.shape[-1]
-            heard = vectors.reshape(-1, size) @ self.kernel[:size]
-            heard = heard.reshape(*vectors.shape[:-1], -1)
+            *shape, size = vectors.shape
+            heard = vectors.reshape(math.prod(shape), size) @ self.kernel[:size]
+            heard = heard.reshape(*shape, -1)
         for part in more:
             heard += part
         return heard if self.finished else self._finish(heard)
@@ -733,14 +733,15 @@ class Attention:
         query_size, memory_size: of the decoder's hidden state, and of what the encoder says.
     """
 
-    KINDS = ("Dot", "Scaled", "General", "Additive", "Concat", "Local", "Peek")
+    KINDS = ("Dot", "Scaled", "General", "Additive", "Concat", "Local", "Peek", "Repeat")
 
     def __init__(
         self, kind: str, weights: Weights, config: dict, query_size: int, memory_size: int
     ):
         self.kind, self.pairs = kind, kind in ("Additive", "Concat")
-        self.before = kind == "Peek" or config["before"]
-        self.input_feeding = kind != "Peek" and config["input_feeding"]
+        self.fixed, self.alone = kind in ("Peek", "Repeat"), kind == "Repeat"
+        self.before = self.fixed or config["before"]
+        self.input_feeding = not self.fixed and config["input_feeding"]
         self.coverage = self.pairs and config["coverage"]
         if self.pairs:
             units = config["units"] or query_size
@@ -760,9 +761,9 @@ class Attention:
         """What queries are compared with, of the encoder's `values` (batch, time, size).
 
         Returns:
-            (batch, size, time); of pairs (batch, 1, time, units); of `Peek` its context.
+            (batch, size, time); of pairs (batch, 1, time, units); if fixed the context.
         """
-        if self.kind == "Peek":
+        if self.fixed:
             return states[-1][0]
         if self.pairs:
             return self.key(values)[:, None]
@@ -770,14 +771,14 @@ class Attention:
         return keys.transpose(0, 2, 1)
 
     def __call__(self, query: np.ndarray, memory: Memory, coverage: np.ndarray | None):
-        """Contexts (rows, size) and weights (rows, time), of `Peek` None.
+        """Contexts (rows, size) and weights (rows, time), if fixed None.
 
         Args:
             query: (rows, query_size), as many of each source, one after the other.
             memory: of the sources.
             coverage: (rows, time), all weights so far; None: they play no part.
         """
-        if self.kind == "Peek":
+        if self.fixed:
             return spread(memory.keys, len(query)), None
         batch, time = memory.values.shape[:2]
         query = query.reshape(batch, -1, query.shape[-1])
@@ -885,7 +886,10 @@ class Decoder:
             kind, options = read_part(config["attention"], "attention", Attention.KINDS)
             place = own.below(options["name"])
             self.attention = Attention(kind, place, options, units, memory_size)
-        if embeddings is None:
+        self.alone = self.attention is not None and self.attention.alone
+        if self.alone:  # it reads no tokens
+            self.embeddings, inputs = None, 0
+        elif embeddings is None:
             self.embeddings, inputs = read_embeddings(own, config)
         else:
             self.embeddings, inputs = embeddings, config["embedding_size"]
@@ -904,6 +908,8 @@ class Decoder:
         """How many numbers the first layer reads beside tokens and tags, and the readout reads."""
         if self.attention is None:
             return 0, units
+        if self.alone:
+            return memory_size, units
         if self.attention.before:
             return memory_size, units + memory_size
         return units if self.attention.input_feeding else 0, units
@@ -961,11 +967,13 @@ class Decoder:
         heard = [] if self.tags is None else [spread(memory.heard, len(tokens))]
         if more is not None:
             heard.append(more @ self.more_kernel)
+        if self.alone:
+            tokens = np.zeros((len(tokens), 0), "float32")
         said, layers = self.stack.step(self.cell.read(tokens, heard), state.layers)
         context, fed = more, None
-        if attention and attention.before:
+        if attention and attention.before and not self.alone:
             said = np.concatenate([said, context], axis=1)
-        elif attention:
+        elif attention and not attention.before:
             context, weights = attention(said, memory, state.coverage)
             said = np.tanh(self.combine(np.concatenate([context, said], axis=1)))
             fed = said if attention.input_feeding else None

@@ -1,6 +1,16 @@
 """Layers: recurrent cells with a step, stacks of them, bridges, attention and copying."""
 
-from seq2seq.layers.attention import Additive, Attention, Concat, Dot, General, Local, Peek, Scaled
+from seq2seq.layers.attention import (
+    Additive,
+    Attention,
+    Concat,
+    Dot,
+    General,
+    Local,
+    Peek,
+    Repeat,
+    Scaled,
+)
 from seq2seq.layers.bridges import Bridge, Copy, Dense, Hidden, Joined, Learned, Top, Zero
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.lstm import LSTM, LSTMState, lstm_step
@@ -26,6 +36,7 @@ __all__ = [
     "Local",
     "Noise",
     "Peek",
+    "Repeat",
     "Pointer",
     "RNNState",
     "Scaled",

@@ -44,6 +44,7 @@ class Attention(keras.layers.Layer):
 
     coverage = False
     weightless = False  # whether there are no weights to return
+    alone = False  # whether a decoder reads the context only, and no tokens
 
     def __init__(
         self,
@@ -336,3 +337,14 @@ class Peek(Attention):
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {"name": self.name, "dtype": self.dtype_policy.name}
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class Repeat(Peek):
+    """Keras's `RepeatVector`: a decoder reads the encoder's last hidden state at every step.
+
+    It reads nothing else, not even what it said before, and says what its layers make of it; all
+    that it knows of its place is in its own state (Keras's example `addition_rnn`).
+    """
+
+    alone = True

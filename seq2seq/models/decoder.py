@@ -117,6 +117,11 @@ class Decoder(keras.layers.Layer):
         check_choice("readout", readout, READOUTS)
         if readout != "dense" and self.features is not None:
             raise ValueError(f"readout={readout} says tokens; this decoder says real values")
+        if readout == "tied" and not self.reads_tokens:
+            raise ValueError(
+                "readout=tied needs embeddings, and with "
+                f"attention={type(self.attention).__name__} nothing is read; choose readout=dense"
+            )
         if readout == "pointer" and (self.attention is None or self.attention.weightless):
             raise ValueError(
                 "readout=pointer copies what attention points at, and there is none; choose one, "
@@ -152,14 +157,26 @@ class Decoder(keras.layers.Layer):
                     f"{' with its embeddings' if reader else ''}; make a new one"
                 )
             return
-        self.reader = self._choose_reader(reader)
+        self.reader = self._choose_reader(reader)  # None: it reads no tokens
         self.memory_size = memory_size
         with keras.name_scope(self.name):
             self._make_parts(memory_size)
         self.built = True
 
-    def _choose_reader(self, reader: Reader | None) -> Reader:
+    @property
+    def reads_tokens(self) -> bool:
+        """Whether it reads what was said before."""
+        return self.attention is None or not self.attention.alone
+
+    def _choose_reader(self, reader: Reader | None) -> Reader | None:
         wanted = (self.vocabulary_size, self.embedding_size)
+        if not self.reads_tokens:
+            if reader is not None:
+                raise ValueError(
+                    f"a decoder with attention={type(self.attention).__name__} reads no tokens, "
+                    "so it shares no embeddings"
+                )
+            return None
         if reader is None:
             return Reader(wanted[0], self.features, wanted[1], dtype=self.dtype_policy)
         if reader.embedding is None or (reader.vocabulary_size, reader.output_size) != wanted:
@@ -171,8 +188,10 @@ class Decoder(keras.layers.Layer):
         return reader
 
     def _make_parts(self, memory_size: int) -> None:
-        read = self.reader.output_size + (self.embedding_size if self.tags else 0)
-        said, dtype = self.units + memory_size, self.dtype_policy
+        read = self.reader.output_size if self.reader else 0
+        read += self.embedding_size if self.tags else 0
+        said = self.units + (memory_size if self.reads_tokens else 0)
+        dtype = self.dtype_policy
         if self.attention is not None:
             self.attention.connect(self.units, memory_size)
             if self.attention.before:
@@ -183,9 +202,11 @@ class Decoder(keras.layers.Layer):
                 read += self.units if self.attention.input_feeding else 0
         self.stack = Stack(read, self.units, self.layers, self.cell, dtype=dtype)
         self.stack.build()
-        self.reader.build()
+        if self.reader:
+            self.reader.build()
         self.say = READOUTS[self.readout](self.vocabulary_size or self.features, dtype=dtype)
-        self.say.connect(said, read, memory_size, self.reader.embedding)
+        table = self.reader.embedding if self.reader else None
+        self.say.connect(said, read, memory_size, table)
         if self.tags:
             size = self.embedding_size
             self.tag_vectors = projection(size, self.tags, "tags", dtype, use_bias=False)
@@ -246,12 +267,12 @@ class Decoder(keras.layers.Layer):
 
         There is one query, unless no step's reading depends on what another did.
         """
-        read = [self.reader(self.say.readable(tokens))]  # (batch, queries, embedding_size)
+        read = [self.reader(self.say.readable(tokens))] if self.reader else []
         context = weights = None
         if self.tags:
-            read.append(_repeat(memory.tags[:, None], read[0]))
+            read.append(_repeat(memory.tags[:, None], tokens))
         if self.attention is not None and self.attention.before:
-            query = _repeat(state.layers[-1].hidden[:, None], read[0])
+            query = _repeat(state.layers[-1].hidden[:, None], tokens)
             context, weights = self._attend(query, state, memory)
             read.append(context)
         elif not isinstance(state.fed, tuple):
@@ -266,6 +287,8 @@ class Decoder(keras.layers.Layer):
         """
         if self.attention is None:
             return hidden, None, None
+        if self.attention.alone:
+            return hidden, context, weights
         if self.attention.before:
             return ops.concatenate([hidden, context], axis=-1), context, weights
         context, weights = self._attend(hidden, state, memory)

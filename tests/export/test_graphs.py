@@ -22,7 +22,7 @@ from seq2seq.evaluation.settings import Decoding
 from seq2seq.export import formats
 from seq2seq.export.graphs import export_graphs
 from seq2seq.export.tracing import run_without_lists, trace
-from seq2seq.layers.attention import Additive, Concat, Dot, General, Local, Peek, Scaled
+from seq2seq.layers.attention import Additive, Concat, Dot, General, Local, Peek, Repeat, Scaled
 from seq2seq.layers.bridges import Dense, Hidden, Joined, Learned, Top, Zero
 from seq2seq.layers.recurrent import Cell, run
 from seq2seq.models import Decoder, Encoder, Seq2Seq
@@ -84,6 +84,7 @@ OTHERS = {
     "concat": lambda: Seq2Seq(reads(), says(attention=Concat())),
     "local": lambda: Seq2Seq(reads(), says(attention=Local(width=2))),
     "peek": lambda: Seq2Seq(reads(), says(attention=Peek())),
+    "repeat": lambda: Seq2Seq(reads(), says(attention=Repeat())),
     "local pointer": lambda: pointer(Local(width=2)),
     "tied": lambda: Seq2Seq(reads(), says(readout="tied"), tied_embeddings=True),
     "top": lambda: Seq2Seq(reads(), says(layers=2), Top()),

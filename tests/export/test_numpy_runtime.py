@@ -33,6 +33,7 @@ from seq2seq.layers import (
     Learned,
     Local,
     Peek,
+    Repeat,
     Scaled,
     Top,
     Zero,
@@ -200,6 +201,11 @@ PARTS = {
         dict(cell="rnn", layers=2, bidirectional=True, embedding_size=5),
         dict(cell=NORMED("gru"), layers=3, attention=Peek(), readout="tied", embedding_size=6),
         Dense,
+    ),
+    "nothing but the last state": (
+        dict(bidirectional=True, embedding_size=5),
+        dict(cell=NORMED("lstm"), layers=2, attention=Repeat()),
+        Zero,
     ),
     "tags and a pointer": (
         dict(cell="gru"),

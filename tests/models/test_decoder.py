@@ -14,10 +14,12 @@ from seq2seq.layers import (
     Local,
     LSTMState,
     Peek,
+    Repeat,
     RNNState,
     Scaled,
 )
 from seq2seq.models import Decoder, DecoderState, Encoder, Memory
+from seq2seq.models.encoder import Reader
 
 RNG = np.random.default_rng(3)
 TOKENS = np.array([[1, 5, 6, 7], [1, 8, 0, 0]], "int32")
@@ -34,6 +36,7 @@ KINDS = {
     "values, attending": {"vocabulary_size": None, "features": 2, "attention": Additive},
     "tags": {"tags": 3},
     "peek": {"attention": Peek, "cell": "gru"},
+    "repeat": {"attention": Repeat, "layers": 2},
     "peek, tied": {"attention": Peek, "readout": "tied", "layers": 2},
     "additive": {"attention": Additive},
     "additive, tags, pointer": {"attention": Additive, "tags": 3, "readout": "pointer"},
@@ -157,6 +160,19 @@ def test_tied_logits_compare_with_the_embeddings():
     np.testing.assert_allclose(decoder(target, start, memory).logits, expected, atol=1e-5)
 
 
+def test_a_decoder_that_repeats_reads_no_tokens():
+    decoder, state, memory, target = make(attention=Repeat)
+    said = decoder(target, state, memory).logits
+    np.testing.assert_array_equal(said, decoder(target[::-1], state, memory).logits)
+    assert not np.allclose(said[:, 0], said[:, 1])  # it knows where it is all the same
+    assert not any("embedding" in weight.path for weight in decoder.weights)
+    sizes = [tuple(weight.shape) for weight in decoder.weights]
+    assert sizes[0] == (memory.values.shape[-1], 4 * decoder.units)
+    assert sizes[-2:] == [(decoder.units, 10), (10,)]  # nor does the readout see anything else
+    with pytest.raises(ValueError, match="attention=Repeat reads no tokens"):
+        Decoder(4, vocabulary_size=10, attention=Repeat()).connect(4, Reader(10, None, 32))
+
+
 def test_structure_of_the_state_is_kept():
     decoder, start, memory, _ = make(layers=2)
     output = decoder.step(TOKENS[:, 0], start, memory)
@@ -169,6 +185,7 @@ def test_structure_of_the_state_is_kept():
     [
         ({"readout": "pointer"}, "readout=pointer copies what attention points at"),
         ({"readout": "pointer", "attention": Peek()}, "there is none; choose one"),
+        ({"readout": "tied", "attention": Repeat()}, "nothing is read; choose readout=dense"),
         ({"readout": "pionter"}, "unknown readout 'pionter'; did you mean 'pointer'"),
         ({"vocabulary_size": None, "features": 2, "readout": "tied"}, "says tokens"),
         ({"attention": "dot"}, "attention must be one, as in attention=Dot"),
