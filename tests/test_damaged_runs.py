@@ -8,8 +8,8 @@ import pytest
 from seq2seq.data import Example
 from seq2seq.evaluation.compare import Run, compare, find_runs, read_summary
 from seq2seq.evaluation.evaluate import Evaluation, format_predictions
-from seq2seq.evaluation.predictions import read_examples
 from seq2seq.evaluation.metrics import judge_all
+from seq2seq.evaluation.predictions import read_examples
 from seq2seq.runs import is_complete, read_run
 from seq2seq.trust import read_config
 from tests.mutations import DAMAGES, say_otherwise

@@ -63,7 +63,7 @@ class Task:
     Attributes:
         source, target: how each side's text becomes numbers (`Vocabulary`, `Numbers`,
             or `Tagged` of a source with tags).
-        metrics: the family of metrics, `"tokens"`, `"pronunciation"` or `"values"`
+        metrics: the family of metrics, `"tokens"`, `"translation"`, `"pronunciation"` or `"values"`
             (see `seq2seq.evaluation.metrics`).
         monitor: the metric that picks the best weights, and whether `"max"` or `"min"` is best.
         target_length: of real-valued targets, how many values they have; None: as many as their
