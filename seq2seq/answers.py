@@ -260,7 +260,9 @@ def evaluate(options: argparse.Namespace) -> None:
     else:
         examples = read_examples(predictions_of(options.run))
     decoding = choose_decoding(options, predictor.decoding)
-    evaluation = evaluate(predictor, examples, predictor.settings.get("metrics"), decoding)
+    family = predictor.settings.get("metrics")
+    oracle_length = predictor.settings.get("oracle_length", False)  # older runs don't say
+    evaluation = evaluate(predictor, examples, family, decoding, oracle_length)
     if options.json:
         print(json.dumps(evaluation.metrics(), indent=2))
         return

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
     r"arguments|places|export\.numpy_runtime|export$",
-    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(metrics|compare|experiment)|evaluation$",
+    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(bleu|metrics|compare|experiment)|evaluation$",
     r"models\b.*",
     r"analysis\.trace|analysis$",
     r"training\.(losses|forcing|signals|checkpoints|environment|resume|run_directory)|training$",

@@ -4,7 +4,7 @@
 wherever a rule defines them; `simple` is published as a random draw, here it is drawn by the seed.
 """
 
-from seq2seq.arguments import check_choice, check_count
+from seq2seq.arguments import check_choice, check_count, check_flag
 from seq2seq.data.task import SPLITS, Example, Task, position
 from seq2seq.data.vocabulary import Vocabulary
 
@@ -12,7 +12,12 @@ VERBS = {verb: (f"I_{verb.upper()}",) for verb in ("walk", "look", "run", "jump"
 TURNS = {side: (f"I_TURN_{side.upper()}",) for side in ("left", "right")}
 SIMPLE_TRAINING = 16_728  # of the 20,910 commands, 80 %
 LONGEST_TRAINING = 22  # actions in training of the length split
-JUMP_COPIES, TURN_LEFT_COPIES = 1_467, 2_189  # make the primitive 10 % of the training lines
+PRIMITIVES = {"jump": "jump", "turn_left": "turn left"}  # shown alone in training
+# How often training has the primitive, of each split and number of added commands, and each of
+# those; all of them together are 10 % of its lines.
+COPIES = {("jump", 0): 1_467, ("turn_left", 0): 2_189}
+COPIES |= {("jump", 1): 734, ("jump", 2): 489, ("jump", 4): 293}
+COPIES |= {("jump", 8): 163, ("jump", 16): 86, ("jump", 32): 44}
 SCAN_SPLITS = (
     "simple length jump turn_left jump_around_right around_right opposite_right right "
     "filler_num0 filler_num1 filler_num2 filler_num3"
@@ -90,18 +95,36 @@ class Scan(Task):
             `jump_around_right`, `around_right`, `opposite_right`, `right`, and `filler_num0` to
             `filler_num3` (Loula et al. 2018).
         validation_examples: distinct commands taken out of the published training set to choose the
-            best weights by; 0 leaves the training set as published. A repeated primitive is
+            best weights by; 0 leaves the training set as published. What is repeated is
             never taken.
-        seed: draws the validation set, and the `simple` split.
+        seed: draws the validation set, the `simple` split, and what is added.
+        added: of `jump`, how many composed commands with "jump" go from the test to training: 0, 1,
+            2, 4, 8, 16 or 32 (the last part of experiment 3 of the paper). The seed draws them, and
+            fewer are part of more; "jump" and they are repeated to be 10 % of training together.
+        oracle_length: see `Task`; experiment 2 of the paper tells the model the length.
     """
 
-    def __init__(self, split: str = "simple", validation_examples: int = 500, seed: int = 0):
+    def __init__(
+        self,
+        split: str = "simple",
+        validation_examples: int = 500,
+        seed: int = 0,
+        added: int = 0,
+        oracle_length: bool = False,
+    ):
         self.split = check_choice("SCAN split", split, SCAN_SPLITS)
         self.seed = check_count("seed", seed, 0)
+        self.oracle_length = check_flag("oracle_length", oracle_length)
         check_count("validation_examples", validation_examples, 0)
+        if check_count("added", added, 0) and (split, added) not in COPIES:
+            raise ValueError(
+                f"added must be 0, or 1, 2, 4, 8, 16 or 32 with split=jump, got {added} with "
+                f"split={split}"
+            )
         train, test = self._published()
-        copies = {"jump": ("jump", JUMP_COPIES), "turn_left": ("turn left", TURN_LEFT_COPIES)}
-        primitive, times = copies.get(split, (None, 1))
+        primitive = PRIMITIVES.get(split)
+        repeated = [example for example in train if example.source == primitive]
+        repeated += sorted(test, key=lambda one: position(f"added {one.source}", seed))[:added]
         candidates = sorted(
             (example for example in train if example.source != primitive),
             key=lambda example: position(example.source, seed),
@@ -111,11 +134,10 @@ class Scan(Task):
                 f"validation_examples must be less than the {len(candidates)} training commands, "
                 f"got {validation_examples}"
             )
-        repeated = [example for example in train if example.source == primitive] * times
         self._examples = {
-            "train": candidates[validation_examples:] + repeated,
+            "train": candidates[validation_examples:] + repeated * COPIES.get((split, added), 1),
             "validation": candidates[:validation_examples],
-            "test": test,
+            "test": [example for example in test if example not in repeated],
         }
         words = "walk look run jump turn left right opposite around twice thrice and after".split()
         actions = sorted(action for (action,) in [*VERBS.values(), *TURNS.values()])

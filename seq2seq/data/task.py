@@ -63,9 +63,11 @@ class Task:
     Attributes:
         source, target: how each side's text becomes numbers (`Vocabulary`, `Numbers`,
             or `Tagged` of a source with tags).
-        metrics: the family of metrics, `"tokens"`, `"pronunciation"` or `"values"`
+        metrics: the family of metrics, `"tokens"`, `"translation"`, `"pronunciation"` or `"values"`
             (see `seq2seq.evaluation.metrics`).
         monitor: the metric that picks the best weights, and whether `"max"` or `"min"` is best.
+        oracle_length: whether the test is answered a second time with each answer's end put where
+            the reference ends; see `seq2seq.evaluation.evaluate.evaluate`.
         target_length: of real-valued targets, how many values they have; None: as many as their
             source. Tokens end by themselves.
         columns: of files of examples, which hold source, target and tags; see `PairReader`.
@@ -76,6 +78,7 @@ class Task:
     target: Side
     metrics = "tokens"
     monitor = ("exact_match", "max")
+    oracle_length = False
     target_length: int | None = None
     columns: Sequence[int | str] | None = None
     notes: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from seq2seq.arguments import check_choice
+from seq2seq.arguments import check_choice, check_flag
 from seq2seq.data.batching import encode_row
 from seq2seq.data.files import escape
 from seq2seq.data.task import Example
@@ -14,6 +14,8 @@ from seq2seq.evaluation.metrics import FAMILIES, judge_all, summarise
 from seq2seq.evaluation.predictions import COLUMNS
 from seq2seq.evaluation.predictor import Predictor
 from seq2seq.evaluation.settings import Decoding
+
+ORACLE = ("exact_match", "per_sequence_accuracy")  # metrics that are told with the oracle's length
 
 
 class Evaluation(NamedTuple):
@@ -24,16 +26,27 @@ class Evaluation(NamedTuple):
         examples: the held-out examples.
         predictions: the text said for each.
         judged: each prediction against its references.
+        oracle: the same of predictions whose end was put where the reference ends; None: there are
+            none.
     """
 
     family: str
     examples: Sequence[Example]
     predictions: list[str]
     judged: list
+    oracle: list | None = None
 
     def metrics(self) -> dict:
         """The metrics, over all and by length, as `summary.json` holds them."""
-        return summarise(self.family, self.judged)
+        found = summarise(self.family, self.judged)
+        if self.oracle is None:
+            return found
+        told, by_length = summarise(self.family, self.oracle), found.pop("by_length")
+        for name in ORACLE:
+            found[f"oracle_{name}"] = told[name]
+            for length, row in by_length.items():
+                row[f"oracle_{name}"] = told["by_length"][length][name]
+        return {**found, "by_length": by_length}
 
     def verdicts(self) -> list[str]:
         """`"right"`, or what is wrong; of real values the mean absolute error."""
@@ -47,6 +60,7 @@ def evaluate(
     examples: Sequence[Example],
     family: str,
     decoding: Decoding | None = None,
+    oracle_length: bool = False,
 ) -> Evaluation:
     """Let `predictor` answer every source freely, and judge what it says.
 
@@ -58,6 +72,9 @@ def evaluate(
         examples: held-out examples.
         family: which metrics, see `seq2seq.evaluation.metrics.FAMILIES`.
         decoding: how answers are made; None: as the predictor's settings say.
+        oracle_length: whether everything is answered a second time with each answer's end put where
+            that of the reference (the first) is: not before, and cut off there. It tells wrong ends
+            from wrong tokens (Lake and Baroni 2018, experiment 2).
 
     Raises:
         ValueError: no examples, or a target that does not fit: of real values, another length than
@@ -70,10 +87,15 @@ def evaluate(
     decoding = predictor.decoding if decoding is None else decoding
     if decoding.unknown == "error":
         decoding = replace(decoding, unknown="token")
-    found = predictor.hypotheses([example.source for example in examples], decoding)
-    best = [hypotheses[0] for hypotheses in found]
+    sources = [example.source for example in examples]
+    best = [hypotheses[0] for hypotheses in predictor.hypotheses(sources, decoding)]
     judged = judge_all(family, [hypothesis.tokens for hypothesis in best], references)
-    return Evaluation(family, examples, [hypothesis.text for hypothesis in best], judged)
+    oracle = None
+    if check_flag("oracle_length", oracle_length):
+        lengths = [len(first) for first, *_ in references]
+        told = predictor.hypotheses(sources, decoding, lengths=lengths)
+        oracle = judge_all(family, [hypotheses[0].tokens for hypotheses in told], references)
+    return Evaluation(family, examples, [one.text for one in best], judged, oracle)
 
 
 def _references(predictor: Predictor, number: int, example: Example) -> list:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from seq2seq.evaluation.bleu import NGrams, bleu, count_ngrams
+
 Tokens = Sequence  # of symbols, or of tuples of real values
 
 
@@ -21,6 +23,8 @@ class Judgement(NamedTuple):
         reference_length: tokens in that reference.
         matches: places where prediction and that reference agree.
         places: the longer one's length.
+        prefix: places before the first one where they do not agree.
+        ngrams: what BLEU counts, over all references; None in families without it.
     """
 
     length: int
@@ -29,6 +33,12 @@ class Judgement(NamedTuple):
     reference_length: int
     matches: int
     places: int
+    prefix: int
+    ngrams: NGrams | None = None
+
+    def share(self, right: int) -> float:
+        """`right` places of the reference's; of an empty one all or nothing, by the error."""
+        return right / self.reference_length if self.reference_length else float(not self.error)
 
 
 def edit_distance(prediction: Tokens, reference: Tokens) -> int:
@@ -65,13 +75,15 @@ def judge(prediction: Tokens, references: Sequence[Tokens]) -> Judgement:
         error = "content"
     else:
         error = "too_short" if len(prediction) < len(nearest) else "too_long"
+    agree = [said == right for said, right in zip(prediction, nearest, strict=False)]
     return Judgement(
         length=len(references[0]),
         error=error,
         edits=edits,
         reference_length=len(nearest),
-        matches=sum(a == b for a, b in zip(prediction, nearest, strict=False)),
+        matches=sum(agree),
         places=max(len(prediction), len(nearest)),
+        prefix=agree.index(False) if False in agree else len(agree),
     )
 
 
@@ -81,6 +93,11 @@ def summarise_tokens(judgements: Sequence[Judgement]) -> dict[str, float]:
     `exact_match` is the share of predictions that equal a reference; `token_accuracy` the share of
     places that agree, counted over the longer of prediction and reference; `edit_distance` the mean
     number of edits; `content`, `too_short`, `too_long` count the wrong ones by kind.
+
+    Two are means over examples of a share of the reference's places: `per_sequence_accuracy` counts
+    those that the prediction got right (the score of Deletang et al. 2023), `prefix_accuracy` those
+    before its first mistake (the "fine" score of Grefenstette et al. 2015). A prediction that ends
+    early is wrong in the places that it lacks; what it says beyond the reference does not count.
     """
     count = len(judgements)
     errors = {
@@ -92,6 +109,8 @@ def summarise_tokens(judgements: Sequence[Judgement]) -> dict[str, float]:
         "exact_match": (count - sum(errors.values())) / count,
         "token_accuracy": sum(j.matches for j in judgements) / places if places else 1.0,
         "edit_distance": sum(j.edits for j in judgements) / count,
+        "per_sequence_accuracy": math.fsum(j.share(j.matches) for j in judgements) / count,
+        "prefix_accuracy": math.fsum(j.share(j.prefix) for j in judgements) / count,
         "count": count,
         **errors,
     }
@@ -110,6 +129,16 @@ def summarise_pronunciation(judgements: Sequence[Judgement]) -> dict[str, float]
         "phone_error_rate": sum(j.edits for j in judgements) / max(phones, 1),
         **summary,
     }
+
+
+def judge_translation(prediction: Tokens, references: Sequence[Tokens]) -> Judgement:
+    """`judge`, with the n-grams that BLEU counts."""
+    return judge(prediction, references)._replace(ngrams=count_ngrams(prediction, references))
+
+
+def summarise_translation(judgements: Sequence[Judgement]) -> dict[str, float]:
+    """`summarise_tokens`, with the corpus `bleu`, 0 to 100; see `seq2seq.evaluation.bleu`."""
+    return {"bleu": bleu([j.ngrams for j in judgements]), **summarise_tokens(judgements)}
 
 
 class Deviation(NamedTuple):
@@ -157,6 +186,7 @@ class Metrics(NamedTuple):
 FAMILIES = {
     "tokens": Metrics(judge, summarise_tokens),
     "pronunciation": Metrics(judge, summarise_pronunciation),
+    "translation": Metrics(judge_translation, summarise_translation),
     "values": Metrics(deviate, summarise_values),
 }
 

@@ -13,6 +13,7 @@ from seq2seq.data.batching import bucket, encode_sources, make_batch
 from seq2seq.data.tags import Side
 from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
+from seq2seq.decoding.constraints import Length
 from seq2seq.decoding.search import Hypotheses
 from seq2seq.evaluation.hypotheses import Hypothesis, point, read_row
 from seq2seq.evaluation.inside import Inside
@@ -91,13 +92,18 @@ class Predictor(Inside):
         decoding: Decoding | None = None,
         prefix: str | Sequence[str] | None = None,
         attention: bool = False,
+        lengths: Sequence[int] | None = None,
     ) -> Iterator[list[Hypothesis]]:
         """Hypotheses of each source, the best first, and at least one.
 
         Args:
             sources, decoding, prefix: see `predict`.
             attention: whether they have their attention weights.
+            lengths: tokens of each answer, which doesn't end before and is cut off there; None: it
+                ends where the model says.
         """
+        if lengths is not None and isinstance(self.target, Numbers):
+            raise ValueError("real values have the length that their task says, no other")
         decoding = self.decoding if decoding is None else decoding
         self.check(decoding)
         texts = list(sources)
@@ -108,7 +114,8 @@ class Predictor(Inside):
         for rows in self.group(steps):
             some = [texts[row] for row in rows]
             before = None if prefixes is None else [prefixes[row] for row in rows]
-            found, arrays = self._find(some, decoding, before, attention)
+            own = None if lengths is None else [lengths[row] for row in rows]
+            found, arrays = self._find(some, decoding, before, attention, own)
             steps_read = arrays["source_mask"].sum(1)
             best = self._read(found, steps_read, some, self._points(decoding))
             for place, row in enumerate(rows):
@@ -235,7 +242,7 @@ class Predictor(Inside):
         ]
 
     def _find(
-        self, texts: list[str], decoding: Decoding, prefixes, attention: bool
+        self, texts: list[str], decoding: Decoding, prefixes, attention: bool, lengths=None
     ) -> tuple[Hypotheses, dict[str, np.ndarray]]:
         """What a search finds for sources, and their arrays; both may have more rows, to be left.
 
@@ -243,16 +250,22 @@ class Predictor(Inside):
             texts, decoding: see `predict`.
             prefixes: the tokens that each answer begins with, or None.
             attention: whether the weights are wanted.
+            lengths: see `hypotheses`.
         """
         rows = fill(range(len(texts)), self.batch_size)
         arrays = self._encode([texts[row] for row in rows], decoding.unknown)
         steps = arrays["source_mask"].sum(1)
         before = None if prefixes is None else [prefixes[row] for row in rows]
+        limits, rules = self._limits(steps, decoding), self._rules(steps, decoding, before)
+        if lengths is not None:
+            given = np.array([lengths[row] for row in rows], "int32")
+            limits = {"max_length": bucket(int(given.max())), "limits": given}
+            rules.append(Length(given, given))
         found = self.model.decode(
             **arrays,
             strategy=decoding.strategy,
-            **self._limits(steps, decoding),
-            constraints=self._rules(steps, decoding, before),
+            **limits,
+            constraints=rules,
             attention=attention or self._points(decoding),
         )
         return found, arrays

@@ -141,6 +141,7 @@ def train(
     settings = {
         **names,
         "metrics": task.metrics,
+        "oracle_length": task.oracle_length,
         "longest_source": longest_source,
         "longest_target": longest_target,
         "target_length": task.target_length,
@@ -157,7 +158,8 @@ def train(
     )
     with Signals() as signals:
         fitted = fit(predictor, task, batches, make_optimizer, training, directory, signals)
-        evaluation = evaluate(load(directory.path), test, task.metrics)
+        best = load(directory.path)
+        evaluation = evaluate(best, test, task.metrics, oracle_length=task.oracle_length)
         directory.write("predictions.tsv", format_predictions(evaluation))
         summary = {
             **names,

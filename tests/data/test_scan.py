@@ -1,9 +1,11 @@
 """SCAN: the grammar gives all 20,910 commands, the rules give the published splits."""
 
+from collections import Counter
+
 import pytest
 
 from seq2seq.data import Scan
-from seq2seq.data.scan import commands
+from seq2seq.data.scan import commands, contains
 
 # Sizes of the published files: training lines, of them distinct, test lines.
 PUBLISHED = {
@@ -72,6 +74,30 @@ def test_validation_comes_from_training_and_leaves_the_primitive(split, primitiv
     assert sorted(train + validation) == sorted(whole.examples("train"))
     copies = [e for e in train if e.source == primitive]
     assert len(copies) == [e.source for e in whole.examples("train")].count(primitive) > 1000
+
+
+# Lines of the published files complex_jump_numN; their repetitions are 10 % of the lines.
+@pytest.mark.parametrize(
+    "added, lines", [(1, 14_671), (2, 14_670), (4, 14_668), (8, 14_670), (16, 14_665), (32, 14_655)]
+)
+def test_added_commands_go_from_the_test_to_training(added, lines):
+    task, plain = (Scan("jump", 100, added=number) for number in (added, 0))
+    train, test = task.examples("train"), task.examples("test")
+    assert len(train) + 100 == lines and len(test) == 7_706 - added
+    counts = Counter(example for example in train if contains(example.source, "jump"))
+    assert len(counts) == added + 1 and len(set(counts.values())) == 1
+    assert counts.total() / lines == pytest.approx(0.1, abs=0.001)
+    new = {example for example in counts if example.source != "jump"}
+    assert set(test) | new == set(plain.examples("test")) and not set(test) & new
+    assert task.examples("validation") == plain.examples("validation")
+    drawn = [set(Scan("jump", added=added, seed=seed).examples("test")) for seed in (0, 1)]
+    assert drawn[0] == set(test) != drawn[1]
+
+
+@pytest.mark.parametrize("split, added", [("jump", 3), ("turn_left", 8), ("simple", 1)])
+def test_other_numbers_of_added_commands_are_refused(split, added):
+    with pytest.raises(ValueError, match=f"added must be 0, .*got {added} with split={split}"):
+        Scan(split, added=added)
 
 
 def test_the_simple_split_is_drawn_by_the_seed():

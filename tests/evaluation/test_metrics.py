@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.evaluation.bleu import bleu, count_ngrams
 from seq2seq.evaluation.metrics import edit_distance, group_by_length, judge, judge_all, summarise
 
 WORDS = st.text("ab", max_size=6)
@@ -59,6 +60,41 @@ def test_token_metrics_by_hand():
     assert result["count"] == 4
     assert list(result["by_length"]) == ["0", "2"]
     assert result["by_length"]["2"]["exact_match"] == pytest.approx(1 / 3)
+
+
+def test_shares_of_the_reference_by_hand():
+    said = ["abxd", "ab", "abcdzz", "xbcd", "", "", "a"]
+    right = [["abcd"]] * 5 + [[""]] * 2
+    result = summarise("tokens", judge_all("tokens", said, right))
+    assert result["per_sequence_accuracy"] == pytest.approx((3 + 2 + 4 + 3 + 0 + 4 + 0) / 28)
+    assert result["prefix_accuracy"] == pytest.approx((2 + 2 + 4 + 0 + 0 + 4 + 0) / 28)
+    assert result["by_length"]["0"]["per_sequence_accuracy"] == 0.5
+
+
+@given(WORDS, WORDS)
+def test_shares_are_their_definitions(said, right):
+    result = summarise("tokens", judge_all("tokens", [said], [[right]]))
+    if not right:
+        shares = float(not said), float(not said)
+    else:
+        places = [place < len(said) and said[place] == right[place] for place in range(len(right))]
+        before = max(n for n in range(len(right) + 1) if said[:n] == right[:n] and n <= len(said))
+        shares = sum(places) / len(right), before / len(right)
+    assert (result["per_sequence_accuracy"], result["prefix_accuracy"]) == shares
+    assert result["prefix_accuracy"] <= result["per_sequence_accuracy"]
+
+
+def test_translation_is_tokens_and_bleu():
+    said, right = ["abcde", "abzde", "a"], [["abcde"], ["abcde"], ["ab"]]
+    judged = judge_all("translation", said, right)
+    result = summarise("translation", judged)
+    plain = summarise("tokens", judge_all("tokens", said, right))
+    counts = [count_ngrams(p, r) for p, r in zip(said, right, strict=True)]
+    assert result["bleu"] == bleu(counts) and 0 < result["bleu"] < 100
+    assert result["by_length"]["5"]["bleu"] == bleu(counts[:2])
+    assert {name: value for name, value in result.items() if name in plain} | {
+        "by_length": plain["by_length"]
+    } == plain
 
 
 def test_word_and_phone_error_rates_by_hand():

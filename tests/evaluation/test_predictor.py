@@ -157,6 +157,37 @@ def test_evaluation_judges_free_running_answers(tmp_path, predictor):
     assert [answer.verdict for answer in kept] == found.verdicts()
 
 
+@pytest.mark.parametrize("strategy", [None, Beam(3)])
+def test_answers_of_given_lengths_are_as_if_each_were_asked_for_by_itself(strategy, eager):
+    predictor = make(strategy=strategy)
+    predictor.model.decoder.say.logits.bias.assign([0, 0, 0.5, 0, 0.3, 0.2, 0.1])  # ends soon
+    sources, lengths = ["a", "abc", "", "ccccccc", "b", "ab"], [3, 1, 2, 9, 0, 4]
+    told = list(predictor.hypotheses(sources, lengths=lengths))
+    assert [len(best[0].tokens) for best in told] == lengths
+    for source, length, best in zip(sources, lengths, told, strict=True):
+        if length:
+            alone = replace(predictor.decoding, min_length=length, max_length=length)
+            assert best[0].text == predictor.predict([source], decoding=alone)[0]
+
+
+def test_the_oracles_length_forgives_wrong_ends_and_no_wrong_tokens(predictor, eager):
+    said = predictor.predict(["ab"], decoding=Decoding(min_length=5, max_length=5))[0]
+    wrong = said[0] + ("a" if said[1] != "a" else "b") + said[2:]
+    examples = [seq2seq.Example("ab", text) for text in (said, wrong, said[:3])]
+    plain = evaluate(predictor, examples, "tokens").metrics()
+    told = evaluate(predictor, examples, "tokens", oracle_length=True).metrics()
+    assert told["oracle_exact_match"] == 2 / 3
+    assert told["oracle_per_sequence_accuracy"] == pytest.approx((1 + 4 / 5 + 1) / 3)
+    assert told["by_length"]["5"]["oracle_exact_match"] == 0.5
+    assert list(told)[-1] == "by_length"
+    for row, other in [(plain, told), (plain["by_length"]["3"], told["by_length"]["3"])]:
+        assert all(other[name] == value for name, value in row.items() if name != "by_length")
+        assert {name for name in other if name not in row} == {
+            "oracle_exact_match",
+            "oracle_per_sequence_accuracy",
+        }
+
+
 def test_damaged_predictions_are_refused(tmp_path):
     with pytest.raises(ValueError, match="is missing.*--pairs"):
         read_examples(tmp_path / "predictions.tsv")
@@ -196,6 +227,8 @@ def test_targets_that_do_not_fit_are_named():
             evaluate(predictor, [good, seq2seq.Example("1", target)], "values")
     with pytest.raises(ValueError, match="nothing to evaluate"):
         evaluate(predictor, [], "values")
+    with pytest.raises(ValueError, match="real values have the length that their task says"):
+        evaluate(predictor, [good], "values", oracle_length=True)
 
 
 def test_tokens_to_as_many_numbers():

@@ -78,6 +78,18 @@ def test_tensorboard_must_be_there(monkeypatch):
         Training(tensorboard=True)
 
 
+def test_the_oracles_length_is_told_at_the_test_alone(monkeypatch):
+    monkeypatch.setattr("seq2seq.data.Copy.oracle_length", True)
+    test = run().summary["test"]
+    found = seq2seq.load("run")
+    again = evaluate(found, build_task(compose(TINY)).examples("test"), "tokens", None, True)
+    assert test == again.metrics() and "oracle_exact_match" in test
+    assert all("oracle_exact_match" in row for row in test["by_length"].values())
+    assert found.settings["oracle_length"] is True
+    with open("run/history.csv") as file:
+        assert not any("oracle" in name for name in next(csv.reader(file)))
+
+
 def test_a_run_leaves_everything_behind():
     outcome = run(training=Training(steps=7, steps_per_epoch=3, batch_size=8))
     assert outcome.error is None
@@ -210,9 +222,9 @@ def test_a_signal_before_the_first_evaluation_keeps_what_there_is(monkeypatch):
 
 
 def test_a_signal_in_the_test_comes_too_late_to_stop_anything(monkeypatch):
-    def interrupted(*arguments):
+    def interrupted(*arguments, **options):
         signal.raise_signal(signal.SIGTERM)
-        return evaluate(*arguments)
+        return evaluate(*arguments, **options)
 
     monkeypatch.setattr("seq2seq.training.trainer.evaluate", interrupted)
     outcome = run()
