@@ -232,8 +232,9 @@ def training_sources(run: str, most: int) -> tuple[list[str], str]:
     Raises:
         ValueError: there is no run directory, or the task's data is not where it was.
     """
-    from seq2seq.config import build_task, read_run
+    from seq2seq.config import build_task
     from seq2seq.data.task import Stream
+    from seq2seq.runs import read_run
 
     if not (Path(run) / "config.yaml").is_file():
         raise ValueError(
@@ -281,8 +282,8 @@ def capacity(options: argparse.Namespace) -> None:
     check_figures(options)
     quiet_engine()  # only to be quiet: nothing is computed
     from seq2seq.analysis.capacity import measure_capacity
-    from seq2seq.config import read_run
     from seq2seq.evaluation.compare import find_runs, format_table
+    from seq2seq.runs import read_run
 
     paths = find_runs(options.places)
     files = Files("capacity", options.places[0], options)
