@@ -132,7 +132,7 @@ class Stack(keras.layers.Layer):
         inputs: Tensor,
         state: States | None = None,
         mask: Tensor | None = None,
-        training: bool = False,
+        noise: Noise | None = None,
     ) -> tuple[Tensor, States]:
         """A whole sequence.
 
@@ -142,7 +142,7 @@ class Stack(keras.layers.Layer):
                 bidirectional stack.
             mask: (batch, time) bool, True for real steps, padding on the right; handed to every
                 layer, since Keras's layers do not pass masks on.
-            training: whether dropout is applied.
+            noise: from `draw`; None: no dropout.
 
         Returns:
             The top layer's sequence (batch, time, output_size), and each layer's state after its
@@ -150,7 +150,7 @@ class Stack(keras.layers.Layer):
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
-        noise = self.draw(ops.shape(inputs)[0], training)
+        noise = Noise() if noise is None else noise
         sequence, states = inputs, []
         for number in range(self.layers):
             read = drop(sequence, noise.read, number)

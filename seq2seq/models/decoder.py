@@ -324,11 +324,14 @@ class Decoder(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")
         attention = self.attention
-        if forced is not None or (attention is not None and attention.stepwise):
-            output = self._go_step_by_step(tokens, state, memory, mask, forced, training)
+        noise = self.stack.draw(ops.shape(tokens)[0], training)
+        if attention is not None and attention.stepwise:
+            output = self._go_step_by_step(tokens, state, memory, mask, forced, noise)
         else:
+            if forced is not None:
+                tokens = self._hear_itself(tokens, state, memory, forced, noise)
             inputs, context, _ = self._read(tokens, state, memory)
-            hidden, layers = self.stack(inputs, state.layers, mask=mask, training=training)
+            hidden, layers = self.stack(inputs, state.layers, mask=mask, noise=noise)
             said, context, weights = self._look(hidden, context, None, state, memory)
             logits = self.say(said, inputs, context, weights, memory.copies)
             output = StepOutput(logits, DecoderState(layers), weights)
@@ -336,8 +339,32 @@ class Decoder(keras.layers.Layer):
             self.add_loss(attention.overlap(output.attention, mask))
         return output
 
-    def _go_step_by_step(self, tokens, state, memory, mask, forced, training) -> StepOutput:
-        noise = self.stack.draw(ops.shape(tokens)[0], training)
+    def _hear_itself(self, tokens, state, memory, forced, noise) -> Tensor:
+        """What each step reads, `tokens` or what was said: no gradient flows through the choice.
+
+        So it can be found first, and the sequence then go the fast way.
+        """
+
+        def advance(before, now):
+            state, said = before
+            read = self._choose(now["forced"], now["tokens"], said)
+            output = self.step(read, state, memory, noise)
+            return (output.state, self._say(output, read)), read
+
+        given = {"tokens": tokens, "forced": ops.cast(forced, "bool")}
+        _, read = unroll(advance, (state, tokens[:, 0]), given)
+        return ops.stop_gradient(read) if self.features else read
+
+    @staticmethod
+    def _choose(forced: Tensor, tokens: Tensor, said: Tensor) -> Tensor:
+        return ops.where(_align(forced, tokens), tokens, said)
+
+    def _say(self, output: StepOutput, read: Tensor) -> Tensor:
+        """What the next step may read, of the kind of `read`."""
+        said = output.logits if self.features else ops.argmax(output.logits, axis=-1)
+        return ops.cast(said, read.dtype)
+
+    def _go_step_by_step(self, tokens, state, memory, mask, forced, noise) -> StepOutput:
         given = {"tokens": tokens}
         if mask is not None:
             given["mask"] = mask
@@ -348,7 +375,7 @@ class Decoder(keras.layers.Layer):
             state, said = before
             read = now["tokens"]
             if forced is not None:
-                read = ops.where(_align(now["forced"], read), read, said)
+                read = self._choose(now["forced"], read, said)
                 read = ops.stop_gradient(read) if self.features else read
             output = self.step(read, state, memory, noise)
             after = output.state
@@ -356,11 +383,8 @@ class Decoder(keras.layers.Layer):
                 after = tree.map_structure(
                     lambda new, old: ops.where(_align(now["mask"], new), new, old), after, state
                 )
-            said = output.logits
-            if self.features is None:
-                said = ops.argmax(said, axis=-1)
             weights = () if output.attention is None else output.attention
-            return (after, ops.cast(said, tokens.dtype)), (output.logits, weights)
+            return (after, self._say(output, read)), (output.logits, weights)
 
         first = ops.zeros_like(tokens[:, 0]) if forced is None else tokens[:, 0]
         (state, _), (logits, weights) = unroll(advance, (state, first), given)

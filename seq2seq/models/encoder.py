@@ -170,8 +170,9 @@ class Encoder(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")
         read = self.reader(source)
+        noise = self.stack.draw(ops.shape(source)[0], training)
         values, state = self.stack(
-            reverse(read, mask) if self.backwards else read, mask=mask, training=training
+            reverse(read, mask) if self.backwards else read, mask=mask, noise=noise
         )
         if self.backwards:
             values = reverse(values, mask)
