@@ -94,7 +94,7 @@ def test_the_schedule_spans_the_training():
         (["taks=copy"], "unknown key 'taks'; did you mean 'task'?"),
         (["task.max_lenght=5"], "unknown key 'task.max_lenght'; did you mean 'task.max_length'?"),
         (["model.units=5"], "unknown key 'model.units'; did you mean 'model.encoder.units'?"),
-        (["task=copy", "task.digits=5"], "unknown key 'task.digits'; task has symbols, min_len"),
+        (["task=copy", "task.digits=5"], "unknown key 'task.digits'; task has symbols, numbers"),
         (["task=addition", "task.digit=5"], "unknown key 'task.digit'; did you mean 'task.digits"),
         (["trainin.epochs=1"], "unknown key 'trainin.epochs'; did you mean 'training.epochs'?"),
         (["bridge=[copy,dense]", "trainin.epochs=3"], "unknown key 'trainin.epochs'; did you mean"),

@@ -82,7 +82,7 @@ class Dates(GeneratedTask):
     Args:
         first_year, last_year: years of training and validation, 1000 to 9999.
         test_first_year, test_last_year: years of the test; None: as in training.
-        validation_examples, test_examples, seed: see `GeneratedTask`.
+        training_examples, validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
     first_year: int = 1900

@@ -21,28 +21,50 @@ class Rewrite(LengthTask):
     """A string of random symbols becomes another string; the subclass says which.
 
     Args:
-        symbols: how many different symbols there are, at most 62 (a-z, A-Z, 0-9).
-        min_length, max_length, test_min_length, test_max_length: see `LengthTask`.
-        validation_examples, test_examples, seed: see `GeneratedTask`.
+        symbols: how many different symbols there are: a-z, A-Z, 0-9, or numbers from 0 on.
+        numbers: whether the symbols are whole numbers, written with spaces between them: `17 3 49`.
+        bleu: whether it is judged as translation is, by BLEU besides the rest.
+        min_length, max_length, validation_max_length, test_min_length, test_max_length: see
+            `LengthTask`.
+        training_examples, validation_examples, test_examples, seed: see `GeneratedTask`.
+
+    Raises:
+        ValueError: more symbols than the 62 letters and digits, and they are no numbers.
     """
 
     symbols: int = 26
+    numbers: bool = False
+    bleu: bool = False
 
     def __post_init__(self):
         super().__post_init__()
-        if check_count("symbols", self.symbols) > len(ALPHABET):
-            raise ValueError(f"symbols must be at most {len(ALPHABET)}, got {self.symbols}")
-        self.alphabet = ALPHABET[: self.symbols]
-        self.source = self.target = Vocabulary(self.alphabet)
+        check_count("symbols", self.symbols)
+        if check_flag("numbers", self.numbers):
+            self.alphabet = [str(number) for number in range(self.symbols)]
+        elif self.symbols > len(ALPHABET):
+            raise ValueError(
+                f"symbols must be at most {len(ALPHABET)}, got {self.symbols}; with numbers=true "
+                "there may be more"
+            )
+        else:
+            self.alphabet = [*ALPHABET[: self.symbols]]
+        tokeniser = "symbols" if self.numbers else "characters"
+        self.source = self.target = Vocabulary(self.alphabet, tokeniser)
+        if check_flag("bleu", self.bleu):
+            self.metrics, self.monitor = "translation", ("bleu", "max")
+
+    def reorder(self, symbols: list[str]) -> list[str]:
+        """What the symbols of a source become."""
+        raise NotImplementedError
 
     def rewrite(self, source: str) -> str:
         """The target of `source`."""
-        raise NotImplementedError
+        return self.target.join(self.reorder(self.source.tokens(source)))
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
         """A random source with its target."""
-        source = "".join(rng.choices(self.alphabet, k=rng.randint(low, high)))
-        return source, self.rewrite(source)
+        symbols = rng.choices(self.alphabet, k=rng.randint(low, high))
+        return self.source.join(symbols), self.target.join(self.reorder(symbols))
 
 
 class Copy(Rewrite):
@@ -52,33 +74,37 @@ class Copy(Rewrite):
     'hello'
     """
 
-    def rewrite(self, source: str) -> str:
-        """The source itself."""
-        return source
+    def reorder(self, symbols: list[str]) -> list[str]:
+        """The symbols themselves."""
+        return symbols
 
 
 class Reverse(Rewrite):
     """The string from its end to its start.
 
-    >>> Reverse().rewrite("hello")
-    'olleh'
+    >>> Reverse().rewrite("hello"), Reverse(symbols=50, numbers=True).rewrite("17 3 49")
+    ('olleh', '49 3 17')
     """
 
-    def rewrite(self, source: str) -> str:
-        """The source read backwards."""
-        return source[::-1]
+    def reorder(self, symbols: list[str]) -> list[str]:
+        """The symbols read backwards."""
+        return symbols[::-1]
 
 
 class Sort(Rewrite):
-    """The symbols in alphabetical order.
+    """The symbols in alphabetical order, numbers from the least.
 
-    >>> Sort().rewrite("hello")
-    'ehllo'
+    >>> Sort().rewrite("hello"), Sort(numbers=True).rewrite("10 9 10")
+    ('ehllo', '9 10 10')
     """
 
-    def rewrite(self, source: str) -> str:
-        """The source's symbols in the vocabulary's order."""
-        return "".join(sorted(source, key=self.alphabet.index))
+    def __post_init__(self):
+        super().__post_init__()
+        self._places = {symbol: place for place, symbol in enumerate(self.alphabet)}
+
+    def reorder(self, symbols: list[str]) -> list[str]:
+        """The symbols in the vocabulary's order."""
+        return sorted(symbols, key=self._places.__getitem__)
 
 
 class Duplicate(Rewrite):
@@ -88,9 +114,9 @@ class Duplicate(Rewrite):
     'abcabc'
     """
 
-    def rewrite(self, source: str) -> str:
-        """The source, and the source again."""
-        return source + source
+    def reorder(self, symbols: list[str]) -> list[str]:
+        """The symbols, and the symbols again."""
+        return symbols + symbols
 
 
 class OddsFirst(Rewrite):
@@ -100,9 +126,9 @@ class OddsFirst(Rewrite):
     'acebdf'
     """
 
-    def rewrite(self, source: str) -> str:
+    def reorder(self, symbols: list[str]) -> list[str]:
         """First the symbols at odd places (counted from 1), then those at even places."""
-        return source[0::2] + source[1::2]
+        return symbols[0::2] + symbols[1::2]
 
 
 @dataclass(kw_only=True, eq=False)
@@ -118,7 +144,7 @@ class Arithmetic(GeneratedTask):
         test_digits, test_min_digits: the same for the test; None: as in training.
         reverse: whether the source is written backwards, so that the last digits, which the answer
             depends on first, are read last (as in the Keras example `addition_rnn`).
-        validation_examples, test_examples, seed: see `GeneratedTask`.
+        training_examples, validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
     digits: int = 3

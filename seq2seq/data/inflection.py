@@ -94,7 +94,7 @@ class Inflection(GeneratedTask):
     never showed in any form. Training is a finite set of rows, as such data are.
 
     Args:
-        training_examples: rows of training.
+        training_examples: rows of training, each different.
         min_syllables, max_syllables: of a lemma.
         validation_examples, test_examples, seed: see `GeneratedTask`.
     """
@@ -122,9 +122,9 @@ class Inflection(GeneratedTask):
 
     def examples(self, split: str) -> list[Example]:
         """The rows of a split."""
-        if split == "train" and split not in self._held_out:
-            self._held_out[split] = self._draw_distinct(split)
-        return self._held_out[split] if split == "train" else super().examples(split)
+        if split == "train" and split not in self._drawn:
+            self._drawn[split] = self._draw_distinct(split)
+        return self._drawn[split] if split == "train" else super().examples(split)
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
         """A lemma and tags, and the form."""

@@ -41,8 +41,9 @@ class Sinusoids(Series):
     Args:
         waves: sinusoids in the sum.
         horizon: values to predict.
-        min_length, max_length, test_min_length, test_max_length: see `LengthTask`.
-        validation_examples, test_examples, seed: see `GeneratedTask`.
+        min_length, max_length, validation_max_length, test_min_length, test_max_length: see
+            `LengthTask`.
+        training_examples, validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
     waves: int = 2
@@ -77,8 +78,9 @@ class RunningMean(Series):
     [1.0, 0.5, 0.5]
 
     Args:
-        min_length, max_length, test_min_length, test_max_length: see `LengthTask`.
-        validation_examples, test_examples, seed: see `GeneratedTask`.
+        min_length, max_length, validation_max_length, test_min_length, test_max_length: see
+            `LengthTask`.
+        training_examples, validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
     @staticmethod

@@ -122,13 +122,16 @@ def fingerprint(task: Task) -> str:
 
 @dataclass(kw_only=True, eq=False)
 class GeneratedTask(Task):
-    """A task whose examples are drawn: an endless training stream and finite held-out splits.
+    """A task whose examples are drawn: an endless training stream, or a part of it that comes again
+    every epoch, and finite held-out splits.
 
     The space of sources is divided by a hash of (seed, source), so no test example can occur in
     training whatever the sizes, and nothing need be remembered. Validation has the sizes of
     training, so that nothing is chosen by looking at the test.
 
     Args:
+        training_examples: how many examples of the stream training has, some more than once; None:
+            all, without end.
         validation_examples, test_examples: distinct examples in each.
         seed: the examples are a pure function of it.
 
@@ -137,15 +140,18 @@ class GeneratedTask(Task):
             distinct examples.
     """
 
+    training_examples: int | None = None
     validation_examples: int = 500
     test_examples: int = 2000
     seed: int = 0
 
     def __post_init__(self):
+        if self.training_examples is not None:
+            check_count("training_examples", self.training_examples)
         check_count("validation_examples", self.validation_examples, 0)
         check_count("test_examples", self.test_examples)
         check_count("seed", self.seed, 0)
-        self._held_out: dict[str, list[Example]] = {}  # drawn when first asked for
+        self._drawn: dict[str, list[Example]] = {}  # when first asked for
 
     def sizes(self, split: str) -> tuple[int, int]:
         """From where to where the sizes of `split` go; what a size is, the task says."""
@@ -164,13 +170,18 @@ class GeneratedTask(Task):
         return source
 
     def examples(self, split: str) -> list[Example] | Stream:
-        """The endless stream of `train`, or the distinct examples of a held-out split."""
+        """The stream of `train` or its part, or the distinct examples of a held-out split."""
         check_choice("split", split, SPLITS)
-        if split == "train":
-            return Stream(self._draw_training, f"{self.seed}/train")
-        if split not in self._held_out:
-            self._held_out[split] = self._draw_distinct(split)
-        return self._held_out[split]
+        stream = Stream(self._draw_training, f"{self.seed}/train")
+        if split == "train" and self.training_examples is None:
+            return stream
+        if split not in self._drawn:
+            self._drawn[split] = (
+                [stream[number] for number in range(self.training_examples)]
+                if split == "train"
+                else self._draw_distinct(split)
+            )
+        return self._drawn[split]
 
     def _draw_part(self, rng: random.Random, split: str) -> Example | None:
         source, target = self.draw(rng, *self.sizes(split))
@@ -218,26 +229,30 @@ class LengthTask(GeneratedTask):
 
     Args:
         min_length, max_length: steps of the source in training and validation.
+        validation_max_length: the most in validation; None: as in training.
         test_min_length, test_max_length: the same in the test; None: as in training.
-        validation_examples, test_examples, seed: see `GeneratedTask`.
+        training_examples, validation_examples, test_examples, seed: see `GeneratedTask`.
     """
 
     min_length: int = 1
     max_length: int = 10
+    validation_max_length: int | None = None
     test_min_length: int | None = None
     test_max_length: int | None = None
     shortest = 0  # what a length must be at least
 
     def __post_init__(self):
         super().__post_init__()
+        low, high = self.sizes("validation")
         check_range("min_length", self.min_length, "max_length", self.max_length, self.shortest)
-        check_range(
-            "test_min_length", self.sizes("test")[0], "test_max_length", self.sizes("test")[1],
-            self.shortest,
-        )  # fmt: skip
+        check_range("min_length", low, "validation_max_length", high, self.shortest)
+        low, high = self.sizes("test")
+        check_range("test_min_length", low, "test_max_length", high, self.shortest)
 
     def sizes(self, split: str) -> tuple[int, int]:
         """Shortest and longest source of `split`."""
+        if split == "validation" and self.validation_max_length is not None:
+            return self.min_length, self.validation_max_length
         return either(
             split, (self.min_length, self.max_length), (self.test_min_length, self.test_max_length)
         )

@@ -14,6 +14,23 @@ def test_rules(kind, expected):
     assert kind().rewrite("dcabe") == expected
 
 
+@pytest.mark.parametrize("kind", [Copy, Reverse, Sort, Duplicate, OddsFirst])
+def test_numbers_are_symbols_like_letters(kind):
+    letters, numbers = kind(symbols=20), kind(symbols=20, numbers=True)
+    spelled = dict(zip(letters.alphabet, numbers.alphabet, strict=True))
+    for example in letters.examples("test")[:200]:
+        source, target = (" ".join(map(spelled.get, text)) for text in example[:2])
+        assert numbers.rewrite(source) == target
+    examples = kind(symbols=100, numbers=True).examples("test")
+    assert {part for one in examples for part in one.source.split()} == set(map(str, range(100)))
+
+
+def test_bleu_is_a_metric_where_it_is_wanted():
+    plain, task = Reverse(), Reverse(bleu=True)
+    assert (plain.metrics, plain.monitor) == ("tokens", ("exact_match", "max"))
+    assert (task.metrics, task.monitor) == ("translation", ("bleu", "max"))
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("kind, sign", [(Addition, 1), (Subtraction, -1)])
 def test_arithmetic_is_right(kind, sign, reverse):

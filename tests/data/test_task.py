@@ -75,6 +75,29 @@ def test_lengths_of_training_and_test_are_chosen_separately():
     assert {len(e.source) for e in task.examples("test")} == {8, 9}
 
 
+def test_validation_may_be_longer_than_training():
+    task = Reverse(min_length=3, max_length=5, validation_max_length=7)
+    assert {len(e.source) for e in first(task)} == {3, 4, 5}
+    assert {len(e.source) for e in task.examples("validation")} == {3, 4, 5, 6, 7}
+    assert task.sizes("test") == (3, 5)
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_finite_training_is_the_beginning_of_the_stream(kind):
+    task = kind(training_examples=1500, test_examples=100)
+    train = task.examples("train")
+    assert train == first(kind(), 1500) and task.examples("train") is train
+    assert task.examples("test") == kind(test_examples=100).examples("test")
+
+
+def test_finite_training_may_hold_an_example_twice_and_none_that_is_held_out():
+    sizes = {"training_examples": 1000, "validation_examples": 3, "test_examples": 5}
+    task = Copy(symbols=3, max_length=4, **sizes)
+    train = task.examples("train")
+    assert len(train) == 1000 > len(set(train))
+    assert not set(train) & {*task.examples("test"), *task.examples("validation")}
+
+
 def test_a_stream_keeps_one_block_and_can_be_read_anywhere():
     stream = Copy().examples("train")
     assert isinstance(stream, Stream)
@@ -99,8 +122,12 @@ def test_a_space_that_is_too_small_says_so_and_what_to_do():
         ({"max_length": "ten"}, "max_length must be a whole number"),
         ({"test_min_length": 11}, "test_max_length=10 is less than test_min_length=11"),
         ({"test_examples": 0}, "test_examples must be a whole number of at least 1"),
+        ({"validation_max_length": 0}, "validation_max_length=0 is less than min_length=1"),
+        ({"training_examples": 0}, "training_examples must be a whole number of at least 1, got 0"),
         ({"symbols": 0}, "symbols must be"),
-        ({"symbols": 63}, "symbols must be at most 62, got 63"),
+        ({"symbols": 63}, "symbols must be at most 62, got 63; with numbers=true there may"),
+        ({"numbers": "yes"}, "numbers must be true or false, got 'yes'"),
+        ({"bleu": 1}, "bleu must be true or false, got 1"),
         ({"seed": -1}, "seed must be"),
     ],
 )
