@@ -259,6 +259,11 @@ def run_training(config: dict, resumed: Any = None) -> tuple[Any, Path]:
     )
     print(render(outcome.evaluation))
     print(f"kept in {path}", flush=True)
+    if (most := config["training"].get("most_steps")) is not None:  # older runs lack the key
+        print(
+            f"note: a smoke test of at most {most} updates: its numbers mean nothing",
+            file=sys.stderr,
+        )
     return outcome, path
 
 

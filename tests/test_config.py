@@ -66,6 +66,20 @@ def test_an_experiment_holds_differences():
     assert config["names"]["task"] == "reverse" and config["task"]["test_max_length"] == 12
 
 
+def test_a_smoke_test_wins_over_what_anything_else_says_of_length():
+    config = compose(["experiment=length_generalisation", "training=quick", "training.steps=9999"])
+    training = instantiate("training", config["training"])
+    assert training.plan(None) == (10, 10) and len(training.thin(range(2000))) == 40
+
+
+def test_endless_examples_are_not_drawn_again_and_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = compose(["training.replacement=true"])
+    with pytest.raises(ValueError, match="training.replacement=true draws .* without end"):
+        train(config, build_task(config))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_names_are_the_choices():
     assert compose(["task=sort"])["names"] == {"task": "sort", "model": "lstm"}
 

@@ -176,9 +176,9 @@ def make_batch(
 class Batches:
     """Training batches; number `step` is a pure function of (seed, step), so any run can resume.
 
-    A finite set is shuffled anew each epoch and every example comes once an epoch; a stream goes
-    on for ever. Within windows of 16 batches examples of like length are put together, which saves
-    padding, and the window's batches are shuffled.
+    A finite set is shuffled anew each epoch and every example comes once an epoch, or it is drawn
+    from with replacement; a stream goes on for ever. Within windows of 16 batches examples of like
+    length are put together, which saves padding, and the window's batches are shuffled.
 
     Args:
         examples: a list, or a `Stream`.
@@ -188,6 +188,11 @@ class Batches:
         copying: whether the model copies from the source (`readout="pointer"`).
         share: a length curriculum: `share(step)` of each window, its shortest examples, are drawn
             from; an epoch then repeats them in place of the longer ones. None: all are, each once.
+        replacement: whether each place of an epoch is drawn from the whole finite set, so that some
+            examples come again and others not at all.
+
+    Raises:
+        ValueError: a stream is to be drawn from with replacement.
     """
 
     def __init__(
@@ -199,10 +204,16 @@ class Batches:
         seed: int,
         copying: bool = False,
         share: Callable[[int], float] | None = None,
+        replacement: bool = False,
     ):
+        if replacement and isinstance(examples, Stream):
+            raise ValueError(
+                "training.replacement=true draws the examples of a finite set again and again; "
+                "this task makes new ones without end: leave it out"
+            )
         self.examples, self.source, self.target = examples, source, target
         self.batch_size, self.seed = batch_size, seed
-        self.copying, self.share = copying, share
+        self.copying, self.share, self.replacement = copying, share, replacement
         self._window: tuple[int, int, list[list[Example]]] = (-1, -1, [])
         self._order: tuple[int, np.ndarray | None] = (-1, None)
 
@@ -235,13 +246,16 @@ class Batches:
             return len(example.target)
         return len(self.target.tokens(example.target))
 
+    def _draw_order(self, epoch: int) -> np.ndarray:
+        rng, count = np.random.default_rng((self.seed, epoch)), len(self.examples)
+        return rng.integers(count, size=count) if self.replacement else rng.permutation(count)
+
     def _make_window(self, epoch: int, number: int) -> list[list[Example]]:
         size = WINDOW * self.batch_size
         indices: Sequence[int] = range(number * size, (number + 1) * size)
         if self.steps_per_epoch is not None:
             if self._order[0] != epoch:
-                rng = np.random.default_rng((self.seed, epoch))
-                self._order = (epoch, rng.permutation(len(self.examples)))
+                self._order = (epoch, self._draw_order(epoch))
             indices = self._order[1][number * size : (number + 1) * size]
         window = sorted((self.examples[i] for i in indices), key=self._length)
         rng = np.random.default_rng((self.seed, epoch, number))

@@ -7,14 +7,14 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seq2seq.data.batching import Batch
-from seq2seq.data.task import Task
+from seq2seq.data.task import Example, Task
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Predictor
 from seq2seq.training.run_directory import HISTORY, MODEL, RunDirectory
@@ -128,16 +128,22 @@ class Evaluate(keras.callbacks.Callback):
 
     Args:
         predictor: decodes with the model that is being trained.
-        task: its validation examples (there may be none), its metrics, and which of them says what
-            is best.
+        task: its metrics, and which of them says what is best.
+        validation: the examples; there may be none.
         counts: counts the updates.
         directory: where files go.
     """
 
-    def __init__(self, predictor: Predictor, task: Task, counts: Counts, directory: RunDirectory):
+    def __init__(
+        self,
+        predictor: Predictor,
+        task: Task,
+        validation: Sequence[Example],
+        counts: Counts,
+        directory: RunDirectory,
+    ):
         super().__init__()
-        self.predictor, self.task = predictor, task
-        self.validation = task.examples("validation")
+        self.predictor, self.task, self.validation = predictor, task, validation
         self.counts, self.directory = counts, directory
         self.rows: list[dict] = []
         self.best: float | None = None

@@ -2,7 +2,7 @@
 
 import importlib.util
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import keras
 
 from seq2seq.arguments import check_count, check_flag, check_rate
 from seq2seq.data.batching import Batches, encode_row
-from seq2seq.data.task import SAMPLED, Stream, Task
+from seq2seq.data.task import SAMPLED, Example, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.evaluation.predictor import Decoding, Predictor, load
 from seq2seq.layers.kernels import feed
@@ -41,9 +41,14 @@ class Training:
         label_smoothing: share of the target that is spread over all tokens.
         forcing: what the decoder reads: the truth, or what it said itself.
         curriculum: None: all examples from the beginning; else the short ones first.
+        replacement: whether examples of a finite set are drawn with replacement; else each comes
+            once a pass.
         tensorboard: whether to write events for TensorBoard (in `tensorboard/`).
         checkpoint_share: share of the time that may go into checkpoints, which says how often one
             is written; 0: only when training ends or is interrupted.
+        most_steps: updates at most, whatever `steps` and `epochs` say; None: no such limit.
+        most_held_out: validation examples at most, and test examples at most, spread evenly over
+            all there are; None: all.
 
     Raises:
         ValueError: a number below 1, or TensorBoard is wanted and not installed.
@@ -57,16 +62,20 @@ class Training:
     label_smoothing: float = 0.0
     forcing: TeacherForcing = TeacherForcing()
     curriculum: LengthCurriculum | None = None
+    replacement: bool = False
     tensorboard: bool = False
     checkpoint_share: float = 0.01
+    most_steps: int | None = None
+    most_held_out: int | None = None
 
     def __post_init__(self):
         check_rate("training.label_smoothing", self.label_smoothing)
         check_rate("training.checkpoint_share", self.checkpoint_share)
         check_flag("training.tensorboard", self.tensorboard)
+        check_flag("training.replacement", self.replacement)
         for name in ("epochs", "batch_size"):
             check_count(f"training.{name}", getattr(self, name))
-        for name in ("steps", "steps_per_epoch", "patience"):
+        for name in ("steps", "steps_per_epoch", "patience", "most_steps", "most_held_out"):
             if getattr(self, name) is not None:
                 check_count(f"training.{name}", getattr(self, name))
         if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
@@ -78,7 +87,15 @@ class Training:
         """Updates in all, and updates per epoch; `one_pass` is None for a stream."""
         per_epoch = self.steps_per_epoch or one_pass or STREAM_EPOCH
         total = self.steps or self.epochs * per_epoch
+        total = min(total, self.most_steps or total)
         return total, min(per_epoch, total)
+
+    def thin(self, held_out: Sequence[Example]) -> Sequence[Example]:
+        """At most `most_held_out` of the examples, spread evenly over them in their order."""
+        count, most = len(held_out), self.most_held_out
+        if most is None or count <= most:
+            return held_out
+        return [held_out[place * count // most] for place in range(most)]
 
 
 class Outcome(NamedTuple):
@@ -136,7 +153,7 @@ def train(
     Raises:
         LossIsNaN: the loss stopped being finite before there were any weights to keep.
     """
-    test = task.examples("test")
+    test = training.thin(task.examples("test"))
     longest_source, longest_target = longest_lengths(task)
     settings = {
         **names,
@@ -148,14 +165,7 @@ def train(
         "columns": task.columns,
     }
     predictor = Predictor(model, task.source, task.target, decoding, settings)
-    batches = Batches(
-        task.examples("train"),
-        task.source,
-        task.target,
-        training.batch_size,
-        seed,
-        copying=predictor.copying,
-    )
+    batches = make_batches(task, training, seed, predictor.copying)
     with Signals() as signals:
         fitted = fit(predictor, task, batches, make_optimizer, training, directory, signals)
         best = load(directory.path)
@@ -173,6 +183,23 @@ def train(
     if error is None and signals.received is not None:  # it came too late to stop anything
         error = Interrupted(signals.received)
     return Outcome(summary, evaluation, error)
+
+
+def make_batches(task: Task, training: Training, seed: int, copying: bool = False) -> Batches:
+    """The training examples in the order in which they come.
+
+    Raises:
+        ValueError: examples without end are to be drawn with replacement.
+    """
+    return Batches(
+        task.examples("train"),
+        task.source,
+        task.target,
+        training.batch_size,
+        seed,
+        copying=copying,
+        replacement=training.replacement,
+    )
 
 
 def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
@@ -220,7 +247,8 @@ def fit(
     loss = make_loss(model, training)
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
     model.train_function = make_updates(model, loss, model.calls.of("updates"))
-    evaluation = Evaluate(predictor, task, counts, directory)
+    validation = training.thin(task.examples("validation"))
+    evaluation = Evaluate(predictor, task, validation, counts, directory)
     patience, bar = Patience(training.patience, evaluation), Bar(total, evaluation)
     # What decides which functions XLA compiles changes bits, so it belongs to the parts.
     parts = {"patience": patience, "calls": model.calls}

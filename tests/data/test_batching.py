@@ -14,10 +14,10 @@ from seq2seq.data.batching import WINDOW, bucket, encode_sources, pad
 LETTERS = Vocabulary("abcd")
 
 
-def finite(count, size=4, seed=0, share=None):
+def finite(count, size=4, seed=0, share=None, replacement=False):
     words = ["".join(w) for w in np.random.default_rng(0).choice(list("abcd"), (count, 6))]
     examples = [Example(f"{w}"[: 1 + n % 6], f"{w}"[: 1 + n % 6]) for n, w in enumerate(words)]
-    return Batches(examples, LETTERS, LETTERS, size, seed, share=share)
+    return Batches(examples, LETTERS, LETTERS, size, seed, share=share, replacement=replacement)
 
 
 @given(st.integers(0, 10_000))
@@ -108,6 +108,37 @@ def test_any_step_can_be_computed_by_itself():
         assert finite(300)[step].source.tolist() == straight[step]
     resumed = finite(300).iterate(start=100)
     assert [next(resumed).source.tolist() for _ in range(60)] == straight[100:]
+
+
+def seen_in(batches, epoch):
+    size = batches.steps_per_epoch
+    steps = range(epoch * size, (epoch + 1) * size)
+    return Counter(LETTERS.decode(row) for step in steps for row in batches[step].target_out)
+
+
+def test_with_replacement_examples_come_again_and_others_not_at_all():
+    batches = finite(500, replacement=True)
+    words = Counter(example.target for example in batches.examples)
+    assert seen_in(finite(500), 0) == words
+    epochs = [seen_in(batches, epoch) for epoch in range(2)]
+    for seen in epochs:  # a share of 1/e of the examples is expected not to come
+        assert seen.total() == 500 and set(seen) <= set(words)
+        assert 0.6 < (seen & words).total() / 500 < 0.85  # short words are there several times
+    assert epochs[0] != epochs[1] != seen_in(finite(500, seed=1, replacement=True), 1)
+
+
+def test_with_replacement_any_step_can_be_computed_by_itself():
+    straight = [
+        batch.source.tolist() for batch in islice(finite(150, replacement=True).iterate(), 90)
+    ]
+    for step in (89, 3, 50):
+        assert finite(150, replacement=True)[step].source.tolist() == straight[step]
+
+
+def test_a_stream_is_not_drawn_from_again():
+    task = Reverse()
+    with pytest.raises(ValueError, match="training.replacement=true draws"):
+        Batches(task.examples("train"), task.source, task.target, 4, 0, replacement=True)
 
 
 def test_the_order_depends_on_epoch_and_seed():

@@ -58,6 +58,9 @@ def run(*overrides, training=None):
         ({"epochs": 3, "steps_per_epoch": 20}, 50, (60, 20)),
         ({"epochs": 3, "steps": 1000}, None, (1000, 100)),
         ({"steps": 7}, 50, (7, 7)),
+        ({"steps": 1000, "most_steps": 30}, 50, (30, 30)),
+        ({"epochs": 3, "most_steps": 130}, 50, (130, 50)),
+        ({"epochs": 3, "most_steps": 500}, 50, (150, 50)),
     ],
 )
 def test_plans(arguments, one_pass, plan):
@@ -65,11 +68,35 @@ def test_plans(arguments, one_pass, plan):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"epochs": 0}, {"batch_size": -1}, {"steps": 1.5}, {"patience": "soon"}]
+    "arguments",
+    [
+        *({"epochs": 0}, {"batch_size": -1}, {"steps": 1.5}, {"patience": "soon"}),
+        *({"most_steps": 0}, {"most_held_out": True}),
+    ],
 )
 def test_impossible_plans_are_refused(arguments):
     with pytest.raises(ValueError, match=f"training.{[*arguments][0]} must be a whole number"):
         Training(**arguments)
+
+
+@pytest.mark.parametrize(
+    "most, kept", [(None, range(10)), (10, range(10)), (3, [0, 3, 6]), (4, [0, 2, 5, 7]), (1, [0])]
+)
+def test_fewer_held_out_examples_are_spread_evenly(most, kept):
+    assert [*Training(most_held_out=most).thin(range(10))] == [*kept]
+
+
+def test_few_are_validated_and_tested_and_counted(monkeypatch):
+    validated = []
+    monkeypatch.setattr(
+        "seq2seq.training.callbacks.evaluate",
+        lambda predictor, examples, family: (
+            validated.append(examples) or evaluate(predictor, examples, family)
+        ),
+    )
+    outcome = run(training=Training(steps=1, batch_size=8, most_held_out=2))
+    assert outcome.summary["test"]["count"] == len(outcome.evaluation.examples) == 2
+    assert [len(examples) for examples in validated] == [2]
 
 
 def test_tensorboard_must_be_there(monkeypatch):
