@@ -130,7 +130,7 @@ class Files:
                 self._write(kind, to_bytes(figure, kind))
 
     def _write(self, kind: str, content: bytes | str) -> None:
-        from seq2seq.training.checkpoints import write_whole
+        from seq2seq.training.writing import write_whole
 
         self.place.mkdir(parents=True, exist_ok=True)
         path = self.place / f"{self.stem}.{kind}"

@@ -16,7 +16,8 @@ ORDER = [
     r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(metrics|compare)|evaluation$",
     r"models\b.*",
     r"analysis\.trace|analysis$",
-    r"training\.(losses|forcing|signals|checkpoints|environment|resume|run_directory)|training$",
+    r"training\.(losses|forcing|signals|writing|checkpoints|environment|resume)|training$"
+    r"|training\.run_directory",
     r"evaluation\b.*",
     r"training\b.*",
     r"analysis\b.*",
