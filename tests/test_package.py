@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
     r"arguments|export\.numpy_runtime|export$",
-    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(metrics|compare)|evaluation$",
+    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(metrics|compare|seeds|tables)|evaluation$",
     r"models\b.*",
     r"analysis\.trace|analysis$",
     r"training\.(losses|forcing|signals|writing|checkpoints|environment|resume)|training$"
@@ -26,7 +26,7 @@ ORDER = [
     r"runs",
     r"config|engine|flags",
     r"answers|inspection",
-    r"studies",
+    r"studies|reporting",
     r"cli",
     r"__main__",
 ]
