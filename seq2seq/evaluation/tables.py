@@ -64,6 +64,10 @@ METRICS = {
     "per_sequence_accuracy": Metric("per-sequence accuracy", 2, True),
     "oracle_per_sequence_accuracy": Metric("oracle per-sequence accuracy", 2, True),
     "prefix_accuracy": Metric("prefix accuracy", 2, True),
+    "count": Metric("count", 1),
+    "content": Metric("content", 1),
+    "too_short": Metric("too short", 1),
+    "too_long": Metric("too long", 1),
 }
 
 
