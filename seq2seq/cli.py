@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq import __version__, answers, inspection, studies
+from seq2seq import __version__, answers, inspection, reporting, studies
 from seq2seq.arguments import check_choice, check_flag
 from seq2seq.engine import held_back_noise, quiet_engine
 from seq2seq.flags import count, number
@@ -67,6 +67,7 @@ def make_parser() -> argparse.ArgumentParser:
     answers.add_verbs(verbs)
     inspection.add_verbs(verbs)
     studies.add_verbs(verbs)
+    reporting.add_verbs(verbs)
 
     again = verbs.add_parser(
         "reproduce",
@@ -100,17 +101,6 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="X",
         help="how far a metric may be away: in itself up to 1, beyond as a share of it "
         "(default: 0.01, of an exact match one percentage point)",
-    )
-
-    report = verbs.add_parser(
-        "report",
-        help="compare runs: one table, a row for all seeds of one configuration",
-        description="A Markdown table of the finished runs at or below the given directories: what "
-        "sets them apart, and their results (mean, least and greatest over the seeds).",
-    )
-    report.add_argument("places", nargs="+", metavar="DIRECTORY")
-    report.add_argument(
-        "--lengths", metavar="RANGES", help="exact match by length, for example 1-20,20,21-30"
     )
     return parser
 
@@ -184,9 +174,10 @@ def train(arguments: list[str]) -> int:
 
         run()
         if len(runs) > 1:
-            from seq2seq.evaluation.compare import compare
+            from seq2seq.evaluation.compare import group_runs
+            from seq2seq.evaluation.tables import make_table
 
-            print("\n" + compare(runs), flush=True)
+            print("\n" + make_table(group_runs(runs)), flush=True)
         if len(statuses) > 1 and failed:
             print(f"{len(failed)} of {len(statuses)} runs failed:", file=sys.stderr)
             print(*failed, sep="\n", file=sys.stderr)
@@ -304,15 +295,6 @@ def show_examples(options: argparse.Namespace) -> None:
             print(source, target, *tags, sep="\t")
 
 
-def report(options: argparse.Namespace) -> None:
-    """`seq2seq report`: runs side by side."""
-    from seq2seq.evaluation.compare import compare, find_runs, parse_lengths
-    from seq2seq.runs import read_run
-
-    lengths = parse_lengths(options.lengths) if options.lengths else []
-    print(compare([read_run(path) for path in find_runs(options.places)], lengths))
-
-
 def reproduce(options: argparse.Namespace) -> int:
     """`seq2seq reproduce`: an experiment, or a run."""
     if (Path(options.what) / "config.yaml").is_file() or os.sep in options.what:
@@ -358,6 +340,6 @@ VERBS = {
     "probe": studies.probe,
     "interpolate": studies.interpolate,
     "capacity": studies.capacity,
-    "report": report,
+    "report": reporting.report,
     "reproduce": reproduce,
 }

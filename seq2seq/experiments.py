@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seq2seq.arguments import check_choice
-from seq2seq.evaluation.compare import read_summary
+from seq2seq.evaluation.compare import read_history, read_summary
 from seq2seq.evaluation.experiment import (
     REPRODUCED,
     UNPUBLISHED,
@@ -25,10 +25,9 @@ from seq2seq.evaluation.experiment import (
     verdicts,
     write_results,
 )
-from seq2seq.evaluation.reproduction import read_history
-from seq2seq.training.checkpoints import write_whole
 from seq2seq.training.environment import read_environment
 from seq2seq.training.signals import CAUGHT
+from seq2seq.training.writing import write_whole
 
 RESULTS = "results.csv"
 

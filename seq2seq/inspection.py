@@ -46,7 +46,7 @@ def inspect(options: argparse.Namespace) -> None:
     output = find_output(options.run, options.output)
     predictor = load_run(options.run)
     from seq2seq.analysis.page import render
-    from seq2seq.training.checkpoints import write_whole
+    from seq2seq.training.writing import write_whole
 
     decoding = choose_decoding(options, predictor.decoding)
     trace = predictor.trace(
@@ -83,7 +83,7 @@ def draw_figures(trace: Any, number: int, output: Path) -> list[str]:
     """Write the figure of one source; the names of its files."""
     from seq2seq.analysis.figure import draw
     from seq2seq.analysis.paper import to_bytes
-    from seq2seq.training.checkpoints import write_whole
+    from seq2seq.training.writing import write_whole
 
     figure = draw(trace, number)
     stem = "inspect" if len(trace) == 1 else f"inspect-{number + 1}"

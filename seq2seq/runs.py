@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.evaluation.compare import Run, changes, read_summary
+from seq2seq.evaluation.compare import Run, changes, find_runs, read_summary
 from seq2seq.trust import read_config
 
 OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
@@ -22,7 +22,22 @@ def read_run(path: Path) -> Run:
     Raises:
         ValueError: the run directory lacks one of them, or it is damaged.
     """
-    return Run(read_config(path / "config.yaml"), read_summary(path))
+    return Run(read_config(path / "config.yaml"), read_summary(path), path)
+
+
+def gather(places: Sequence[str | Path]) -> list[Run]:
+    """All runs at or below `places`, finished or not, in order of their names.
+
+    Raises:
+        ValueError: a place that does not exist or holds no run, or a run that is damaged.
+    """
+    runs = []
+    for path in find_runs(places, finished=False):
+        if (path / "summary.json").is_file():
+            runs.append(read_run(path))
+        else:
+            runs.append(Run(read_config(path / "config.yaml"), None, path))
+    return runs
 
 
 class Resumed(NamedTuple):

@@ -15,6 +15,7 @@ from seq2seq.answers import RUN_HELP, add_pairs, load_run, predictions_of, read_
 from seq2seq.engine import held_back_noise, quiet_engine
 from seq2seq.flags import add_decoding, choose_decoding, count
 from seq2seq.inspection import find_output
+from seq2seq.training.writing import write_whole
 
 PACKAGES = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}  # of the extra `analysis`
 
@@ -121,21 +122,29 @@ class Files:
     def write(self, heads: Sequence[str], rows: Sequence[Sequence], draw: Any) -> None:
         """Write `rows` as tab-separated values, and what `draw()` draws."""
         lines = ["\t".join(map(str, row)) + "\n" for row in (heads, *rows)]
-        self._write("tsv", "".join(lines))
+        write_file(self.place / f"{self.stem}.tsv", "".join(lines))
         if self.figures:
-            from seq2seq.analysis.paper import to_bytes
+            write_figure(self.place / self.stem, draw())
 
-            figure = draw()
-            for kind in ("png", "svg"):
-                self._write(kind, to_bytes(figure, kind))
 
-    def _write(self, kind: str, content: bytes | str) -> None:
-        from seq2seq.training.checkpoints import write_whole
+def write_figure(stem: Path, figure: Any) -> None:
+    """Write a chart as PNG and as SVG, and say so.
 
-        self.place.mkdir(parents=True, exist_ok=True)
-        path = self.place / f"{self.stem}.{kind}"
-        write_whole(path, content)
-        print(f"written: {path}", file=sys.stderr)
+    Args:
+        stem: the path without its ending.
+        figure: of matplotlib.
+    """
+    from seq2seq.analysis.paper import to_bytes
+
+    for kind in ("png", "svg"):
+        write_file(stem.with_name(f"{stem.name}.{kind}"), to_bytes(figure, kind))
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Write a file, with the directories above it, and say so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+    print(f"written: {path}", file=sys.stderr)
 
 
 def name_of(predictor: Any) -> str:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from seq2seq.data import Example
-from seq2seq.evaluation.compare import Run, compare, find_runs, read_summary
+from seq2seq.evaluation.compare import Run, find_runs, group_runs, read_summary
 from seq2seq.evaluation.evaluate import Evaluation, format_predictions
 from seq2seq.evaluation.metrics import judge_all
 from seq2seq.evaluation.predictions import read_examples
+from seq2seq.evaluation.tables import make_table
 from seq2seq.runs import is_complete, read_run
 from seq2seq.trust import read_config
 from tests.mutations import DAMAGES, say_otherwise
@@ -54,7 +55,8 @@ def rewrite(path, content):
 def report(runs, read=read_run):
     """What `seq2seq report --lengths 1-2` prints, or what it says is wrong."""
     try:
-        return compare([read(path) for path in find_runs([runs[0].parent])], [(1, 2)])
+        groups = group_runs([read(path) for path in find_runs([runs[0].parent])])
+        return make_table(groups, lengths=[(1, 2)])
     except ValueError as error:
         assert "\n" not in str(error)
         return error

@@ -13,10 +13,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
     r"arguments|places|export\.numpy_runtime|export$",
-    r"data\b.*|layers\b.*|decoding\b.*|evaluation\.(bleu|metrics|compare|experiment)|evaluation$",
+    r"data\b.*|layers\b.*|decoding\b.*|evaluation$"
+    r"|evaluation\.(bleu|metrics|compare|seeds|tables|experiment)",
     r"models\b.*",
     r"analysis\.trace|analysis$",
-    r"training\.(losses|forcing|signals|checkpoints|environment|resume|run_directory)|training$",
+    r"training\.(losses|forcing|signals|writing|checkpoints|environment|resume)|training$"
+    r"|training\.run_directory",
     r"evaluation\b.*",
     r"training\b.*",
     r"analysis\b.*",
@@ -25,7 +27,7 @@ ORDER = [
     r"runs",
     r"config|engine|flags|experiments",
     r"answers|inspection",
-    r"studies",
+    r"studies|reporting",
     r"cli",
     r"__main__",
 ]

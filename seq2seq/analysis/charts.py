@@ -3,13 +3,14 @@
 Colours are told apart by colour-blind readers and in print: Okabe and Ito's, and the scale cividis.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
 from seq2seq.analysis.paper import FONT, INK, LINE, QUIET, spell, width_of
 
@@ -19,6 +20,7 @@ MARKERS = "osD^vPX*"
 DASHES = ("-", "--", ":")
 MOST_LINES = len(COLOURS) * len(DASHES)
 MOST_MARKS = 14  # on an axis
+PANEL = 4.6  # inches, the width of one
 PLAIN = {"parse_math": False, "family": FONT}
 
 
@@ -40,11 +42,21 @@ class Curve(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Lines over the same places: what these are, the lines, whether each place is a doubling."""
+    """Lines over the same places.
+
+    Attributes:
+        places: what these are, in words.
+        curves: the lines.
+        doubling: whether each place is twice the one before.
+        marks: what is written at places; None: their numbers.
+        shares: whether values are from 0 to 1 and shown in percent; if not, they are at least 0.
+    """
 
     places: str
     curves: list[Curve]
     doubling: bool = False
+    marks: dict[float, str] | None = None
+    shares: bool = True
 
 
 class Grid(NamedTuple):
@@ -134,27 +146,40 @@ def draw_curves(title: str, panels: Sequence[Panel], note: str) -> Figure:
     most = max(len(panel.curves) for panel in panels)
     if most > MOST_LINES:
         raise ValueError(f"{most} lines can't be told apart: at most {MOST_LINES} are drawn")
-    figure = Figure(figsize=(4.6 * len(panels), 3.4 + 0.17 * most), layout="constrained")
-    for number, panel in enumerate(panels):
+    names = [[_wrap(curve.name, 8, PANEL - 1) for curve in panel.curves] for panel in panels]
+    most = max(sum(name.count("\n") + 1 for name in some) for some in names)
+    figure = Figure(figsize=(PANEL * len(panels), 3.4 + 0.17 * most), layout="constrained")
+    for number, (panel, some) in enumerate(zip(panels, names, strict=True)):
         axes = figure.add_subplot(1, len(panels), number + 1)
-        for look, curve in enumerate(panel.curves):
-            values, low, high = np.array(curve.values).T
-            colour = COLOURS[look % len(COLOURS)]
-            line = {"color": colour, "linestyle": DASHES[look // len(COLOURS)], "linewidth": 1.5}
-            marker = {"marker": MARKERS[look % len(MARKERS)], "markersize": 4.5}
-            axes.fill_between(curve.places, low, high, color=colour, alpha=0.15, linewidth=0)
-            axes.plot(curve.places, values, label=spell(curve.name), **line, **marker)
-        axes.set_ylim(-0.03, 1.03)
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        for look, (curve, name) in enumerate(zip(panel.curves, some, strict=True)):
+            _draw_curve(axes, curve, name, look)
+        if panel.shares:
+            axes.set_ylim(-0.03, 1.03)
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+        else:
+            axes.set_ylim(bottom=0)
         _mark_places(axes, panel)
         _plain(axes)
         if len(panel.curves) > 1:
             where = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.15)}
-            legend = axes.legend(**where, fontsize=8, frameon=False, borderaxespad=0)
+            look = {"fontsize": 8, "frameon": False, "borderaxespad": 0.5, "handlelength": 3.5}
+            legend = axes.legend(**where, **look)
             for text in legend.get_texts():
                 text.set_parse_math(False)
     _say(figure, title, note)
     return figure
+
+
+def _draw_curve(axes, curve: Curve, name: str, look: int) -> None:
+    """Put down a line with its band; colour, dashes and marker are those of number `look`."""
+    values, low, high = np.array(curve.values).T
+    colour = COLOURS[look % len(COLOURS)]
+    line = {"color": colour, "linestyle": DASHES[look % len(DASHES)], "linewidth": 1.5}
+    every = -(-len(values) // MOST_MARKS)  # markers of many places are spread over the lines
+    marker = {"marker": MARKERS[look % len(MARKERS)], "markersize": 4.5}
+    marker["markevery"] = (look % every, every)
+    axes.fill_between(curve.places, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(curve.places, values, label=name, **line, **marker)
 
 
 def _mark_places(axes, panel: Panel) -> None:
@@ -163,11 +188,23 @@ def _mark_places(axes, panel: Panel) -> None:
     places = sorted({place for curve in panel.curves for place in curve.places})
     if panel.doubling:
         axes.set_xscale("log", base=2)
-    if len(places) <= MOST_MARKS:
-        axes.set_xticks(places, [f"{place:g}" for place in places])
+    marks = panel.marks or {place: f"{place:,g}" for place in places}
+    texts = [marks[place] for place in places]
+    room = panel.doubling or _have_room(places, texts)
+    if panel.marks or (room and len(places) <= MOST_MARKS):
+        axes.set_xticks(places, texts, rotation=0 if room else 90)
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+
+
+def _have_room(places: Sequence[float], texts: Sequence[str]) -> bool:
+    """Whether texts under an axis stand clear of each other."""
+    inches = (PANEL - 0.9) / max(places[-1] - places[0], 1e-9)
+    wide = [width_of(text, 8) + 0.08 for text in texts]
+    neighbours = zip(itertools.pairwise(places), itertools.pairwise(wide), strict=True)
+    return all(inches * (right - left) >= sum(pair) / 2 for (left, right), pair in neighbours)
 
 
 def _say(figure: Figure, title: str, note: str) -> None:

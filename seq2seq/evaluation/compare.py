@@ -1,89 +1,109 @@
-"""Several runs side by side: a row for all seeds of one configuration."""
+"""Several runs side by side: what sets them apart, and which are seeds of one configuration."""
 
+import csv
 import json
 import re
-import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 SEEDS = ("seed", "task.seed")
 NOT_COMPARED = ("run_dir", "overwrite", "resume")
-METRICS = {  # of `summary.json`'s test: the heading, and whether it is a share
-    "exact_match": ("exact match", True),
-    "word_error_rate": ("WER", True),
-    "phone_error_rate": ("PER", True),
-    "mae": ("MAE", False),
-    "rmse": ("RMSE", False),
-}
+FAILURES = {"nan": "its loss was no number", "interrupted": "interrupted"}  # by what stopped it
 
 
 class Run(NamedTuple):
-    """A finished run.
+    """A run, finished or not.
 
     Attributes:
         config: what `config.yaml` holds, as plain dictionaries.
-        summary: what `summary.json` holds.
+        summary: what `summary.json` holds; None: there is none.
+        path: its directory; None: nothing is read from there.
     """
 
     config: dict
-    summary: dict
+    summary: dict | None
+    path: Path | None = None
+
+    @property
+    def failure(self) -> str:
+        """Why its results do not count, in words; nothing if it ended by itself."""
+        if self.summary is None:
+            return "not finished"
+        return FAILURES.get(self.summary["train"]["stopped"], "")
 
 
-def find_runs(places: Iterable[str | Path]) -> list[Path]:
-    """The directories of finished runs at or below `places`, in order of their names.
+class Group(NamedTuple):
+    """Runs of one configuration, which differ in their seeds alone.
+
+    Attributes:
+        settings: what sets it apart from the other groups, value by key.
+        runs: those whose results count.
+        failed: the others.
+    """
+
+    settings: dict[str, str]
+    runs: list[Run]
+    failed: list[Run]
+
+    @property
+    def name(self) -> str:
+        """As in `attention Dot, units 8`; of a group by itself as in `reverse-lstm`."""
+        ends = [key.rpartition(".")[2] for key in self.settings]
+        words = [
+            f"{end if ends.count(end) == 1 else key} {value}"
+            for end, (key, value) in zip(ends, self.settings.items(), strict=True)
+        ]
+        if words:
+            return ", ".join(words)
+        first = (*self.runs, *self.failed)[0]
+        names = (str(value) for key, value in flatten(first.config) if key.startswith("names."))
+        return "-".join(names) or "all runs"
+
+
+def group_runs(runs: Sequence[Run]) -> list[Group]:
+    """Runs by their configuration, in the order in which configurations come.
+
+    Args:
+        runs: at least one.
+    """
+    keys, labels = differences([run.config for run in runs])
+    groups: dict[tuple, Group] = {}
+    for run, label in zip(runs, labels, strict=True):
+        group = groups.setdefault(label, Group(dict(zip(keys, label, strict=True)), [], []))
+        (group.failed if run.failure else group.runs).append(run)
+    return list(groups.values())
+
+
+def find_runs(places: Iterable[str | Path], finished: bool = True) -> list[Path]:
+    """The directories of runs at or below `places`, in order of their names.
+
+    Args:
+        places: directories; a run that is found twice is listed once.
+        finished: whether those without a summary are left out.
 
     Raises:
-        ValueError: a place that does not exist, or holds no finished run.
+        ValueError: a place that does not exist, or holds no such run.
     """
-    found: list[Path] = []
+    marks = ("summary.json",) if finished else ("config.yaml", "summary.json")
+    found: dict[Path, Path] = {}
     for place in map(Path, places):
         if not place.is_dir():
             raise ValueError(f"no such directory: {place}")
-        here = [path.parent for path in place.rglob("summary.json")]
-        links = [path for path in here if path.is_symlink() and path != place]  # runs/latest
-        here = [path for path in here if path.name != "previous" and path not in links]
+        here = {path.parent for mark in marks for path in place.rglob(mark)}
+        links = {path for path in here if path.is_symlink() and path != place}  # runs/latest
+        here = {path for path in here - links if path.name != "previous"}
         if not here:
-            raise ValueError(f"{place} holds no finished run (no summary.json)")
-        found += sorted(here, key=lambda path: [_natural(part) for part in path.parts])
-    return list(dict.fromkeys(found))
+            kind = "finished run" if finished else "run"
+            raise ValueError(f"{place} holds no {kind} (no {' or '.join(marks)})")
+        for path in sorted(here, key=lambda path: [_natural(part) for part in path.parts]):
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
 
 
 def _natural(text: str) -> list:
     parts = re.split(r"(\d+)", text)
     return [(int(part[:100]), part) if part.isdecimal() else (-1, part) for part in parts]
-
-
-def compare(runs: Sequence[Run], lengths: Sequence[tuple[int, int]] = ()) -> str:
-    """A Markdown table: what sets the runs apart, and their results over seeds.
-
-    Where there are several seeds a result is the mean, with least and greatest in brackets.
-
-    Args:
-        runs: at least one.
-        lengths: ranges of lengths; of each, one column with the exact match there.
-    """
-    keys, labels = differences([run.config for run in runs])
-    groups: dict[tuple, list[dict]] = {}
-    for run, label in zip(runs, labels, strict=True):
-        groups.setdefault(label, []).append(run.summary)
-    tests = [run.summary["test"] for run in runs]
-    metrics = [name for name in METRICS if all(name in test for test in tests)]
-    heads = [*keys, "runs", "parameters", *(METRICS[name][0] for name in metrics)]
-    heads += [f"length {low}" if low == high else f"length {low}-{high}" for low, high in lengths]
-    rows = []
-    for label, summaries in groups.items():
-        row = [*label, str(len(summaries))]
-        row.append(spread([summary["parameters"] for summary in summaries], "{:,.0f}"))
-        for name in metrics:
-            values = [summary["test"][name] for summary in summaries]
-            row.append(spread(values, "{:.2%}" if METRICS[name][1] else "{:.4f}"))
-        for bounds in lengths:
-            values = [match_at(summary["test"], *bounds) for summary in summaries]
-            row.append(spread(values, "{:.2%}"))
-        row.append(spread([summary["train"]["seconds"] for summary in summaries], "{:.0f}"))
-        rows.append(row)
-    return format_table([*heads, "seconds"], rows)
 
 
 def differences(configs: Sequence[dict]) -> tuple[list[str], list[tuple[str, ...]]]:
@@ -153,33 +173,6 @@ def _show(value: object) -> str:
     return str(value)
 
 
-def match_at(test: dict, low: int, high: int) -> float:
-    """The exact match over all examples with targets of `low` to `high` tokens.
-
-    Raises:
-        ValueError: there are none.
-    """
-    inside = [row for length, row in test["by_length"].items() if low <= int(length) <= high]
-    if any("exact_match" not in row for row in inside):
-        raise ValueError("of real values there is no exact match by length")
-    count = sum(row["count"] for row in inside)
-    if not count:
-        raise ValueError(f"no test example has a length of {low} to {high}")
-    return sum(row["exact_match"] * row["count"] for row in inside) / count
-
-
-def spread(values: Sequence[float], form: str) -> str:
-    """The mean, and where values differ the least and the greatest.
-
-    >>> spread([0.5, 0.75], "{:.0%}"), spread([3, 3], "{}")
-    ('62% (50%-75%)', '3')
-    """
-    if len(set(values)) == 1:
-        return form.format(values[0])
-    mean, low, high = (form.format(f(values)) for f in (statistics.fmean, min, max))
-    return f"{mean} ({low}-{high})"
-
-
 def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, aligned for reading as it is.
 
@@ -194,21 +187,6 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         [cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
     ]
     return "\n".join("| " + " | ".join(line) + " |" for line in padded)
-
-
-def parse_lengths(text: str) -> list[tuple[int, int]]:
-    """Ranges of lengths.
-
-    >>> parse_lengths("1-20,20,21-30")
-    [(1, 20), (20, 20), (21, 30)]
-    """
-    ranges = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-        if not match or int(match[1]) > int(match[2] or match[1]):
-            raise ValueError(f"lengths must be like 1-20,20,21-30; got {text!r}")
-        ranges.append((int(match[1]), int(match[2] or match[1])))
-    return ranges
 
 
 def read_summary(path: Path) -> dict:
@@ -246,13 +224,33 @@ def _find_wrong(summary: object) -> Iterator[str]:
             yield f"by_length holds {length!r}, which is no length with its metrics"
         elif wrong := [name for name, value in row.items() if not _is_number(value)]:
             yield f"{wrong[0]} of length {length} is no number"
-    numbers = {name: value for name, value in test.items() if name != "by_length"}
-    numbers |= {"parameters": parts.get("parameters"), "seconds": train.get("seconds")}
-    yield from (f"{name} is no number" for name, one in numbers.items() if not _is_number(one))
     if not isinstance(train.get("stopped"), str):
         yield "train lacks stopped"
+    numbers = {name: value for name, value in test.items() if name != "by_length"}
+    numbers |= {"parameters": parts.get("parameters")}
+    numbers |= {name: train.get(name) for name in ("seconds", "steps")}
+    yield from (f"{name} is no number" for name, one in numbers.items() if not _is_number(one))
 
 
 def _is_number(value: object) -> bool:
     plain = isinstance(value, int | float) and not isinstance(value, bool)
     return plain and not abs(value) > 1e300  # a whole number can be too large to be shown
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """The rows of a run directory's `history.csv`; none if it was stopped before the first.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    file = path / "history.csv"
+    if not file.is_file():
+        return []
+    try:
+        with open(file, encoding="utf-8", newline="") as lines:
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ValueError(f"{file} is damaged: {error}") from None
+    if any("step" not in row for row in rows):
+        raise ValueError(f"{file} is damaged: it has no column step")
+    return rows

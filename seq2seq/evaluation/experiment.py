@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.arguments import check_choice
-from seq2seq.evaluation.compare import format_table, match_at
+from seq2seq.evaluation.compare import format_table
+from seq2seq.evaluation.tables import match_at
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 UNPUBLISHED = "-"  # there is no band, so no verdict

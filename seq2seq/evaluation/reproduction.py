@@ -1,6 +1,5 @@
 """A run beside another that should be the same: identical, equal within tolerance, or different."""
 
-import csv
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seq2seq.evaluation.compare import flatten, format_table, read_summary
+from seq2seq.evaluation.compare import flatten, format_table, read_history, read_summary
 from seq2seq.export.numpy_runtime import read_artefact
 from seq2seq.training.environment import environment_changes, read_environment
 
@@ -97,22 +96,6 @@ def _compare_results(before: dict, now: dict, tolerance: float) -> Iterator[Row]
     for name in ("steps", "stopped"):
         old, new = (one["train"][name] for one in (before, now))
         yield Row(f"train {name}", _show(old), _show(new), judge(old, new, 0.0), True)
-
-
-def read_history(run: Path) -> list[dict[str, float]]:
-    """The rows of `history.csv` of a run directory.
-
-    Raises:
-        ValueError: it is damaged.
-    """
-    path = run / "history.csv"
-    if not path.is_file():  # it was stopped before its first evaluation
-        return []
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
 
 
 def _compare_histories(before: list[dict], now: list[dict], tolerance: float) -> Iterator[Row]:

@@ -1,15 +1,12 @@
 """The artefact `model.npz`: a trained model in one file of plain arrays and JSON.
 
 It holds weights, the model's structure, vocabularies and decoding settings, each with its checksum;
-no pickle. Files appear whole or not at all. What reads it stands in `numpy_runtime`, which needs
-NumPy alone.
+no pickle. What reads it stands in `numpy_runtime`, which needs NumPy alone.
 """
 
 import hashlib
 import io
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import keras
@@ -21,33 +18,7 @@ from seq2seq.data.vocabulary import END, START, Numbers, Vocabulary
 from seq2seq.export.numpy_runtime import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artefact
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.structure import make_model
-
-
-def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file so that it appears whole or not at all, also if the machine stops.
-
-    Raises:
-        OSError: it can't be written, as when the disk is full; the error names the file.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        os.unlink(temporary)
-        if isinstance(error, OSError):
-            error.filename = str(path)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name itself
-    finally:
-        os.close(folder)
+from seq2seq.training.writing import write_whole
 
 
 def save_model(

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 
 from seq2seq.training.callbacks import Evaluate
-from seq2seq.training.checkpoints import write_whole
 from seq2seq.training.resume import Checkpoint
 from seq2seq.training.run_directory import MODEL
 from seq2seq.training.signals import Interrupted, Signals
+from seq2seq.training.writing import write_whole
 
 BEST = "best"  # the array that is the file of the best model
 SPEED = 200e6  # bytes a second that writing is trusted with before it was measured

@@ -14,9 +14,9 @@ import weakref
 from pathlib import Path
 
 from seq2seq.arguments import check_flag
-from seq2seq.training.checkpoints import write_whole
 from seq2seq.training.environment import ENVIRONMENT, environment_changes, read_environment
 from seq2seq.training.resume import Checkpoints
+from seq2seq.training.writing import write_whole
 
 logger = logging.getLogger("seq2seq")
 

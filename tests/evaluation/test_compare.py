@@ -1,43 +1,11 @@
-"""Runs side by side: what sets them apart, means over seeds, lengths."""
+"""Runs side by side: what sets them apart, which belong together, and where they are."""
 
 import json
 
 import pytest
 
-from seq2seq.evaluation.compare import Run, compare, differences, find_runs, match_at, parse_lengths
-
-
-def config(seed, attention="none", model="lstm", units=8):
-    attention = {"_target_": f"seq2seq.layers.{attention}", "before": attention == "Additive"}
-    return {
-        "seed": seed,
-        "run_dir": f"runs/{seed}-{units}",
-        "task": {"_target_": "seq2seq.data.Copy", "seed": seed},
-        "attention": attention,
-        "model": {"decoder": {"attention": attention, "units": units}},
-        "names": {"task": "copy", "model": model},
-    }
-
-
-def summary(match, by_length=None):
-    test = {"exact_match": match, "count": 10, "by_length": by_length or {}}
-    return {"parameters": 1234, "test": test, "train": {"seconds": 2.0}}
-
-
-def cells(table):
-    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
-
-
-def test_a_row_is_a_configuration_over_its_seeds():
-    runs = [Run(config(seed, units=units), summary(match)) for seed, units, match in [
-        (0, 8, 0.5), (1, 8, 1.0), (0, 16, 0.25),
-    ]]  # fmt: skip
-    heads, _, *rows = cells(compare(runs))
-    assert heads == ["model.decoder.units", "runs", "parameters", "exact match", "seconds"]
-    assert rows == [
-        ["8", "2", "1,234", "75.00% (50.00%-100.00%)", "2"],
-        ["16", "1", "1,234", "25.00%", "2"],
-    ]
+from seq2seq.evaluation.compare import Run, differences, find_runs, group_runs, read_history
+from tests.evaluation.made_up_runs import config, history, keep, summary
 
 
 @pytest.mark.parametrize(
@@ -65,27 +33,34 @@ def test_values_are_shown_as_they_are():
     assert keys == ["a"] and labels == [("1",), ("true",), ("0.0",)]
 
 
-def test_exact_match_by_length_is_weighted_by_count():
-    by_length = {"1": {"exact_match": 1.0, "count": 1}, "2": {"exact_match": 0.5, "count": 3}}
-    assert match_at(summary(0, by_length)["test"], 1, 2) == pytest.approx(0.625)
-    table = compare([Run(config(0), summary(0.6, by_length))], [(1, 2), (2, 2)])
-    assert cells(table)[0][-3:-1] == ["length 1-2", "length 2"]
-    assert cells(table)[2][-3:-1] == ["62.50%", "50.00%"]
-    with pytest.raises(ValueError, match="no test example has a length of 3 to 4"):
-        match_at(summary(0, by_length)["test"], 3, 4)
+def test_seeds_of_one_configuration_are_a_group():
+    runs = [
+        Run(config(seed, units=units), summary(1.0)) for seed, units in [(0, 8), (0, 16), (1, 8)]
+    ]
+    eight, sixteen = group_runs(runs)
+    assert eight.settings == {"model.decoder.units": "8"} and eight.name == "units 8"
+    assert eight.runs == [runs[0], runs[2]] and sixteen.runs == [runs[1]]
+    (alone,) = group_runs(runs[:1])
+    assert alone.settings == {} and alone.name == "copy-lstm"
 
 
-def test_real_values_are_compared_by_their_errors():
-    test = {"mae": 0.123456, "rmse": 0.2, "count": 3, "by_length": {}}
-    runs = [Run(config(0), {**summary(0), "test": test})]
-    assert cells(compare(runs))[0][2:4] == ["MAE", "RMSE"]
-    assert cells(compare(runs))[2][2] == "0.1235"
+def test_keys_with_the_same_end_are_named_whole():
+    configs = [
+        {"encoder": {"units": a}, "decoder": {"units": b}} for a, b in [(1, 1), (1, 2), (2, 1)]
+    ]
+    groups = group_runs([Run(one, summary(1.0)) for one in configs])
+    assert groups[1].name == "decoder.units 2, encoder.units 1"
 
 
-@pytest.mark.parametrize("text", ["", "a", "5-3", "1-2-3", "1,,2"])
-def test_bad_ranges_are_refused(text):
-    with pytest.raises(ValueError, match="lengths must be like"):
-        parse_lengths(text)
+def test_runs_that_did_not_end_by_themselves_do_not_count():
+    ends = [None, *(summary(1.0, stopped=why) for why in ("nan", "interrupted", "early"))]
+    (group,) = group_runs([Run(config(seed), end) for seed, end in enumerate(ends)])
+    assert [run.config["seed"] for run in group.runs] == [3]
+    assert [run.failure for run in group.failed] == [
+        "not finished",
+        "its loss was no number",
+        "interrupted",
+    ]
 
 
 def test_runs_are_found_in_order_of_their_numbers(tmp_path):
@@ -100,5 +75,27 @@ def test_runs_are_found_in_order_of_their_numbers(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "latest").symlink_to(tmp_path / "b")
     assert find_runs([tmp_path / "latest"]) == [tmp_path / "latest"]
+    assert find_runs([tmp_path / "b", tmp_path / "latest"]) == [tmp_path / "b"]  # listed once
     with pytest.raises(ValueError, match="holds no finished run"):
         find_runs([tmp_path / "empty"])
+
+
+def test_runs_that_have_begun_are_found_too(tmp_path):
+    keep(tmp_path / "a/1", config(0))
+    keep(tmp_path / "a/2", config(1), summary(1.0))
+    assert find_runs([tmp_path], finished=False) == [tmp_path / "a/1", tmp_path / "a/2"]
+    assert find_runs([tmp_path]) == [tmp_path / "a/2"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="holds no run .no config.yaml or summary.json."):
+        find_runs([tmp_path / "empty"], finished=False)
+
+
+def test_histories_are_read_as_numbers(tmp_path):
+    keep(tmp_path / "run", config(0), rows=history(0.5, 1.0))
+    rows = read_history(tmp_path / "run")
+    assert [row["step"] for row in rows] == [10, 20] and rows[1]["val_exact_match"] == 1.0
+    assert read_history(tmp_path) == []
+    for text in ("epoch,step\n1,x\n", "epoch,step\n1\n", "step\n1,2\n", "epoch\n1\n"):
+        (tmp_path / "history.csv").write_text(text)
+        with pytest.raises(ValueError, match="history.csv is damaged"):
+            print(read_history(tmp_path))

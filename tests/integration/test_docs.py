@@ -1,6 +1,7 @@
 """The documentation runs, and what it says is so."""
 
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -8,11 +9,13 @@ import pytest
 from seq2seq import cli, inspection, load, studies
 from seq2seq.config import build_task, compose, train
 from tests.conftest import ROOT
+from tests.evaluation.made_up_runs import config, history, keep, lengths, summary
 
 LESSON = (ROOT / "docs/states.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
 MODELS = (ROOT / "docs/models.md").read_text("utf-8")
 DECODING = (ROOT / "docs/decoding.md").read_text("utf-8")
+RUNS = (ROOT / "docs/runs.md").read_text("utf-8")
 SEEN = (ROOT / "docs/states-seen.md").read_text("utf-8")
 
 
@@ -180,6 +183,31 @@ def test_states_are_values(little, monkeypatch):
     assert trace.handed_over[0].cell.shape == (2, 8)
     same_trace = type(trace).load("trace.npz")
     assert same_trace.outputs == trace.outputs
+
+
+def test_the_reports_run(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
+    monkeypatch.chdir(tmp_path)
+    for seed in range(2):
+        end = summary(0.5, lengths(*[1.0] * 15, *[0.5] * 15), token_accuracy=0.75)
+        keep(tmp_path / f"runs/reverse-lstm/{seed}", config(seed), end, history(0.1, 0.5))
+    heads = []
+    for text in (README, MODELS, RUNS):
+        for command in re.findall(r"^(seq2seq report .*)$", text, re.M):
+            assert cli.main(shlex.split(command, comments=True)[1:]) == 0
+            heads.append(capsys.readouterr().out.splitlines()[0])
+    assert len(heads) >= 6 and "| 95 % interval " in heads[0]
+    files = re.findall(r"^\| `(\S+?)`(?:, `\.svg`)? \|", RUNS.split("writes:")[1], re.M)
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {
+        *files,
+        *(name.replace("png", "svg") for name in files),
+    }
+
+
+def test_every_flag_of_reports_is_described():
+    text = (ROOT / "seq2seq/reporting.py").read_text("utf-8")
+    for flag in re.findall(r'"(--[a-z-]+)"', text):
+        assert f"`{flag}" in RUNS, flag
 
 
 def test_every_flag_of_decoding_is_described():

@@ -1,6 +1,5 @@
 """The artefact: whole or not at all, plain, and refused when it is damaged."""
 
-import errno
 import io
 import json
 import zipfile
@@ -10,7 +9,7 @@ import pytest
 
 from seq2seq import Decoder, Encoder, Seq2Seq, Vocabulary
 from seq2seq.export.numpy_runtime import DIGEST, FIELDS, HEADER, SCALE
-from seq2seq.training.checkpoints import checksum, load_model, save_model, shrink, write_whole
+from seq2seq.training.checkpoints import checksum, load_model, save_model, shrink
 
 LETTERS = Vocabulary("ab")
 
@@ -202,17 +201,3 @@ def test_pickled_arrays_are_refused(tmp_path):
     np.savez(path, **{HEADER: np.array([{"a": 1}], dtype=object)})
     with pytest.raises(ValueError, match="damaged: 'header.json' is no array of plain numbers"):
         load_model(path)
-
-
-def test_files_appear_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "summary.json"
-    write_whole(path, "first")
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match=r"No space left on device: '.*summary\.json'"):
-        write_whole(path, "second")
-    assert path.read_text() == "first"
-    assert [p.name for p in tmp_path.iterdir()] == ["summary.json"]
