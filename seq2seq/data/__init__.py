@@ -1,5 +1,6 @@
 """Data: vocabularies, tasks, batches. Needs NumPy at most."""
 
+from seq2seq.data.addition import FlaxAddition, KerasAddition
 from seq2seq.data.batching import Batch, Batches, make_batch
 from seq2seq.data.dates import Dates
 from seq2seq.data.generated import (
@@ -27,7 +28,9 @@ __all__ = [
     "Dates",
     "Duplicate",
     "Example",
+    "FlaxAddition",
     "Inflection",
+    "KerasAddition",
     "Numbers",
     "OddsFirst",
     "Pairs",

@@ -9,6 +9,7 @@ from seq2seq.data import (
     Copy,
     Dates,
     Duplicate,
+    FlaxAddition,
     OddsFirst,
     Reverse,
     RunningMean,
@@ -27,6 +28,7 @@ TASKS = [
     Addition,
     Subtraction,
     Dates,
+    FlaxAddition,
     Sinusoids,
     RunningMean,
 ]
