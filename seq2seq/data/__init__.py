@@ -2,6 +2,7 @@
 
 from seq2seq.data.addition import FlaxAddition, KerasAddition
 from seq2seq.data.batching import Batch, Batches, make_batch
+from seq2seq.data.chomsky import Chomsky
 from seq2seq.data.dates import Dates
 from seq2seq.data.generated import (
     Addition,
@@ -24,6 +25,7 @@ __all__ = [
     "Addition",
     "Batch",
     "Batches",
+    "Chomsky",
     "Copy",
     "Dates",
     "Duplicate",

@@ -44,19 +44,27 @@ class Judgement(NamedTuple):
 def edit_distance(prediction: Tokens, reference: Tokens) -> int:
     """Fewest insertions, deletions and substitutions between the two (Levenshtein 1966).
 
+    A column of the usual table is held as the bits of four whole numbers, which say where it grows
+    and falls by one (Myers 1999, as Hyyrö 2003 writes it): long answers are compared fast.
+
     >>> edit_distance("kitten", "sitting")
     3
     """
-    if list(prediction) == list(reference):
-        return 0
-    row = list(range(len(reference) + 1))
-    for i, said in enumerate(prediction, 1):
-        diagonal, row[0] = row[0], i
-        for j, right in enumerate(reference, 1):
-            change = diagonal + (said != right)
-            diagonal = row[j]
-            row[j] = min(change, row[j] + 1, row[j - 1] + 1)
-    return row[-1]
+    if not reference:
+        return len(prediction)
+    where: dict = {}  # the places of each symbol in the reference
+    for place, symbol in enumerate(reference):
+        where[symbol] = where.get(symbol, 0) | 1 << place
+    every, last, distance = (1 << len(reference)) - 1, 1 << len(reference) - 1, len(reference)
+    grows, falls = every, 0  # from each place of the reference to the next
+    for symbol in prediction:
+        equal = where.get(symbol, 0)
+        diagonal = ((equal & grows) + grows ^ grows) | equal | falls
+        more, less = falls | every & ~(diagonal | grows), grows & diagonal
+        distance += bool(more & last) - bool(less & last)
+        more, less = more << 1 | 1, less << 1
+        grows, falls = (less | ~(diagonal | more)) & every, more & diagonal & every
+    return distance
 
 
 def judge(prediction: Tokens, references: Sequence[Tokens]) -> Judgement:

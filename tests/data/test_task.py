@@ -6,6 +6,7 @@ import pytest
 
 from seq2seq.data import (
     Addition,
+    Chomsky,
     Copy,
     Dates,
     Duplicate,
@@ -29,6 +30,7 @@ TASKS = [
     Subtraction,
     Dates,
     FlaxAddition,
+    Chomsky,
     Sinusoids,
     RunningMean,
 ]

@@ -17,6 +17,7 @@ MODELS = (ROOT / "docs/models.md").read_text("utf-8")
 DECODING = (ROOT / "docs/decoding.md").read_text("utf-8")
 RUNS = (ROOT / "docs/runs.md").read_text("utf-8")
 SEEN = (ROOT / "docs/states-seen.md").read_text("utf-8")
+TASKS = (ROOT / "docs/tasks.md").read_text("utf-8")
 
 
 def blocks(text):
@@ -110,6 +111,16 @@ def test_the_readmes_blocks_run(number, trained, tmp_path, monkeypatch):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/latest").symlink_to(trained)
     exec(compile(blocks(README)[number], "README.md", "exec"), {})
+
+
+def test_the_commands_on_tasks_make_their_data():
+    commands = re.findall(r"^python train.py (.*?)^```", TASKS, re.M | re.S)
+    assert len(commands) == 2
+    for command in commands:
+        task = build_task(compose(command.replace("\\\n", " ").split()))
+        assert len(task.examples("test")) == 1000 and task.examples("train")[0].source
+    for key in re.findall(r"`task\.(\w+)=", TASKS):
+        assert any(f"  {key}: " in file.read_text() for file in (ROOT / "configs/task").iterdir())
 
 
 def test_the_models_by_hand_run():
