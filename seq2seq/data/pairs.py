@@ -37,9 +37,18 @@ def group_by_source(rows: Iterable[tuple[str, str]]) -> list[Example]:
 
 
 def hold_out(
-    rows: list[tuple[str, str]], splits: Iterable[str], seed: int
+    rows: list[tuple[str, str]],
+    splits: Iterable[str],
+    seed: int,
+    held_out: dict[str, tuple[float, int]] = HELD_OUT,
 ) -> dict[str, list[tuple[str, str]]]:
     """Divide `rows` into training and the named held-out splits, by seed and grouped by source.
+
+    Args:
+        rows: (source, target) each.
+        splits: those that are to be held out.
+        seed: divides them.
+        held_out: of each split, which share of the sources, and how many at most.
 
     Raises:
         ValueError: too few different sources to divide.
@@ -53,7 +62,7 @@ def hold_out(
         )
     part, start = {}, 0
     for split in splits:
-        share, most = HELD_OUT[split]
+        share, most = held_out[split]
         stop = start + max(1, min(most, round(share * len(sources))))
         part.update(dict.fromkeys(sources[start:stop], split))
         start = stop
@@ -78,6 +87,7 @@ class FileTask(Task):
         seed: divides the rows.
         separator: between two tags of a source; None: sources have no tags.
         shared: whether both sides have one vocabulary.
+        held_out: see `hold_out`.
     """
 
     def __init__(
@@ -88,6 +98,7 @@ class FileTask(Task):
         seed: int,
         separator: str | None = None,
         shared: bool = False,
+        held_out: dict[str, tuple[float, int]] = HELD_OUT,
     ):
         check_count("seed", seed, 0)
         rows = dict(rows)
@@ -101,7 +112,7 @@ class FileTask(Task):
         self._leave_out(rows, "train", "test")
         self._leave_out(rows, "train", "validation")
         missing = [split for split in ("test", "validation") if split not in rows]
-        rows |= hold_out(rows["train"], missing, seed)
+        rows |= hold_out(rows["train"], missing, seed, held_out)
         train = rows["train"]
         self._examples = {
             "train": [Example(*row) for row in train],
@@ -281,13 +292,21 @@ class Pronunciation(FileTask):
         path: the dictionary; None: fetched from its public repository at a pinned commit, checked
             by its SHA-256, and kept in Keras's cache.
         stress: whether vowels keep their stress digit (the published numbers are without).
+        test_examples: words of the test, but never more than a tenth of the dictionary.
         seed: divides the words.
     """
 
     metrics = "pronunciation"
     monitor = ("word_error_rate", "min")
 
-    def __init__(self, path: str | None = None, stress: bool = False, seed: int = 0):
+    def __init__(
+        self,
+        path: str | None = None,
+        stress: bool = False,
+        test_examples: int = 10_000,
+        seed: int = 0,
+    ):
+        check_count("test_examples", test_examples)
         rows: dict[tuple[str, str], None] = {}  # a set in order: variants may differ only in stress
         check_flag("stress", stress)
         found = fetch_dictionary() if path is None else path
@@ -301,7 +320,8 @@ class Pronunciation(FileTask):
             if not phones or not all(phones):
                 raise ValueError(f"{found}, line {number}: {word!r} has no pronunciation")
             rows[re.sub(r"(?<=.)\(\d+\)$", "", word), " ".join(phones)] = None
-        super().__init__({"train": list(rows)}, "characters", "symbols", seed)
+        held_out = {**HELD_OUT, "test": (HELD_OUT["test"][0], test_examples)}
+        super().__init__({"train": list(rows)}, "characters", "symbols", seed, held_out=held_out)
 
 
 def fetch_dictionary() -> Path:
