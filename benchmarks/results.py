@@ -4,7 +4,7 @@
     python benchmarks/results.py                   write the tables anew, from the files
 
 Runs that are not there keep the lines that they have in docs/results/NAME.csv. In docs/results.md
-only what stands between `<!-- NAME -->` and `<!-- end -->` is written, so a text can stand around it.
+only what stands between `<!-- NAME -->` and `<!-- end -->` is written; what stands around it stays.
 """
 
 import argparse
