@@ -55,6 +55,7 @@ for path in map(Path, sys.argv[1:]):
 """
 
 
+@pytest.mark.slow
 def test_every_model_is_the_same_in_a_fresh_process(tmp_path, python):
     expected = {}
     for name in MODELS:

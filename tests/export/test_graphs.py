@@ -261,9 +261,8 @@ assert "seq2seq" not in sys.modules
 """
 
 
-@pytest.mark.parametrize(
-    "names", [QUICK, pytest.param(set(MODELS) - set(QUICK), marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [QUICK, set(MODELS) - set(QUICK)])
 def test_a_fresh_process_says_what_the_models_say(tmp_path, python, names):
     """It imports TensorFlow and NumPy, and nothing else of what is here."""
     page = [block.split("\n\n\nheader = ")[0] for block in BLOCKS if "def greedy" in block]

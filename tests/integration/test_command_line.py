@@ -22,6 +22,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.slow
 def test_train_predict_evaluate(python, tmp_path):
     done = python(TRAIN, *SMALL, "training.epochs=2", "training.steps_per_epoch=10")
     assert done.returncode == 0, done.stderr
@@ -75,6 +76,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(python, tmp_path, overrides, m
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_file_of_pairs_with_a_bad_row(python, tmp_path):
     rows = [f"{'ab' * (1 + n % 3)}{n % 10}{n // 10}\tX Y{n % 2}\r\n" for n in range(100)]
     (tmp_path / "my.tsv").write_text("".join(rows) + "bad\r\n", newline="")
@@ -87,12 +89,14 @@ def test_a_file_of_pairs_with_a_bad_row(python, tmp_path):
     assert "exact match" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_no_number_says_at_which_step(python):
     done = python(TRAIN, *SMALL, "optimizer.learning_rate=1e38", "optimizer.global_clipnorm=null")
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert "the loss is not a finite number at step" in done.stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_best_weights_and_the_summary(tmp_path):
     arguments = [*SMALL, "training.steps=1000000", "training.steps_per_epoch=5", "run_dir=run"]
     process = subprocess.Popen(

@@ -126,6 +126,7 @@ def test_resumed_is_uninterrupted_compiled(monkeypatch, overrides):
     check_same(everything("cut"), everything("straight"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_from_its_last_checkpoint(monkeypatch, eagerly, uninterrupted):
     overrides = [*NOISY, *WORDS, *FEW, *TINY]
 
