@@ -72,12 +72,11 @@ def main() -> None:
     )
     options = parser.parse_args()
     blocks = {}
-    for name in EXPERIMENTS:
-        experiment = compose_experiment(name)
+    for experiment in map(compose_experiment, EXPERIMENTS):
         results = gather(experiment, options.place)
         if any(one.stopped != "missing" for one in results):
-            (FILES / f"{name}.csv").write_text(write_results(results), "utf-8")
-        blocks[name] = make_block(experiment, results)
+            (FILES / f"{experiment.name}.csv").write_text(write_results(results), "utf-8")
+        blocks[experiment.name] = make_block(experiment, results)
     PAGE.write_text(fill(PAGE.read_text("utf-8"), blocks), "utf-8")
 
 

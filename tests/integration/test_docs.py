@@ -1,5 +1,6 @@
 """The documentation runs, and what it says is so."""
 
+import importlib.util
 import re
 import shlex
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from seq2seq import cli, inspection, load, studies
-from seq2seq.config import build_task, compose, train
+from seq2seq.config import build_task, compose, compose_experiment, train
+from seq2seq.places import EXPERIMENTS
 from tests.conftest import ROOT
 from tests.evaluation.made_up_runs import config, history, keep, lengths, summary
 
@@ -231,3 +233,18 @@ def test_every_choice_is_in_the_table():
     for group in ("cell", "bridge", "attention", "forcing", "curriculum", "model"):
         for path in (ROOT / "configs" / group).glob("*.yaml"):
             assert f"`{path.stem}`" in MODELS, f"{group}={path.stem}"
+
+
+def test_the_tables_of_results_are_what_their_files_say():
+    path = ROOT / "benchmarks/results.py"
+    spec = importlib.util.spec_from_file_location("results", path)
+    results = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(results)
+    page = results.PAGE.read_text("utf-8")
+    blocks = {
+        one.name: results.make_block(one, results.gather(one, None))
+        for one in map(compose_experiment, EXPERIMENTS)
+    }
+    assert page == results.fill(page, blocks)
+    kept = {path.stem for path in results.FILES.iterdir()}
+    assert kept and kept <= set(EXPERIMENTS)
