@@ -24,8 +24,9 @@ ORDER = [
     r"trust",
     r"runs",
     r"config|engine|flags",
-    r"answers|inspection",
+    r"answers|inspection|multirun",
     r"studies",
+    r"launch",
     r"cli",
     r"__main__",
 ]
