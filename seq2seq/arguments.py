@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def check_count(name: str, value: int, least: int = 1, most: int | None = None) -> int:
@@ -72,3 +73,11 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
         hint = f"; did you mean {near[0]!r}? There are: " if near else "; there are: "
         raise ValueError(f"unknown {name} {value!r}{hint}{', '.join(choices)}")
     return value
+
+
+def check_path(name: str, value: object) -> Path:
+    """`value` as the path of a directory; a name of digits alone reaches us as a number."""
+    named = isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+    if not named:
+        raise ValueError(f"{name} must be the path of a directory, got {value!r}")
+    return Path(str(value))

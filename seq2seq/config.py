@@ -4,11 +4,12 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -68,12 +69,35 @@ def overrides() -> list[str]:
     return list(HydraConfig.get().overrides.task)
 
 
-def describe_job() -> str:
-    """One of several runs: what sets it apart. Nothing for a run by itself."""
-    job = HydraConfig.get()
-    if job.mode is None or job.mode.name != "MULTIRUN":
-        return ""
-    return f"run {job.job.num + 1}: {' '.join(job.overrides.task)}"
+class Job(NamedTuple):
+    """One of several runs that one command asks for.
+
+    Attributes:
+        config: its configuration, resolved.
+        overrides: what it is told beside the defaults.
+        swept: those of them that are not the same for all runs, in the order given.
+    """
+
+    config: dict
+    overrides: list[str]
+    swept: list[str]
+
+
+def describe_job(config: DictConfig, command: Sequence[str]) -> Job | None:
+    """What is to be run if it is one of several runs; None: it is the only one.
+
+    Args:
+        config: as Hydra made it.
+        command: the overrides of the command line, as they stand there.
+    """
+    settings = HydraConfig.get()
+    if settings.mode is None or settings.mode.name != "MULTIRUN":
+        return None
+    params = [f"{key}={value}" for key, value in (settings.sweeper.get("params") or {}).items()]
+    given = OverridesParser.create().parse_overrides([*params, *command])
+    keys = {one.get_key_element() for one in given if one.is_sweep_override()}
+    told = list(settings.overrides.task)
+    return Job(resolve(config), told, [one for one in told if one.partition("=")[0] in keys])
 
 
 def build_task(config: dict) -> Any:

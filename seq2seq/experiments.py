@@ -86,9 +86,8 @@ def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, j
     """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
     command = [sys.executable, "-m", "seq2seq", "train", "-m", f"experiment={name}", *words]
     command += [f"seed={','.join(map(str, seeds))}", f"run_dir={place}", "resume=true"]
-    if jobs > 1:
-        command += ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={jobs}"]
-    # Ctrl-C reaches the runs by itself, SIGTERM does not; they end in good order, and then we.
+    command += ["--jobs", str(jobs)]
+    # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
     before = {number: signal.signal(number, signal.SIG_IGN) for number in CAUGHT}
     try:
         process = subprocess.Popen(command, stdout=sys.stderr, preexec_fn=_heed_signals)

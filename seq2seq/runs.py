@@ -84,12 +84,17 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
         overrides: the command line.
 
     Raises:
-        ValueError: `run_dir` is missing, or keys differ that may not change.
+        ValueError: `run_dir` is missing or holds several runs, or keys differ that may not change.
     """
     if config["run_dir"] is None:
         raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
     path = Path(str(config["run_dir"]))
     if not (path / "config.yaml").is_file():
+        if several := sorted(path.glob("*/config.yaml")):
+            raise ValueError(
+                f"{path} holds several runs; go on with one ({several[0].parent}), or with all "
+                "by the command that began them and resume=true"
+            )
         return config, None  # there is nothing yet: it begins
     saved = read_whole_config(path, config)
     chosen = {one.lstrip("+").partition("=")[0] for one in overrides}

@@ -8,6 +8,7 @@ no class that writes or deletes files, no function, nothing of any other package
 import importlib
 import inspect
 import re
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -139,12 +140,15 @@ def _read_yaml(path: Path) -> Any:
         raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from None
 
 
-def check_arguments(arguments: Sequence[str]) -> None:
+def check_arguments(arguments: Sequence[str]) -> Namespace:
     """Look at what Hydra is about to be told: only what the program knows may run.
 
     Hydra's own settings name classes (callbacks, launchers, handlers of logging) that it makes
     whatever they are. They belong to this package and to the person at the command line; files
     that are added with `--config-dir` hold tasks and experiments.
+
+    Returns:
+        Hydra's flags, and `overrides`.
 
     Raises:
         ValueError: a file of that directory reaches for Hydra's settings, or configurations come
@@ -158,6 +162,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
         raise ValueError("configurations of your own are added by --config-dir DIRECTORY alone")
     if options.config_dir is not None:
         check_folder(Path(options.config_dir))
+    return options
 
 
 def check_folder(folder: Path) -> None:

@@ -136,17 +136,6 @@ def test_standard_input_is_read_by_its_line_feeds(capsys, kept, monkeypatch):
     assert "error: standard input, line 3: not UTF-8" in err
 
 
-def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
-    def broken():
-        raise RuntimeError("a bug\nin two lines")
-
-    assert cli.guarded(broken) == 2
-    assert "error: RuntimeError: a bug in two lines (SEQ2SEQ_TRACEBACK=1" in capsys.readouterr().err
-    monkeypatch.setenv("SEQ2SEQ_TRACEBACK", "1")
-    with pytest.raises(RuntimeError):
-        cli.guarded(broken)
-
-
 def test_evaluate_needs_nothing_but_the_run(capsys, trained, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     status, out, _ = call(capsys, "evaluate", trained, "--json")
@@ -169,30 +158,6 @@ def test_what_is_no_run_is_named(capsys, verb, tmp_path):
     assert status == 2 and "error: no such run" in err and err.count("\n") == 1
     status, _, err = call(capsys, verb, tmp_path)
     assert status == 2 and "model.npz is missing" in err
-
-
-@pytest.mark.parametrize(
-    "arguments, words",
-    [
-        (["task=copy", "seed=1,2", "-m"], ["-m", "task=copy", "seed=1,2"]),
-        (["runs/a", "--resume"], ["run_dir='runs/a'", "resume=true"]),
-        (["--resume", "training.steps=9", "a b's"], ["training.steps=9", "run_dir='a b\\'s'"]),
-        (["--resume", "runs/a=1"], ["run_dir='runs/a=1'", "resume=true"]),
-    ],
-)
-def test_resume_is_said_in_hydras_words(monkeypatch, tmp_path, arguments, words):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "runs/a=1").mkdir(parents=True)
-    assert cli.in_hydras_words(arguments)[: len(words)] == words
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--resume"], ["a", "b", "--resume"], ["--resume", "seed=1"]]
-)
-def test_resume_needs_one_run(capsys, monkeypatch, arguments):
-    monkeypatch.setattr("sys.argv", ["seq2seq"])
-    status, _, err = call(capsys, "train", *arguments)
-    assert status == 2 and err.startswith("error: --resume needs one run") and err.count("\n") == 1
 
 
 def test_wrong_usage_exits_with_two(capsys):

@@ -26,8 +26,9 @@ ORDER = [
     r"trust",
     r"runs",
     r"config|engine|flags|experiments",
-    r"answers|inspection",
+    r"answers|inspection|multirun",
     r"studies|reporting",
+    r"launch",
     r"cli",
     r"__main__",
 ]

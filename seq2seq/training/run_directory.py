@@ -13,7 +13,7 @@ import time
 import weakref
 from pathlib import Path
 
-from seq2seq.arguments import check_flag
+from seq2seq.arguments import check_flag, check_path
 from seq2seq.training.environment import ENVIRONMENT, environment_changes, read_environment
 from seq2seq.training.resume import Checkpoints
 from seq2seq.training.writing import write_whole
@@ -53,13 +53,11 @@ class RunDirectory:
         check_flag("resume", resume)
         if resume and overwrite:
             raise ValueError("resume=true goes on with a run, overwrite=true replaces it: choose")
-        named = isinstance(path, str | int) and not isinstance(path, bool) and path != ""
-        if path is not None and not named:  # a name of digits alone reaches us as a number
-            raise ValueError(f"run_dir must be the path of a directory, got {path!r}")
+        given = None if path is None else check_path("run_dir", path)
         if path is None and resume:
             raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
         self._check_latest()
-        self.path = _create_fresh(name) if path is None else _follow_latest(Path(str(path)))
+        self.path = _create_fresh(name) if given is None else _follow_latest(given)
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"run_dir={self.path} is a file, a directory was expected")
         self.path.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import signal
 import threading
 
 CAUGHT = (signal.SIGINT, signal.SIGTERM)
+EXIT_ERROR, EXIT_SIGNAL = 2, 128  # exit statuses; to the latter the signal's number is added
 
 
 class Interrupted(Exception):

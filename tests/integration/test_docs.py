@@ -6,9 +6,12 @@ import shlex
 
 import numpy as np
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seq2seq import cli, inspection, load, studies
 from seq2seq.config import build_task, compose, compose_experiment, train
+from seq2seq.launch import split_jobs
 from seq2seq.places import EXPERIMENTS
 from tests.conftest import ROOT
 from tests.evaluation.made_up_runs import config, history, keep, lengths, summary
@@ -227,6 +230,21 @@ def test_every_flag_of_decoding_is_described():
     flags = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "seq2seq/flags.py").read_text("utf-8")))
     for flag in flags - {"--strategy"}:
         assert flag in DECODING, flag
+
+
+@pytest.mark.parametrize("text", [README, RUNS], ids=["README.md", "docs/runs.md"])
+def test_the_commands_of_training_are_understood(text):
+    """Each makes its configuration; of several runs, the first and the last."""
+    commands = re.findall(r"^python train\.py *([^#\n]*)", text, re.M)
+    assert len(commands) >= 3
+    for command in commands:
+        at_once, rest = split_jobs(shlex.split(command))
+        assert at_once == 1 or "-m" in rest
+        given = OverridesParser.create().parse_overrides([one for one in rest if one != "-m"])
+        (runs,) = BasicSweeper.split_arguments(given, None)
+        assert ("-m" in rest) == (len(runs) > 1)
+        for overrides in {tuple(runs[0]), tuple(runs[-1])}:
+            compose([*overrides])
 
 
 def test_every_choice_is_in_the_table():

@@ -1,0 +1,50 @@
+"""From the arguments of `python train.py` to what Hydra is told, and errors that are one line."""
+
+import pytest
+
+from seq2seq import cli, launch
+
+
+def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
+    def broken():
+        raise RuntimeError("a bug\nin two lines")
+
+    assert launch.guarded(broken) == 2
+    assert "error: RuntimeError: a bug in two lines (SEQ2SEQ_TRACEBACK=1" in capsys.readouterr().err
+    monkeypatch.setenv("SEQ2SEQ_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        launch.guarded(broken)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["task=copy", "seed=1,2", "-m"], ["-m", "task=copy", "seed=1,2"]),
+        (["runs/a", "--resume"], ["run_dir='runs/a'", "resume=true"]),
+        (["--resume", "training.steps=9", "a b's"], ["training.steps=9", "run_dir='a b\\'s'"]),
+        (["--resume", "runs/a=1"], ["run_dir='runs/a=1'", "resume=true"]),
+    ],
+)
+def test_resume_is_said_in_hydras_words(monkeypatch, tmp_path, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/a=1").mkdir(parents=True)
+    assert launch.in_hydras_words(arguments)[: len(words)] == words
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--resume"], ["a", "b", "--resume"], ["--resume", "seed=1"]]
+)
+def test_resume_needs_one_run(capsys, monkeypatch, arguments):
+    monkeypatch.setattr("sys.argv", ["seq2seq"])
+    status = cli.main(["train", *arguments])
+    err = capsys.readouterr().err
+    assert status == 2 and err.startswith("error: --resume needs one run") and err.count("\n") == 1
+
+
+def test_the_number_of_jobs_may_stand_anywhere():
+    for arguments in (["--jobs", "3", "-m", "seed=0,1"], ["-m", "seed=0,1", "--jobs=3"]):
+        assert launch.split_jobs(arguments) == (3, ["-m", "seed=0,1"])
+    assert launch.split_jobs(["~task", "runs/a", "--resume"]) == (
+        1,
+        ["~task", "runs/a", "--resume"],
+    )
