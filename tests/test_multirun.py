@@ -268,7 +268,7 @@ def test_from_the_command_to_the_table(call):
     }
     rows = [line.split() for line in out.splitlines() if line.startswith("|")]
     assert [row[1] for row in rows[2:]] == ["copy", "dense"]
-    assert [row[7:9] for row in rows[2:]] == [["20.00%", "(10.00%-30.00%)"]] * 2
+    assert [row[7:10] for row in rows[2:]] == [["20.00", "±", "14.14"]] * 2
 
 
 def test_the_failed_are_named_and_the_worst_decides(call):

@@ -168,7 +168,9 @@ def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys):
     for module in (studies, inspection):
         monkeypatch.setattr(module, "load_run", lambda place: run)
     verbs = []
-    for command, below in re.findall(r"^(seq2seq .*)\n```\n(.*?)(?=^```|\Z)", SEEN, re.M | re.S):
+    for command, below in re.findall(
+        r"^(seq2seq [^\n]*)\n```\n(.*?)(?=^```|\Z)", SEEN, re.M | re.S
+    ):
         assert cli.main(command.split()[1:]) == 0
         said = capsys.readouterr().out
         verbs.append(command.split()[1])
@@ -206,7 +208,8 @@ def test_the_reports_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for seed in range(2):
         end = summary(0.5, lengths(*[1.0] * 15, *[0.5] * 15), token_accuracy=0.75)
-        keep(tmp_path / f"runs/reverse-lstm/{seed}", config(seed), end, history(0.1, 0.5))
+        for place in ("reverse-lstm", "grid"):
+            keep(tmp_path / f"runs/{place}/{seed}", config(seed), end, history(0.1, 0.5))
     heads = []
     for text in (README, MODELS, RUNS):
         for command in re.findall(r"^(seq2seq report .*)$", text, re.M):
@@ -235,7 +238,7 @@ def test_every_flag_of_decoding_is_described():
 @pytest.mark.parametrize("text", [README, RUNS], ids=["README.md", "docs/runs.md"])
 def test_the_commands_of_training_are_understood(text):
     """Each makes its configuration; of several runs, the first and the last."""
-    commands = re.findall(r"^python train\.py *([^#\n]*)", text, re.M)
+    commands = re.findall(r"^python train\.py *([^#\n]*)", text.replace("\\\n", ""), re.M)
     assert len(commands) >= 3
     for command in commands:
         at_once, rest = split_jobs(shlex.split(command))
