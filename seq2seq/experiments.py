@@ -25,6 +25,7 @@ from seq2seq.evaluation.experiment import (
     verdicts,
     write_results,
 )
+from seq2seq.multirun import in_quotes
 from seq2seq.training.environment import read_environment
 from seq2seq.training.signals import CAUGHT
 from seq2seq.training.writing import write_whole
@@ -40,7 +41,8 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         options: of the command line: `overrides`, `seeds`, `rows`, `jobs` and `output`.
 
     Returns:
-        The exit status: 1 if something was not reproduced or is missing.
+        The exit status: 1 if something was not reproduced or is missing; that of the worst run, or
+        of the signal that ended it.
     """
     if options.rows:
         for name in options.rows:
@@ -50,12 +52,14 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         )
     place = Path(options.output or name_place(experiment.name, options.overrides))
     seeds = experiment.seeds if options.seeds is None else options.seeds
+    worst = 0
     for row in experiment.rows:
         print(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}", file=sys.stderr)
         words = [*row.overrides, *options.overrides]
         status = launch(experiment.name, words, seeds, place / row.name, options.jobs)
         if status > 128:  # a signal: what is there is kept for the next time
             return status
+        worst = max(worst, status)
     results = [*collect(experiment, place)]
     place.mkdir(parents=True, exist_ok=True)
     write_whole(place / RESULTS, write_results(results))
@@ -70,7 +74,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     found = {verdict for row in verdicts(experiment, results) for verdict in row}
-    return int(judged and not found <= {REPRODUCED, UNPUBLISHED})
+    return max(worst, int(judged and not found <= {REPRODUCED, UNPUBLISHED}))
 
 
 def name_place(name: str, overrides: Sequence[str]) -> str:
@@ -85,8 +89,8 @@ def name_place(name: str, overrides: Sequence[str]) -> str:
 def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, jobs: int) -> int:
     """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
     command = [sys.executable, "-m", "seq2seq", "train", "-m", f"experiment={name}", *words]
-    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={place}", "resume=true"]
-    command += ["--jobs", str(jobs)]
+    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={in_quotes(str(place))}"]
+    command += ["resume=true", "--jobs", str(jobs)]
     # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
     before = {number: signal.signal(number, signal.SIG_IGN) for number in CAUGHT}
     try:

@@ -118,6 +118,23 @@ def test_a_band_that_is_missed_is_an_exit_status(launched):
     assert experiments.reproduce(MADE_UP._replace(rows=(missed,)), options()) == 1
 
 
+def test_a_run_that_fails_is_no_success(launched, monkeypatch):
+    monkeypatch.setattr(experiments, "launch", lambda *_: 2)
+    assert experiments.reproduce(MADE_UP, options(overrides=["training=quick"])) == 2
+
+
+@pytest.mark.slow
+def test_from_the_command_to_the_table(python, tmp_path):
+    words = ["keras_addition_2", "training=quick", "--rows", "state_passing", "--seeds", "0,1"]
+    done = python("-m", "seq2seq", "reproduce", *words, "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "| state_passing | token_accuracy | 99.00% " in done.stdout
+    results = read_results(tmp_path / "runs/reproduce/keras_addition_2,training=quick/results.csv")
+    assert [one.stopped for one in results] == ["finished", "finished", "missing"]
+    again = python("-m", "seq2seq", "reproduce", *words)
+    assert "seed=1 is complete" in again.stderr and again.stdout == done.stdout
+
+
 def test_a_signal_ends_it(launched, monkeypatch, capsys):
     monkeypatch.setattr(experiments, "launch", lambda *_: 130)
     assert experiments.reproduce(MADE_UP, options()) == 130
