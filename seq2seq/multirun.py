@@ -107,7 +107,7 @@ def in_quotes(text: str) -> str:
 class Multirun:
     """Trains the runs of one command, one after the other or several at once.
 
-    The first SIGINT (Ctrl-C), SIGTERM or SIGHUP lets no more runs begin. Each one reaches those that
+    The first SIGINT (Ctrl-C), SIGTERM or SIGHUP lets no more runs begin. Each reaches those that
     go on as a SIGTERM, which they take as a single run does; it ends a run that is just starting,
     too, where a KeyboardInterrupt could come up in some library's callback, and be lost.
 
