@@ -107,8 +107,9 @@ def in_quotes(text: str) -> str:
 class Multirun:
     """Trains the runs of one command, one after the other or several at once.
 
-    The first SIGINT (Ctrl-C), SIGTERM or SIGHUP lets no more runs begin; each one is passed on to
-    those that are going on, which take it as a single run does.
+    The first SIGINT (Ctrl-C), SIGTERM or SIGHUP lets no more runs begin. Each reaches those that
+    go on as a SIGTERM, which they take as a single run does; it ends a run that is just starting,
+    too, where a KeyboardInterrupt could come up in some library's callback, and be lost.
 
     Args:
         at_once: how many runs at the same time. Each has an equal share of the cores; the lines
@@ -209,7 +210,7 @@ class Multirun:
             if self.received is None:
                 self.received = number
             for process in self._going:
-                process.send_signal(number)
+                process.send_signal(signal.SIGTERM)
 
 
 def nothing_left(run: Planned) -> bool:

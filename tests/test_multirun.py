@@ -21,7 +21,7 @@ import json, os, pathlib, signal, sys, time
 told = dict(one.partition("=")[::2] for one in sys.argv[1:])
 run, seed = pathlib.Path(told["run_dir"].strip("'")), int(told["seed"])
 run.mkdir(parents=True)
-signal.signal(signal.SIGINT, lambda *_: (run / "cut").touch() or sys.exit(130))
+signal.signal(signal.SIGTERM, lambda *_: (run / "cut").touch() or sys.exit(143))
 begun = time.time()
 (run / "begun").touch()
 print("begins", file=sys.stderr, flush=True)
@@ -199,7 +199,11 @@ def test_a_signal_reaches_the_runs_that_go_on_and_no_more_begin(at_once):
     going = [runs[1], runs[2]][:at_once]
     send_when(lambda: all((run.path / "begun").exists() for run in going), signal.SIGINT)
     several = Multirun(at_once)
-    assert [one.status for one in several.train(runs)] == [0, 130, 130, 130]
+    assert [one.status for one in several.train(runs)] == [
+        0,
+        *[143] * at_once,
+        *[130] * (3 - at_once),
+    ]
     assert several.received == signal.SIGINT
     assert [run for run in runs if (run.path / "cut").exists()] == going
     assert [run for run in runs if run.path.exists()] == [runs[0], *going]

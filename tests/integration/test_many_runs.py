@@ -63,7 +63,7 @@ def test_a_grid_that_was_stopped_ends_as_each_run_would_alone(python, tmp_path):
     assert "interrupted by SIGINT: 0 of 3 runs are complete" in err
     assert out.count("exact match") == 2 and "|" not in out
     for seed in (0, 1):
-        assert f"seed={seed}: interrupted by SIGINT: what was learned so far was kept" in err
+        assert f"seed={seed}: interrupted by SIGTERM: what was learned so far was kept" in err
         summary = json.loads((tmp_path / f"grid/seed={seed}/summary.json").read_text())
         assert summary["train"]["stopped"] == "interrupted"
     assert not (tmp_path / "grid/seed=2").exists()
