@@ -18,7 +18,8 @@ from seq2seq.config import (
     train,
 )
 
-GROUPS = sorted(path.name for path in CONFIGS.iterdir() if path.is_dir())
+# Those of experiments are tested in test_experiments.py.
+GROUPS = sorted({path.name for path in CONFIGS.iterdir() if path.is_dir()} - {"experiment"})
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONFIGS / group).glob("*"))]
 
 

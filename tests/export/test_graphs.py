@@ -65,7 +65,6 @@ MODELS = {
 }
 QUICK = (
     "plain",
-    "both ways",
     "luong",
     "pointer",
 )  # conversion takes seconds; the rest is for the slow run

@@ -27,6 +27,7 @@ def test_reversal_is_learned():
     assert test["count"] == 1000
 
 
+@pytest.mark.slow
 def test_without_a_state_nothing_is_learned():
     """The control: the same model whose decoder is told nothing stays at guessing."""
     test = learn(
