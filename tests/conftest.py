@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -55,19 +56,15 @@ def eager(request):
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """A run directory of a tiny model, trained once by the command line."""
-    place = tmp_path_factory.mktemp("trained")
-    done = run_python(
-        ROOT / "train.py",
-        "task=copy",
-        "task.symbols=3",
-        "task.max_length=6",
-        "task.validation_examples=3",
-        "task.test_examples=5",
-        "model.encoder.units=16",
-        "training.steps=40",
-        "run_dir=run",
-        cwd=place,
-    )
-    assert done.returncode == 0, done.stderr
-    return place / "run"
+    """A run directory of a tiny model, trained once by the command line, for all workers."""
+    place = tmp_path_factory.getbasetemp()
+    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+    words = ["task=copy", "task.symbols=3", "task.max_length=6", "task.validation_examples=3"]
+    words += ["task.test_examples=5", "model.encoder.units=16", "training.steps=40"]
+    with open(place / "trained.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "trained/run").exists():
+            (place / "trained").mkdir()
+            done = run_python(ROOT / "train.py", *words, "run_dir=run", cwd=place / "trained")
+            assert done.returncode == 0, done.stderr
+    return place / "trained/run"

@@ -65,7 +65,6 @@ MODELS = {
 }
 QUICK = (
     "plain",
-    "luong",
     "pointer",
 )  # conversion takes seconds; the rest is for the slow run
 EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in MODELS]
