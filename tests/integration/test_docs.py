@@ -237,7 +237,7 @@ def test_every_flag_of_decoding_is_described():
 
 @pytest.mark.parametrize("text", [README, RUNS], ids=["README.md", "docs/runs.md"])
 def test_the_commands_of_training_are_understood(text):
-    """Each makes its configuration; of several runs, the first and the last."""
+    """Each makes its configuration; of several runs, the last."""
     commands = re.findall(r"^python train\.py *([^#\n]*)", text.replace("\\\n", ""), re.M)
     assert len(commands) >= 3
     for command in commands:
@@ -246,8 +246,7 @@ def test_the_commands_of_training_are_understood(text):
         given = OverridesParser.create().parse_overrides([one for one in rest if one != "-m"])
         (runs,) = BasicSweeper.split_arguments(given, None)
         assert ("-m" in rest) == (len(runs) > 1)
-        for overrides in {tuple(runs[0]), tuple(runs[-1])}:
-            compose([*overrides])
+        compose(runs[-1])
 
 
 def test_every_choice_is_in_the_table():
