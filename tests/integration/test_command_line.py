@@ -52,6 +52,7 @@ def test_train_predict_evaluate(python, tmp_path):
     assert json.loads(done.stdout) == summary["test"]
 
 
+@pytest.mark.slow
 def test_a_run_is_not_overwritten(python, trained):
     done = python(TRAIN, *SMALL, f"run_dir={trained}")
     assert done.returncode == 2
@@ -64,7 +65,10 @@ def test_a_run_is_not_overwritten(python, trained):
     [
         (["task=revers"], "unknown task 'revers'; did you mean 'reverse'?"),
         (["task.max_length=-1"], "got -1"),
-        (["model.decoder.units=7"], "use the bridge Dense (bridge=dense)"),
+        pytest.param(
+            *(["model.decoder.units=7"], "use the bridge Dense (bridge=dense)"),
+            marks=pytest.mark.slow,  # it waits for the engine
+        ),
         (["task.max_length=[1"], "error: "),
     ],
 )

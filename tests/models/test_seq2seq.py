@@ -278,10 +278,10 @@ def test_tied_embeddings_are_one_weight_also_after_loading(tmp_path):
 @pytest.mark.parametrize(
     "policy, kind",
     [
-        ("mixed_float16", "plain"),
+        pytest.param("mixed_float16", "plain", marks=pytest.mark.slow),
         ("mixed_float16", "pointer"),
         ("mixed_bfloat16", "attending"),
-        ("mixed_bfloat16", "pointer"),
+        pytest.param("mixed_bfloat16", "pointer", marks=pytest.mark.slow),
     ],
 )
 def test_mixed_precision_trains_without_nan(policy, kind):

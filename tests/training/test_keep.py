@@ -180,6 +180,7 @@ def test_a_complete_training_is_only_tested_again(monkeypatch, eagerly):
     assert everything("run") == wanted
 
 
+@pytest.mark.slow
 def test_a_longer_training_goes_on(monkeypatch, eagerly):
     overrides = ["task=reverse", *WORDS, *FEW, *TINY, "training.patience=1"]
     assert run("run", overrides).summary["train"]["stopped"] == "early"
