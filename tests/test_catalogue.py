@@ -83,7 +83,8 @@ def learn(tmp_path, monkeypatch, *overrides):
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_learns_to_reverse(name, tmp_path, monkeypatch):
     """From free-running decoding of held-out strings."""
-    task = ["task=reverse", "task.symbols=8", "task.max_length=5", "training.steps=500"]
+    steps = 1500 if name == "repeat_vector" else 500  # what reads nothing learns more slowly
+    task = ["task=reverse", "task.symbols=8", "task.max_length=5", f"training.steps={steps}"]
     assert learn(tmp_path, monkeypatch, f"model={name}", *task) >= 0.95
 
 
