@@ -44,14 +44,11 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         The exit status: 1 if something was not reproduced or is missing; that of the worst run, or
         of the signal that ended it.
     """
-    if options.rows:
-        for name in options.rows:
-            check_choice("row", name, [row.name for row in experiment.rows])
-        experiment = experiment._replace(
-            rows=tuple(row for row in experiment.rows if row.name in options.rows)
-        )
+    whole, experiment = experiment, choose_rows(experiment, options.rows)
     place = Path(options.output or name_place(experiment.name, options.overrides))
     seeds = experiment.seeds if options.seeds is None else options.seeds
+    for seed in seeds:
+        check_choice("seed", str(seed), map(str, experiment.seeds))
     worst = 0
     for row in experiment.rows:
         print(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}", file=sys.stderr)
@@ -60,7 +57,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         if status > 128:  # a signal: what is there is kept for the next time
             return status
         worst = max(worst, status)
-    results = [*collect(experiment, place)]
+    results = [*collect(whole, place)]  # the file keeps the rows that were not chosen
     place.mkdir(parents=True, exist_ok=True)
     write_whole(place / RESULTS, write_results(results))
     judged = not options.overrides
@@ -75,6 +72,19 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         )
     found = {verdict for row in verdicts(experiment, results) for verdict in row}
     return max(worst, int(judged and not found <= {REPRODUCED, UNPUBLISHED}))
+
+
+def choose_rows(experiment: Experiment, names: Sequence[str] | None) -> Experiment:
+    """`experiment` with the rows of these names; None: all.
+
+    Raises:
+        ValueError: it has no such row.
+    """
+    if names is None:
+        return experiment
+    for name in names:
+        check_choice("row", name, [row.name for row in experiment.rows])
+    return experiment._replace(rows=tuple(row for row in experiment.rows if row.name in names))
 
 
 def name_place(name: str, overrides: Sequence[str]) -> str:

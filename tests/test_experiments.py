@@ -103,6 +103,9 @@ def test_what_is_missing_is_no_verdict(launched, capsys):
     out = capsys.readouterr().out
     assert "1 of 2 missing" in out and "reproduced |" not in out and "long" not in out
     assert experiments.reproduce(MADE_UP, options()) == 0  # the rest is made
+    assert experiments.reproduce(MADE_UP, options(rows=["plain"])) == 0
+    kept = read_results(Path("runs/reproduce/made_up/results.csv"))
+    assert [one.row for one in kept] == ["plain", "plain", "long", "long"]  # also what is not shown
 
 
 def test_other_runs_than_the_experiments_are_not_judged(launched, capsys):
@@ -147,6 +150,7 @@ def test_a_signal_ends_it(launched, monkeypatch, capsys):
         (["nothing"], "unknown run or experiment 'nothing'"),
         (["scan_lenght"], "did you mean 'scan_length'"),
         (["scan_length", "--rows", "bathced"], "did you mean 'batched'"),
+        (["scan_length", "--seeds", "0,7"], "unknown seed '7'; there are: 0, 1, 2, 3, 4"),
         (["runs/nowhere"], "no such run: runs/nowhere"),
         (["./runs/nowhere", "--seeds", "1"], "are for experiments"),
         (["./runs/nowhere", "training=quick"], "are for experiments"),
