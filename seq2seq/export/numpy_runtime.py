@@ -149,18 +149,24 @@ def _read_header(path: Path, members: dict[str, Stored]) -> dict:
         raise ValueError(f"{path} is damaged, or of a format before 2: it has no {DIGEST}")
     if stored.digest() != bytes(digest.data).decode("ascii", "replace"):
         raise ValueError(f"{path} is damaged: its header has another checksum")
+    header = parse_header(path, stored, FORMAT, FIELDS)
+    if header["weights"] not in WEIGHTS:
+        known = ", ".join(WEIGHTS)
+        raise ValueError(f"{path} has weights of {header['weights']!r}, this version reads {known}")
+    return header
+
+
+def parse_header(path: Path, stored: Stored, version: int, fields: dict[str, type]) -> dict:
+    """What a header says, if it is of the format's `version` and has all `fields`."""
     try:
         header = json.loads(bytes(stored.data))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: its header is no JSON ({error})") from error
     found = header.get("format") if isinstance(header, dict) else None
-    if found != FORMAT:
-        raise ValueError(f"{path} has format {found}, this version reads {FORMAT}")
-    if missing := [key for key, kind in FIELDS.items() if not isinstance(header.get(key), kind)]:
+    if found != version:
+        raise ValueError(f"{path} has format {found}, this version reads {version}")
+    if missing := [key for key, kind in fields.items() if not isinstance(header.get(key), kind)]:
         raise ValueError(f"{path} is damaged: its header lacks {', '.join(missing)}")
-    if header["weights"] not in WEIGHTS:
-        known = ", ".join(WEIGHTS)
-        raise ValueError(f"{path} has weights of {header['weights']!r}, this version reads {known}")
     return header
 
 

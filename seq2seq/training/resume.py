@@ -3,14 +3,13 @@
 A checkpoint is one file of plain arrays and JSON, like `model.npz`; see `keep` for what is in it.
 """
 
-import json
 import logging
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from seq2seq.export.numpy_runtime import DIGEST, HEADER, read_members
+from seq2seq.export.numpy_runtime import DIGEST, HEADER, parse_header, read_members
 from seq2seq.training.checkpoints import write_arrays
 
 logger = logging.getLogger("seq2seq")
@@ -107,15 +106,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     stored, digest = members.pop(HEADER, None), members.pop(DIGEST, None)
     if stored is None or digest is None or stored.digest() != bytes(digest.data).decode("latin-1"):
         raise ValueError(f"{path} is damaged: its header has another checksum")
-    try:
-        header = json.loads(bytes(stored.data))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: its header is no JSON ({error})") from error
-    found = header.get("format") if isinstance(header, dict) else None
-    if found != FORMAT:
-        raise ValueError(f"{path} has format {found}, this version reads {FORMAT}")
-    if missing := [key for key, kind in FIELDS.items() if not isinstance(header.get(key), kind)]:
-        raise ValueError(f"{path} is damaged: its header lacks {', '.join(missing)}")
+    header = parse_header(path, stored, FORMAT, FIELDS)
     for name in sorted(members.keys() | header["arrays"].keys()):
         one = members.get(name)
         said = None if one is None else [str(one.dtype), *one.shape]
