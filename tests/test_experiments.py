@@ -133,7 +133,10 @@ def test_from_the_command_to_the_table(python, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "| state_passing | token_accuracy | 99.00% " in done.stdout
     results = read_results(tmp_path / "runs/reproduce/keras_addition_2,training=quick/results.csv")
-    assert [one.stopped for one in results] == ["finished", "finished", "missing"]
+    stopped = {(one.row, one.seed): one.stopped for one in results}
+    assert len(stopped) == 9  # all rows and seeds of the experiment, run or not
+    ran = {key for key, end in stopped.items() if end != "missing"}
+    assert ran == {("state_passing", 0), ("state_passing", 1)}
     again = python("-m", "seq2seq", "reproduce", *words)
     assert "seed=1 is complete" in again.stderr and again.stdout == done.stdout
 
