@@ -19,8 +19,8 @@ REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 UNPUBLISHED = "-"  # there is no band, so no verdict
 STATISTICS = {"mean": statistics.fmean, "max": max, "min": min}
 NO_SHARES = ("bleu", "edit_distance", "mae", "rmse")  # metrics that are not shown in percent
-# A metric of the test: of all examples, or the exact match of those whose targets have lengths from
-# .. to; or a column of the history, at the evaluation after so many updates.
+# A metric of the test: of all examples, or the exact match (with or without the oracle's length) of
+# those whose targets have lengths from .. to; or a column of the history, after so many updates.
 METRIC = re.compile(r"(?P<name>[a-z_]+)(?:@(?P<low>\d+)(?:-(?P<high>\d+))?|#(?P<step>\d+))?")
 
 
@@ -185,8 +185,8 @@ def measure(test: dict, history: Sequence[dict[str, float]], metric: str) -> flo
         if not found:
             raise ValueError(f"history.csv of a run has no {metric}")
         return found[0]
-    if low is not None and name == "exact_match":
-        return match_at(test, int(low), int(high or low))
+    if low is not None and name in ("exact_match", "oracle_exact_match"):
+        return match_at(test, int(low), int(high or low), name)
     if low is not None or not _is_number(test.get(name)):
         raise ValueError(f"the test of a run has no metric {metric}; it has {', '.join(test)}")
     return test[name]

@@ -214,19 +214,24 @@ def make_csv(groups: Sequence[Group], lengths: Sequence[tuple[int, int]] = ()) -
     return out.getvalue()
 
 
-def match_at(test: dict, low: int, high: int) -> float:
+def match_at(test: dict, low: int, high: int, metric: str = "exact_match") -> float:
     """The exact match over all examples with targets of `low` to `high` tokens.
 
+    Args:
+        test: of `summary.json`.
+        low, high: lengths, both among them.
+        metric: `exact_match`, or `oracle_exact_match` where the length was also told.
+
     Raises:
-        ValueError: there are none.
+        ValueError: there are none, or they have no such metric.
     """
     inside = [row for length, row in test["by_length"].items() if low <= int(length) <= high]
-    if any("exact_match" not in row for row in inside):
-        raise ValueError("of real values there is no exact match by length")
+    if any(metric not in row for row in inside):
+        raise ValueError(f"this test has no {metric.replace('_', ' ')} by length")
     count = sum(row["count"] for row in inside)
     if not count:
         raise ValueError(f"no test example has a length of {low} to {high}")
-    return sum(row["exact_match"] * row["count"] for row in inside) / count
+    return sum(row[metric] * row["count"] for row in inside) / count
 
 
 def name_range(low: int, high: int) -> str:

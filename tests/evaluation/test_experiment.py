@@ -82,15 +82,20 @@ def test_what_makes_no_sense_is_named(path, value, message):
 
 
 def test_metrics_are_read_from_test_by_length_and_history():
-    by_length = {"3": {"exact_match": 1.0, "count": 1}, "4": {"exact_match": 0.5, "count": 3}}
+    by_length = {
+        "3": {"exact_match": 1.0, "oracle_exact_match": 1.0, "count": 1},
+        "4": {"exact_match": 0.5, "oracle_exact_match": 0.75, "count": 3},
+        "9": {"oracle_exact_match": 0.5, "count": 1},
+    }
     test = {"exact_match": 0.6, "by_length": by_length}
     history = [{"step": 10.0, "val_bleu": 3.0}, {"step": 20.0, "val_bleu": 4.0}]
     assert measure(test, history, "exact_match") == 0.6
     assert measure(test, history, "exact_match@3-4") == 0.625
     assert measure(test, history, "exact_match@4") == 0.5
+    assert measure(test, history, "oracle_exact_match@4") == 0.75
     assert measure(test, history, "val_bleu#20") == 4.0
-    for metric in ("bleu", "by_length", "val_bleu#15", "bleu@3", "exact_match@9"):
-        with pytest.raises(ValueError, match="no metric|has no|no test example"):
+    for metric in ("bleu", "by_length", "val_bleu#15", "bleu@3", "exact_match@5", "exact_match@9"):
+        with pytest.raises(ValueError, match="no metric|has no |no test example"):
             measure(test, history, metric)
 
 
