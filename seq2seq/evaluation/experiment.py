@@ -209,24 +209,23 @@ def judge(expected: Expected, values: Sequence[float]) -> str:
 def verdicts(experiment: Experiment, results: Sequence[Result]) -> list[list[str]]:
     """Of each row, the verdicts on what is expected of it."""
     return [
-        [_judge_all(experiment, one, _done(row, results)) for one in row.expected]
+        [_judge_all(experiment, one, _done(row, one.metric, results)) for one in row.expected]
         for row in experiment.rows
     ]
 
 
-def _done(row: Row, results: Sequence[Result]) -> list[Result]:
-    """The runs of a row that count, in the order of their seeds."""
-    own = [result for result in results if result.row == row.name and result.counts]
-    return sorted(own, key=lambda result: result.seed)
+def _done(row: Row, metric: str, results: Sequence[Result]) -> dict[int, float]:
+    """The values of a metric by seed: of the runs that count, and that were asked for it."""
+    own = {one.seed: one.metrics for one in results if one.row == row.name and one.counts}
+    return {seed: own[seed][metric] for seed in sorted(own) if metric in own[seed]}
 
 
-def _judge_all(experiment: Experiment, expected: Expected, done: list[Result]) -> str:
+def _judge_all(experiment: Experiment, expected: Expected, done: dict[int, float]) -> str:
     if not done:
         return "not run"
-    missing = len(set(experiment.seeds) - {result.seed for result in done})
-    if missing:
+    if missing := len(set(experiment.seeds) - done.keys()):
         return f"{missing} of {len(experiment.seeds)} missing"
-    return judge(expected, [result.metrics[expected.metric] for result in done])
+    return judge(expected, list(done.values()))
 
 
 HEADS = ("row", "metric", "published", "band", "mean ± std", "least", "greatest", "each seed")
@@ -237,7 +236,7 @@ def render(experiment: Experiment, results: Sequence[Result], judged: bool = Tru
     lines = []
     for row, found in zip(experiment.rows, verdicts(experiment, results), strict=True):
         for expected, verdict in zip(row.expected, found, strict=True):
-            values = [result.metrics[expected.metric] for result in _done(row, results)]
+            values = list(_done(row, expected.metric, results).values())
             lines.append([row.name, *_cells(expected, values), *[verdict] * judged])
     return format_table([*HEADS, *["verdict"] * judged], lines)
 

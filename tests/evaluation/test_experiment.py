@@ -117,6 +117,14 @@ def test_seeds_that_are_missing_or_failed_are_no_result():
     assert verdicts(experiment, more)[0][0] == "1 of 3 missing"
 
 
+def test_a_metric_that_was_asked_for_later_is_missing_in_older_results():
+    experiment = read_experiment("mine", NODE)
+    results = runs("plain", [0.5, 0.5, 0.5], bleu=30.0)
+    del results[1].metrics["exact_match"]
+    assert verdicts(experiment, results)[0] == ["1 of 3 missing", "-"]
+    assert render(experiment, results).splitlines()[2].count("50.00%, 50.00%") == 1
+
+
 def test_the_table_shows_every_seed():
     experiment = read_experiment("mine", NODE)
     results = runs("plain", [0.4, 0.5, 0.7], bleu=31.25) + runs("best", [0.5, 0.95, 0.1])
