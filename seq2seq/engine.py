@@ -18,7 +18,6 @@ def quiet_engine() -> None:
 
     Nor does it warn of functions that it compiles for several shapes: ours are few by design.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     logging.getLogger("tensorflow").addFilter(_is_news)
     with held_back_noise():
         import keras
@@ -33,7 +32,11 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 @contextlib.contextmanager
 def held_back_noise() -> Iterator[None]:
-    """Hold standard error back, below Python, and pass on what is not known noise."""
+    """Hold standard error back, below Python, and pass on what is not known noise.
+
+    If TensorFlow is loaded meanwhile, it goes on saying only what may be an error.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     real = os.dup(2)
     with tempfile.TemporaryFile() as held:
