@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,39 +109,45 @@ def _natural(text: str) -> list:
 def differences(configs: Sequence[dict]) -> tuple[list[str], list[tuple[str, ...]]]:
     """The keys that set configurations apart beside their seeds, and each one's values.
 
-    Of keys that change together one is named: the task or model, a choice of class, the shortest.
+    Of keys that change together one is named: the task or model, the shortest, or all parts that
+    were chosen, as in `attention none, bridge Dense`.
     """
     flat = [dict(flatten(config)) for config in configs]
-    candidates: dict[tuple, str] = {}
+    candidates: dict[tuple, list[str]] = {}  # by which runs agree
     for key in sorted({key for one in flat for key in one}, key=lambda key: (key.count("."), key)):
         if key in SEEDS or key.split(".")[0] in NOT_COMPARED:
             continue
         values = [_show(one.get(key)) for one in flat]
-        pattern = tuple(values.index(value) for value in values)  # which runs agree
         if len(set(values)) > 1:
-            known = candidates.get(pattern)
-            if known is None or _rank(key) < _rank(known):
-                candidates[pattern] = key
-    keys = _leave_out_implied(candidates)
+            candidates.setdefault(tuple(map(values.index, values)), []).append(key)
+    patterns = _leave_out_implied(candidates)
+    keys = [key for pattern in patterns for key in _choose(candidates[pattern])]
     labels = [tuple(_show(one.get(key)) for key in keys) for one in flat]
     return [key.removesuffix("._target_").removeprefix("names.") for key in keys], labels
 
 
-def _rank(key: str) -> tuple:
-    kind = 0 if key.startswith("names.") else 1 if key.endswith("._target_") else 2
-    return kind, key.count("."), "decoder" in key, len(key)  # decoders follow their encoders
+def _choose(keys: Sequence[str]) -> list[str]:
+    """Of keys that change together, those that are named."""
+
+    def rank(key: str) -> tuple:
+        kind = 0 if key.startswith("names.") else 1 if key.endswith("._target_") else 2
+        return kind, key.count("."), "decoder" in key, len(key)  # decoders follow their encoders
+
+    best = min(keys, key=rank)
+    parts = [key for key in keys if re.fullmatch(r"\w+\._target_", key)]
+    return parts if best in parts else [best]
 
 
-def _leave_out_implied(candidates: dict[tuple, str]) -> list[str]:
-    """The keys without those whose values another key's values fix already."""
+def _leave_out_implied(patterns: Collection[tuple]) -> list[tuple]:
+    """The patterns without those that another one fixes already."""
     kept: list[tuple] = []
-    for pattern in sorted(candidates, key=lambda pattern: -len(set(pattern))):
+    for pattern in sorted(patterns, key=lambda pattern: -len(set(pattern))):
         implied = any(
             len(set(zip(other, pattern, strict=True))) == len(set(other)) for other in kept
         )
         if not implied:
             kept.append(pattern)
-    return [key for pattern, key in candidates.items() if pattern in kept]
+    return [pattern for pattern in patterns if pattern in kept]
 
 
 def flatten(node: dict, prefix: str = "") -> Iterable[tuple[str, object]]:

@@ -21,6 +21,19 @@ def test_of_keys_that_change_together_one_is_named(configs, keys, labels):
     assert differences(configs) == (keys, labels)
 
 
+def test_parts_that_change_together_are_all_named():
+    parts = [("Dot", "Zero"), (None, "Dense")]
+    configs = [
+        {
+            "attention": name and {"_target_": f"seq2seq.layers.{name}", "units": 1},
+            "bridge": {"_target_": f"seq2seq.layers.{bridge}"},
+            "model": {"encoder": {"units": 8 * len(bridge)}},
+        }
+        for name, bridge in parts
+    ]
+    assert differences(configs) == (["attention", "bridge"], [("Dot", "Zero"), ("none", "Dense")])
+
+
 def test_keys_that_change_by_themselves_are_all_named():
     configs = [config(0, a, units=u) for a in ("Dot", "Zero", "Additive") for u in (8, 16)]
     keys, labels = differences(configs)
