@@ -8,15 +8,21 @@ only what stands between `<!-- NAME -->` and `<!-- end -->` is written; what sta
 """
 
 import argparse
+import collections
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from seq2seq.config import compose_experiment
+from seq2seq.evaluation.compare import format_table
 from seq2seq.evaluation.experiment import (
+    NOT_REPRODUCED,
+    REPRODUCED,
     Experiment,
     Result,
     read_results,
     render,
+    verdicts,
     write_results,
 )
 from seq2seq.experiments import collect
@@ -51,6 +57,31 @@ def make_block(experiment: Experiment, results: list[Result]) -> str:
     return f"{told}\n\n{render(experiment, results)}\n\n{cost}\n"
 
 
+def make_overview(found: Mapping[Experiment, list[Result]]) -> str:
+    """What stands between the marks of the overview: verdicts of each experiment, counted."""
+    heads = ("experiment", "runs", REPRODUCED, NOT_REPRODUCED, "not run, or not all seeds")
+    rows, total = [], collections.Counter()
+    for experiment, results in found.items():
+        count = collections.Counter(
+            said if said in heads else heads[-1]
+            for row, all_said in zip(experiment.rows, verdicts(experiment, results), strict=True)
+            for expected, said in zip(row.expected, all_said, strict=True)
+            if expected.band is not None
+        )
+        done = sum(one.stopped != "missing" for one in results)
+        rows.append([experiment.name, f"{done} of {len(results)}"])
+        rows[-1] += [str(count[head] or "") for head in heads[2:]]
+        total += count
+    rows.append(["all", "", *(str(total[head]) for head in heads[2:])])
+    return format_table(heads, rows) + "\n"
+
+
+def make_blocks(found: Mapping[Experiment, list[Result]]) -> dict[str, str]:
+    """All that is written into the page, by its marks."""
+    blocks = {one.name: make_block(one, results) for one, results in found.items()}
+    return {"overview": make_overview(found), **blocks}
+
+
 def fill(page: str, blocks: dict[str, str]) -> str:
     """`page` with each block between its marks.
 
@@ -71,13 +102,11 @@ def main() -> None:
         "place", nargs="?", type=Path, help="the directory of the experiments' runs"
     )
     options = parser.parse_args()
-    blocks = {}
-    for experiment in map(compose_experiment, EXPERIMENTS):
-        results = gather(experiment, options.place)
+    found = {one: gather(one, options.place) for one in map(compose_experiment, EXPERIMENTS)}
+    for experiment, results in found.items():
         if any(one.stopped != "missing" for one in results):
             (FILES / f"{experiment.name}.csv").write_text(write_results(results), "utf-8")
-        blocks[experiment.name] = make_block(experiment, results)
-    PAGE.write_text(fill(PAGE.read_text("utf-8"), blocks), "utf-8")
+    PAGE.write_text(fill(PAGE.read_text("utf-8"), make_blocks(found)), "utf-8")
 
 
 if __name__ == "__main__":

@@ -261,10 +261,7 @@ def test_the_tables_of_results_are_what_their_files_say():
     results = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(results)
     page = results.PAGE.read_text("utf-8")
-    blocks = {
-        one.name: results.make_block(one, results.gather(one, None))
-        for one in map(compose_experiment, EXPERIMENTS)
-    }
-    assert page == results.fill(page, blocks)
+    found = {one: results.gather(one, None) for one in map(compose_experiment, EXPERIMENTS)}
+    assert page == results.fill(page, results.make_blocks(found))
     kept = {path.stem for path in results.FILES.iterdir()}
     assert kept and kept <= set(EXPERIMENTS)
