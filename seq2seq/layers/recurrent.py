@@ -258,18 +258,19 @@ KINDS = {  # of a cell: its layer, its normalised layer, its state
 class Cell:
     """What one recurrent layer of a stack is.
 
-    Dropout uses one mask for a whole sequence (Gal and Ghahramani 2016), drawn anew for each
-    example, so a step and a whole sequence do the same in training too. Recurrent kernels start
-    orthogonal, as Keras's do.
+    Dropout masks are drawn anew for each example. Recurrent kernels start orthogonal, as in Keras.
 
     Args:
         kind: `"lstm"`, `"gru"` or `"rnn"` (Elman's).
         dropout: share dropped of what each layer reads, and of what the top layer says.
-        recurrent_dropout: share of the hidden state that the gates do not see.
+        recurrent_dropout: share of the hidden state that the gates do not see, the same at every
+            step.
         residual: whether each layer but the first adds what it reads to what it says.
         layer_norm: whether the gates are normalised (Ba et al. 2016). Several times slower.
         forget_bias: where the forget gate's bias starts; 1 lets gradients through from the
             beginning (Jozefowicz et al. 2015). LSTM only.
+        variational: whether `dropout` has one mask for a whole sequence (Gal and Ghahramani 2016,
+            as Keras does); else each step has its own (Zaremba et al. 2014, as PyTorch does).
 
     Raises:
         ValueError: an unknown kind, a share outside [0, 1), or a forget bias of another kind.
@@ -281,6 +282,7 @@ class Cell:
     residual: bool = False
     layer_norm: bool = False
     forget_bias: float | None = None
+    variational: bool = True
 
     def __post_init__(self):
         check_choice("cell.kind", self.kind, tuple(KINDS))
@@ -288,6 +290,7 @@ class Cell:
         check_rate("cell.recurrent_dropout", self.recurrent_dropout)
         check_flag("cell.residual", self.residual)
         check_flag("cell.layer_norm", self.layer_norm)
+        check_flag("cell.variational", self.variational)
         bias = self.forget_bias
         number = isinstance(bias, int | float) and not isinstance(bias, bool)
         if bias is not None and not (number and math.isfinite(bias)):

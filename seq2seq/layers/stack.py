@@ -13,11 +13,13 @@ States = tuple  # of one state a layer
 
 
 class Noise(NamedTuple):
-    """Dropout masks for one batch, the same at every step: 0 where dropped, else 1 / (1 - rate).
+    """Dropout masks for one batch: 0 where dropped, else 1 / (1 - rate).
 
     Attributes:
-        read: (batch, features) for what each layer reads; empty without dropout.
-        said: (batch, units) for what the top layer says; empty without dropout.
+        read: for what each layer reads, (batch, features), the same at every step, or (batch, time,
+            features); empty without dropout.
+        said: for what the top layer says, (batch, units) or (batch, time, units); empty without
+            dropout.
         kept: (batch, units) for what each layer's gates see of its hidden state, directions one
             after the other; empty without recurrent dropout.
     """
@@ -25,6 +27,14 @@ class Noise(NamedTuple):
     read: tuple = ()
     said: tuple = ()
     kept: tuple = ()
+
+    def by_step(self) -> "Noise":
+        """The masks that differ from step to step, (batch, time, size)."""
+        return Noise(*(tuple(m for m in masks if len(m.shape) == 3) for masks in self))
+
+    def at(self, now: "Noise") -> "Noise":
+        """The masks of one step, (batch, size) each, where `now` are those of `by_step`."""
+        return Noise(*(own or masks for own, masks in zip(now, self, strict=True)))
 
 
 class Followed(NamedTuple):
@@ -40,11 +50,11 @@ class Followed(NamedTuple):
 
 
 def drop(values: Tensor, masks: tuple, number: int = 0) -> Tensor:
-    """`values` (batch, [time,] size) times mask `number` (batch, size), if there are masks."""
+    """`values` (batch, [time,] size) times mask `number`, if there are masks."""
     if not masks:
         return values
     mask = masks[number]
-    return values * (mask if len(values.shape) == 2 else ops.expand_dims(mask, 1))
+    return values * (mask if len(values.shape) == len(mask.shape) else ops.expand_dims(mask, 1))
 
 
 def reverse(sequence: Tensor, mask: Tensor | None) -> Tensor:
@@ -237,7 +247,7 @@ class Stack(keras.layers.Layer):
         Args:
             inputs: (batch, input_size).
             state: of each layer, before the step.
-            noise: from `draw`, for a training that goes step by step; None: no dropout.
+            noise: of this step, for a training that goes step by step; None: no dropout.
         """
         noise = Noise() if noise is None else noise
         said, states = inputs, []
@@ -248,23 +258,23 @@ class Stack(keras.layers.Layer):
             said = said + hidden if self.cell.residual and number else hidden
         return drop(said, noise.said), tuple(states)
 
-    def draw(self, rows: Tensor, training: bool) -> Noise:
-        """Dropout masks for a batch of `rows` examples; empty ones when not training."""
+    def draw(self, rows: Tensor, time: Tensor, training: bool) -> Noise:
+        """Dropout masks for a batch of `rows` examples and `time` steps; empty if not training."""
         if not training or not self._noisy:
             return Noise()
         directions = 2 if self.bidirectional else 1
         read, said, kept = (), (), ()
-        if self.cell.dropout:
+        if rate := self.cell.dropout:
+            axes = (rows,) if self.cell.variational else (rows, time)
             sizes = [self.input_size, *[self.output_size] * self.layers]
-            *read, top = [self._mask(rows, size, self.cell.dropout) for size in sizes]
+            *read, top = [self._mask((*axes, size), rate) for size in sizes]
             said = (top,)
-        if self.cell.recurrent_dropout:
-            rate = self.cell.recurrent_dropout
-            kept = [self._mask(rows, self.units, rate) for _ in range(self.layers * directions)]
+        if rate := self.cell.recurrent_dropout:
+            kept = [self._mask((rows, self.units), rate) for _ in range(self.layers * directions)]
         return Noise(tuple(read), said, tuple(kept))
 
-    def _mask(self, rows: Tensor, size: int, rate: float) -> Tensor:
-        ones = ops.ones((rows, size), self.compute_dtype)
+    def _mask(self, shape: tuple, rate: float) -> Tensor:
+        ones = ops.ones(shape, self.compute_dtype)
         return keras.random.dropout(ones, rate, seed=self.seed)
 
     def get_config(self) -> dict:

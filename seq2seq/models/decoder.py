@@ -249,7 +249,8 @@ class Decoder(keras.layers.Layer):
             tokens: what was said before: tokens (batch,), or values (batch, features).
             state: from `start` or the step before.
             memory: from `start`.
-            noise: dropout masks, for a training that goes step by step; None: no dropout.
+            noise: dropout masks of this step, for a training that goes step by step; None: no
+                dropout.
         """
         inputs, context, weights = self._read(ops.expand_dims(tokens, 1), state, memory)
         hidden, layers = self.stack.step(inputs[:, 0], state.layers, noise)
@@ -324,7 +325,7 @@ class Decoder(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")
         attention = self.attention
-        noise = self.stack.draw(ops.shape(tokens)[0], training)
+        noise = self.stack.draw(*ops.shape(tokens)[:2], training)
         if attention is not None and attention.stepwise:
             output = self._go_step_by_step(tokens, state, memory, mask, forced, noise)
         else:
@@ -348,10 +349,10 @@ class Decoder(keras.layers.Layer):
         def advance(before, now):
             state, said = before
             read = self._choose(now["forced"], now["tokens"], said)
-            output = self.step(read, state, memory, noise)
+            output = self.step(read, state, memory, noise.at(now["noise"]))
             return (output.state, self._say(output, read)), read
 
-        given = {"tokens": tokens, "forced": ops.cast(forced, "bool")}
+        given = {"tokens": tokens, "forced": ops.cast(forced, "bool"), "noise": noise.by_step()}
         _, read = unroll(advance, (state, tokens[:, 0]), given)
         return ops.stop_gradient(read) if self.features else read
 
@@ -365,7 +366,7 @@ class Decoder(keras.layers.Layer):
         return ops.cast(said, read.dtype)
 
     def _go_step_by_step(self, tokens, state, memory, mask, forced, noise) -> StepOutput:
-        given = {"tokens": tokens}
+        given = {"tokens": tokens, "noise": noise.by_step()}
         if mask is not None:
             given["mask"] = mask
         if forced is not None:
@@ -377,7 +378,7 @@ class Decoder(keras.layers.Layer):
             if forced is not None:
                 read = self._choose(now["forced"], read, said)
                 read = ops.stop_gradient(read) if self.features else read
-            output = self.step(read, state, memory, noise)
+            output = self.step(read, state, memory, noise.at(now["noise"]))
             after = output.state
             if mask is not None:
                 after = tree.map_structure(

@@ -170,7 +170,7 @@ class Encoder(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")
         read = self.reader(source)
-        noise = self.stack.draw(ops.shape(source)[0], training)
+        noise = self.stack.draw(*ops.shape(source)[:2], training)
         values, state = self.stack(
             reverse(read, mask) if self.backwards else read, mask=mask, noise=noise
         )

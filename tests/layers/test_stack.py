@@ -138,32 +138,44 @@ def test_dropout_acts_in_training_only():
     stack = Stack(3, 4, layers=2, cell=NOISY)
     once, _ = stack(INPUTS)
     again, _ = stack(INPUTS)
-    trained, _ = stack(INPUTS, noise=stack.draw(2, training=True))
+    trained, _ = stack(INPUTS, noise=stack.draw(2, 5, training=True))
     np.testing.assert_array_equal(once, again)
     assert not np.allclose(once, trained)
 
 
+def at(noise, time):
+    return noise.at(tree.map_structure(lambda masks: masks[:, time], noise.by_step()))
+
+
+@pytest.mark.parametrize("variational", [True, False])
 @pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("rates", [{"dropout": 0.5}, {"recurrent_dropout": 0.5}])
-def test_one_mask_serves_a_whole_sequence(kind, rates):
-    """With the same masks, steps and sequence agree in training too."""
-    stack = Stack(3, 4, layers=2, cell=Cell(kind, **rates))
+def test_steps_and_sequence_agree_under_dropout(kind, rates, variational):
+    stack = Stack(3, 4, layers=2, cell=Cell(kind, variational=variational, **rates))
     stack.build()
     plain = stack(INPUTS)[0]
-    noise = stack.draw(2, training=True)
+    noise = stack.draw(2, 5, training=True)
     sequence, state = stack(INPUTS, noise=noise)
     after = zeros(stack)
     for time in range(5):
-        output, after = stack.step(INPUTS[:, time], after, noise)
+        output, after = stack.step(INPUTS[:, time], after, at(noise, time))
         np.testing.assert_allclose(output, sequence[:, time], atol=1e-6)
     assert_same(state, after)
     assert not np.allclose(sequence, plain)
 
 
+def test_one_mask_serves_a_whole_sequence_or_each_step_has_its_own():
+    for variational, axes in ((True, (3,)), (False, (3, 20))):
+        stack = Stack(8, 4, layers=2, cell=Cell(dropout=0.5, variational=variational))
+        noise = stack.draw(3, 20, training=True)
+        assert [mask.shape for mask in noise.read + noise.said] == [(*axes, n) for n in (8, 4, 4)]
+    assert np.std(noise.read[0], axis=1).min() > 0  # no unit of no row is the same at all steps
+
+
 def test_dropout_keeps_the_mean():
     masks = Stack(50, 40, cell=NOISY)
     masks.build()
-    noise = masks.draw(200, training=True)
+    noise = masks.draw(200, 5, training=True)
     for mask, size in ((noise.read[0], 50), (noise.said[0], 40), (noise.kept[0], 40)):
         assert mask.shape == (200, size)
         assert set(np.unique(mask)) == {0.0, 2.0} and abs(np.mean(mask) - 1) < 0.05

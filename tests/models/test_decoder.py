@@ -127,20 +127,36 @@ def test_the_mask_keeps_the_final_state_from_padding(name):
     assert_same(*(tree.map_structure(lambda part: part[1], state) for state in (masked, alone)))
 
 
-def test_dropout_in_a_stepwise_pass_uses_one_mask_a_sequence(monkeypatch):
+@pytest.mark.parametrize("variational", [True, False])
+def test_a_stepwise_pass_has_the_masks_of_its_steps(variational, monkeypatch):
     decoder, start, memory, target = make(
-        cell=Cell(dropout=0.5, recurrent_dropout=0.3), attention=lambda: General(input_feeding=True)
+        cell=Cell(dropout=0.5, recurrent_dropout=0.3, variational=variational),
+        attention=lambda: General(input_feeding=True),
     )
     plain = decoder(target, start, memory).logits
-    noise = decoder.stack.draw(2, training=True)
-    monkeypatch.setattr(decoder.stack, "draw", lambda rows, training: noise)
+    noise = decoder.stack.draw(*target.shape, training=True)
+    monkeypatch.setattr(decoder.stack, "draw", lambda rows, time, training: noise)
     whole = decoder(target, start, memory, training=True)
     state = start
     for time in range(4):
-        output = decoder.step(target[:, time], state, memory, noise)
+        now = noise.at(tree.map_structure(lambda masks, t=time: masks[:, t], noise.by_step()))
+        output = decoder.step(target[:, time], state, memory, now)
         state = output.state
         np.testing.assert_allclose(output.logits, whole.logits[:, time], atol=1e-5)
     assert not np.allclose(whole.logits, plain)
+
+
+@pytest.mark.parametrize("variational", [True, False])
+def test_what_is_heard_is_what_was_said_under_the_same_masks(variational, monkeypatch):
+    decoder, start, memory, target = make(cell=Cell(dropout=0.5, variational=variational))
+    noise = decoder.stack.draw(*target.shape, training=True)
+    monkeypatch.setattr(decoder.stack, "draw", lambda rows, time, training: noise)
+    forced = np.zeros(target.shape, bool)
+    free = decoder(target, start, memory, forced=forced, training=True)
+    said = np.argmax(free.logits, axis=-1)
+    read = np.concatenate([target[:, :1], said[:, :-1]], axis=1).astype("int32")
+    again = decoder(read, start, memory, training=True)
+    np.testing.assert_allclose(free.logits, again.logits, atol=1e-5)
 
 
 def test_coverage_is_a_loss_of_training_alone():
