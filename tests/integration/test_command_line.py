@@ -1,5 +1,6 @@
 """What a user does, in fresh processes: train, predict, evaluate, interrupt, and err."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -146,8 +147,8 @@ def test_a_closed_pipe_is_no_error(python, tmp_path):
     assert done.stdout.count("\n") == 2 and done.stderr == ""
 
 
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_a_model_crosses_engines(python, trained):
-    pytest.importorskip("jax")
     arguments = ["-m", "seq2seq", "predict", trained, "abc", "a", "cab"]
     one, other = (python(*arguments, KERAS_BACKEND=engine) for engine in ("tensorflow", "jax"))
     assert one.returncode == other.returncode == 0, one.stderr + other.stderr
