@@ -165,9 +165,9 @@ def test_steps_and_sequence_agree_under_dropout(kind, rates, variational):
 
 
 def test_one_mask_serves_a_whole_sequence_or_each_step_has_its_own():
-    for variational, axes in ((True, (3,)), (False, (3, 20))):
+    for variational, axes in ((True, (3,)), (False, (3, 60))):
         stack = Stack(8, 4, layers=2, cell=Cell(dropout=0.5, variational=variational))
-        noise = stack.draw(3, 20, training=True)
+        noise = stack.draw(3, 60, training=True)
         assert [mask.shape for mask in noise.read + noise.said] == [(*axes, n) for n in (8, 4, 4)]
     assert np.std(noise.read[0], axis=1).min() > 0  # no unit of no row is the same at all steps
 
