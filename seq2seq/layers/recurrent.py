@@ -269,8 +269,10 @@ class Cell:
         layer_norm: whether the gates are normalised (Ba et al. 2016). Several times slower.
         forget_bias: where the forget gate's bias starts; 1 lets gradients through from the
             beginning (Jozefowicz et al. 2015). LSTM only.
-        variational: whether `dropout` has one mask for a whole sequence (Gal and Ghahramani 2016,
+        variational: whether dropout has one mask for a whole sequence (Gal and Ghahramani 2016,
             as Keras does); else each step has its own (Zaremba et al. 2014, as PyTorch does).
+        output_dropout: share dropped of what the top layer says; None: as much as `dropout`, 0:
+            none of it, as PyTorch's layers do.
 
     Raises:
         ValueError: an unknown kind, a share outside [0, 1), or a forget bias of another kind.
@@ -283,11 +285,14 @@ class Cell:
     layer_norm: bool = False
     forget_bias: float | None = None
     variational: bool = True
+    output_dropout: float | None = None
 
     def __post_init__(self):
         check_choice("cell.kind", self.kind, tuple(KINDS))
         check_rate("cell.dropout", self.dropout)
         check_rate("cell.recurrent_dropout", self.recurrent_dropout)
+        if self.output_dropout is not None:
+            check_rate("cell.output_dropout", self.output_dropout)
         check_flag("cell.residual", self.residual)
         check_flag("cell.layer_norm", self.layer_norm)
         check_flag("cell.variational", self.variational)

@@ -109,12 +109,15 @@ class Stack(keras.layers.Layer):
         self.cell = Cell.of(cell)
         if self.cell.residual and self.layers == 1:
             raise ValueError("cell.residual=true: a single layer has no layer below to add")
-        self.seed = keras.random.SeedGenerator() if self._noisy else None
+        self.seed = keras.random.SeedGenerator() if any(self._rates) else None
         self.recurrent, self.backward = [], []
 
     @property
-    def _noisy(self) -> bool:
-        return bool(self.cell.dropout or self.cell.recurrent_dropout)
+    def _rates(self) -> tuple[float, float, float]:
+        """The dropout of what the layers read, of what the top layer says, and of hidden states."""
+        cell = self.cell
+        said = cell.dropout if cell.output_dropout is None else cell.output_dropout
+        return cell.dropout, said, cell.recurrent_dropout
 
     @property
     def output_size(self) -> int:
@@ -260,22 +263,23 @@ class Stack(keras.layers.Layer):
 
     def draw(self, rows: Tensor, time: Tensor, training: bool) -> Noise:
         """Dropout masks for a batch of `rows` examples and `time` steps; empty if not training."""
-        if not training or not self._noisy:
+        if not training:
             return Noise()
         directions = 2 if self.bidirectional else 1
-        read, said, kept = (), (), ()
-        if rate := self.cell.dropout:
-            axes = (rows,) if self.cell.variational else (rows, time)
-            sizes = [self.input_size, *[self.output_size] * self.layers]
-            *read, top = [self._mask((*axes, size), rate) for size in sizes]
-            said = (top,)
-        if rate := self.cell.recurrent_dropout:
-            kept = [self._mask((rows, self.units), rate) for _ in range(self.layers * directions)]
-        return Noise(tuple(read), said, tuple(kept))
+        axes = (rows,) if self.cell.variational else (rows, time)
+        read = [self.input_size, *[self.output_size] * (self.layers - 1)]
+        of_read, of_said, of_hidden = self._rates
+        return Noise(
+            self._masks([(*axes, size) for size in read], of_read),
+            self._masks([(*axes, self.output_size)], of_said),
+            self._masks([(rows, self.units)] * self.layers * directions, of_hidden),
+        )
 
-    def _mask(self, shape: tuple, rate: float) -> Tensor:
-        ones = ops.ones(shape, self.compute_dtype)
-        return keras.random.dropout(ones, rate, seed=self.seed)
+    def _masks(self, shapes: list, rate: float) -> tuple:
+        if not rate:
+            return ()
+        ones = [ops.ones(shape, self.compute_dtype) for shape in shapes]
+        return tuple(keras.random.dropout(one, rate, seed=self.seed) for one in ones)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

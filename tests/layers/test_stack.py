@@ -149,7 +149,9 @@ def at(noise, time):
 
 @pytest.mark.parametrize("variational", [True, False])
 @pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
-@pytest.mark.parametrize("rates", [{"dropout": 0.5}, {"recurrent_dropout": 0.5}])
+@pytest.mark.parametrize(
+    "rates", [{"dropout": 0.5}, {"recurrent_dropout": 0.5}, {"output_dropout": 0.5}]
+)
 def test_steps_and_sequence_agree_under_dropout(kind, rates, variational):
     stack = Stack(3, 4, layers=2, cell=Cell(kind, variational=variational, **rates))
     stack.build()
@@ -170,6 +172,19 @@ def test_one_mask_serves_a_whole_sequence_or_each_step_has_its_own():
         noise = stack.draw(3, 60, training=True)
         assert [mask.shape for mask in noise.read + noise.said] == [(*axes, n) for n in (8, 4, 4)]
     assert np.std(noise.read[0], axis=1).min() > 0  # no unit of no row is the same at all steps
+
+
+@pytest.mark.parametrize(
+    "cell, read, said",
+    [
+        (Cell(dropout=0.5), 2, 1),
+        (Cell(dropout=0.5, output_dropout=0.0), 2, 0),  # as PyTorch's layers
+        (Cell(output_dropout=0.5), 0, 1),
+    ],
+)
+def test_the_dropout_of_the_output_is_a_choice_of_its_own(cell, read, said):
+    noise = Stack(3, 4, layers=2, cell=cell).draw(2, 5, training=True)
+    assert (len(noise.read), len(noise.said), len(noise.kept)) == (read, said, 0)
 
 
 def test_dropout_keeps_the_mean():
