@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import keras
 
-from seq2seq.arguments import check_count, check_flag, check_rate
+from seq2seq.arguments import check_choice, check_count, check_flag, check_rate
 from seq2seq.data.batching import Batches, encode_row
 from seq2seq.data.task import SAMPLED, Example, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
@@ -18,7 +18,7 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
 from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
 from seq2seq.training.keep import Keep
-from seq2seq.training.losses import cross_entropy, squared_error
+from seq2seq.training.losses import NORMALIZATIONS, PerExample, cross_entropy, squared_error
 from seq2seq.training.run_directory import MODEL, RunDirectory
 from seq2seq.training.signals import Interrupted, Signals
 from seq2seq.training.updates import make_updates
@@ -39,6 +39,8 @@ class Training:
         patience: stop after so many epochs in a row without a better validation metric; None:
             never. Without validation examples there is nothing to wait for.
         label_smoothing: share of the target that is spread over all tokens.
+        normalization: what the loss is divided by: `"tokens"`, so that each counts the same, or
+            `"examples"`, whose tokens' losses are summed, so that gradients grow with the target.
         forcing: what the decoder reads: the truth, or what it said itself.
         curriculum: None: all examples from the beginning; else the short ones first.
         replacement: whether examples of a finite set are drawn with replacement; else each comes
@@ -60,6 +62,7 @@ class Training:
     batch_size: int = 64
     patience: int | None = None
     label_smoothing: float = 0.0
+    normalization: str = "tokens"
     forcing: TeacherForcing = TeacherForcing()
     curriculum: LengthCurriculum | None = None
     replacement: bool = False
@@ -70,6 +73,7 @@ class Training:
 
     def __post_init__(self):
         check_rate("training.label_smoothing", self.label_smoothing)
+        check_choice("training.normalization", self.normalization, NORMALIZATIONS)
         check_rate("training.checkpoint_share", self.checkpoint_share)
         check_flag("training.tensorboard", self.tensorboard)
         check_flag("training.replacement", self.replacement)
@@ -206,14 +210,23 @@ def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
     """The loss that suits what `model` says.
 
     Raises:
-        ValueError: label smoothing where there is no fixed set of tokens to spread over.
+        ValueError: label smoothing where there is no fixed set of tokens to spread over; or a loss
+            by examples beside one of coverage, which is by tokens.
     """
     smoothing = training.label_smoothing
     values = model.decoder.features is not None
     if smoothing and (values or model.decoder.readout == "pointer"):
         what = "real values have no labels" if values else "a pointer's symbols differ by source"
         raise ValueError(f"training.label_smoothing={smoothing}: {what}; set it to 0")
-    return squared_error() if values else cross_entropy(smoothing)
+    loss = squared_error() if values else cross_entropy(smoothing)
+    if training.normalization == "tokens":
+        return loss
+    if model.decoder.attention is not None and model.decoder.attention.coverage:
+        raise ValueError(
+            f"training.normalization={training.normalization}: the loss of attention.coverage is "
+            "divided by tokens; choose tokens for both, or attention.coverage=false"
+        )
+    return PerExample(loss)
 
 
 class Fitted(NamedTuple):

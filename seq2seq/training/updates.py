@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import keras
 
 from seq2seq.layers.kernels import cores, is_hot, keep_memory, on_cpu
+from seq2seq.training.losses import divisor
 
 HOT = 100
 FEWEST = 8  # examples that are worth a core
@@ -35,7 +36,7 @@ class Updates:
 
     Args:
         model: compiled by Keras, with no metrics but its loss.
-        loss: a mean over the sample weights, so that means of parts can be joined.
+        loss: a mean over what `divisor` counts, so that means of parts can be joined.
         seen: how often each shape came so far; a resumed run must go on from it.
     """
 
@@ -85,10 +86,10 @@ class Updates:
         return model.get_metrics_result()
 
     def _learn(self, trainable, others, inputs, targets, weights):
-        """Of a part: sum of the losses, sum of the weights, gradients of the former, new seeds."""
+        """Of a part: sum of the losses, what it is divided by, gradients of it, new seeds."""
         import tensorflow as tf
 
-        model, total = self.model, tf.reduce_sum(weights)
+        model, total = self.model, divisor(self.loss, weights)
         state = [
             *zip(model.trainable_variables, trainable, strict=True),
             *zip(model.non_trainable_variables, others, strict=True),

@@ -6,7 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq.training.losses import SmoothedCrossEntropy, cross_entropy, squared_error
+from seq2seq.training.losses import (
+    PerExample,
+    SmoothedCrossEntropy,
+    cross_entropy,
+    squared_error,
+)
 
 RNG = np.random.default_rng(0)
 TOKENS = RNG.integers(0, 7, (3, 5)).astype("int32")
@@ -45,8 +50,9 @@ def test_no_smoothing_is_plain_cross_entropy():
         (cross_entropy(), TOKENS, LOGITS),
         (cross_entropy(0.1), TOKENS, LOGITS),
         (squared_error(), LOGITS[..., :2], LOGITS[..., 2:4]),
+        (PerExample(cross_entropy(0.1)), TOKENS, LOGITS),
     ],
-    ids=["plain", "smoothed", "squared"],
+    ids=["plain", "smoothed", "squared", "per example"],
 )
 def test_padding_changes_nothing(loss, truth, said):
     expected = value(loss, truth, said, WEIGHTS)
@@ -87,3 +93,19 @@ def test_serialisation_round_trip():
 def test_bad_shares_are_refused(smoothing):
     with pytest.raises(ValueError, match=f"label_smoothing must be .*, got {smoothing!r}"):
         cross_entropy(smoothing)
+
+
+@pytest.mark.parametrize(
+    "loss, truth, said",
+    [
+        (cross_entropy(), TOKENS, LOGITS),
+        (cross_entropy(0.1), TOKENS, LOGITS),
+        (squared_error(), LOGITS[..., :2], LOGITS[..., 2:4]),
+    ],
+)
+def test_by_examples_the_steps_of_each_are_summed(loss, truth, said):
+    by_examples = PerExample(loss)
+    got = value(by_examples, truth, said, WEIGHTS)
+    assert got == pytest.approx(value(loss, truth, said, WEIGHTS) * WEIGHTS.sum() / 3, rel=1e-5)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(by_examples))
+    assert value(again, truth, said, WEIGHTS) == pytest.approx(got, rel=1e-6)

@@ -10,6 +10,7 @@ from keras import tree
 from seq2seq import Decoder, Dot, Encoder, Seq2Seq, cross_entropy
 from seq2seq.layers import Additive, kernels
 from seq2seq.training import updates
+from seq2seq.training.losses import PerExample
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="other engines compile the step themselves"
@@ -41,19 +42,19 @@ class Batches:
         return next(self.batches)
 
 
-def compiled(make, monkeypatch, hot):
+def compiled(make, monkeypatch, hot, loss=cross_entropy):
     monkeypatch.setattr(updates, "HOT", hot)
     monkeypatch.setattr(updates, "cores", lambda: 2)
     keras.utils.set_random_seed(0)
-    model, loss = make(), cross_entropy()
+    model, loss = make(), loss()
     optimizer = keras.optimizers.Adam(1e-2, epsilon=1e-2, global_clipnorm=1.0)
     model.compile(optimizer, loss, jit_compile=False)
     return model, updates.make_updates(model, loss, collections.Counter())
 
 
-def train(make, batches, monkeypatch, hot):
+def train(make, batches, monkeypatch, hot, loss=cross_entropy):
     """The loss after each update, and the weights after the last."""
-    model, update = compiled(make, monkeypatch, hot)
+    model, update = compiled(make, monkeypatch, hot, loss)
     batches = Batches(batches)
     losses = [float(update(batches)["loss"]) for _ in range(3)]
     return losses, model.get_weights(), update
@@ -74,9 +75,9 @@ MODELS = {
 }
 
 
-def equals_keras(make, batches, monkeypatch):
-    losses, weights, _ = train(make, batches, monkeypatch, hot=0)
-    expected_losses, expected, _ = train(make, batches, monkeypatch, hot=10**9)
+def equals_keras(make, batches, monkeypatch, loss=cross_entropy):
+    losses, weights, _ = train(make, batches, monkeypatch, 0, loss)
+    expected_losses, expected, _ = train(make, batches, monkeypatch, 10**9, loss)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
@@ -84,6 +85,10 @@ def equals_keras(make, batches, monkeypatch):
 
 def test_it_equals_keras_with_uneven_masks_and_forced_steps(monkeypatch):
     equals_keras(plain, [batch()] * 3, monkeypatch)
+
+
+def test_a_loss_by_examples_equals_keras_too(monkeypatch):
+    equals_keras(plain, [batch()] * 3, monkeypatch, lambda: PerExample(cross_entropy()))
 
 
 @pytest.mark.slow
