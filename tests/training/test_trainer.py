@@ -14,9 +14,10 @@ from seq2seq.config import build_model, build_optimizer, build_task, compose
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Decoding
 from seq2seq.training.callbacks import Counts, Guard, LossIsNaN
+from seq2seq.training.losses import PerExample
 from seq2seq.training.run_directory import RunDirectory
 from seq2seq.training.signals import Interrupted
-from seq2seq.training.trainer import Training, longest_lengths, train
+from seq2seq.training.trainer import Training, longest_lengths, make_loss, train
 
 TINY = [
     "task=copy",
@@ -77,6 +78,37 @@ def test_plans(arguments, one_pass, plan):
 def test_impossible_plans_are_refused(arguments):
     with pytest.raises(ValueError, match=f"training.{[*arguments][0]} must be a whole number"):
         Training(**arguments)
+
+
+def model_of(*overrides):
+    config = compose([*TINY, *overrides])
+    return build_model(config, build_task(config))
+
+
+@pytest.mark.parametrize(
+    "overrides, arguments, message",
+    [
+        (["model=pointer"], {"label_smoothing": 0.1}, "a pointer's symbols differ by source"),
+        (
+            ["attention=additive", "attention.coverage=true"],
+            {"normalization": "examples"},
+            "training.normalization=examples: the loss of attention.coverage is divided by tokens",
+        ),
+    ],
+)
+def test_losses_that_make_no_sense_are_refused(overrides, arguments, message):
+    model = model_of(*overrides)
+    make_loss(model, Training())
+    with pytest.raises(ValueError, match=message):
+        make_loss(model, Training(**arguments))
+
+
+def test_the_loss_is_divided_by_what_is_asked_for():
+    model = model_of()
+    assert isinstance(make_loss(model, Training(normalization="examples")), PerExample)
+    assert not isinstance(make_loss(model, Training()), PerExample)
+    with pytest.raises(ValueError, match="unknown training.normalization 'token'; did you mean"):
+        Training(normalization="token")
 
 
 @pytest.mark.parametrize(
