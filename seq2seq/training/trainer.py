@@ -17,6 +17,7 @@ from seq2seq.layers.kernels import feed
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
 from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
+from seq2seq.training.initialization import INITIALIZATIONS, initialize_as_pytorch
 from seq2seq.training.keep import Keep
 from seq2seq.training.losses import NORMALIZATIONS, PerExample, cross_entropy, squared_error
 from seq2seq.training.run_directory import MODEL, RunDirectory
@@ -41,6 +42,8 @@ class Training:
         label_smoothing: share of the target that is spread over all tokens.
         normalization: what the loss is divided by: `"tokens"`, so that each counts the same, or
             `"examples"`, whose tokens' losses are summed, so that gradients grow with the target.
+        initialization: `"keras"`: the weights begin as the model has them; `"pytorch"`: as
+            PyTorch's layers draw them, see `initialize_as_pytorch`.
         forcing: what the decoder reads: the truth, or what it said itself.
         curriculum: None: all examples from the beginning; else the short ones first.
         replacement: whether examples of a finite set are drawn with replacement; else each comes
@@ -63,6 +66,7 @@ class Training:
     patience: int | None = None
     label_smoothing: float = 0.0
     normalization: str = "tokens"
+    initialization: str = "keras"
     forcing: TeacherForcing = TeacherForcing()
     curriculum: LengthCurriculum | None = None
     replacement: bool = False
@@ -74,6 +78,7 @@ class Training:
     def __post_init__(self):
         check_rate("training.label_smoothing", self.label_smoothing)
         check_choice("training.normalization", self.normalization, NORMALIZATIONS)
+        check_choice("training.initialization", self.initialization, INITIALIZATIONS)
         check_rate("training.checkpoint_share", self.checkpoint_share)
         check_flag("training.tensorboard", self.tensorboard)
         check_flag("training.replacement", self.replacement)
@@ -257,6 +262,8 @@ def fit(
         return training.forcing.draw(shape, batches.seed, step, total)
 
     model, counts = predictor.model, Counts(total, per_epoch, force)
+    if training.initialization == "pytorch":
+        initialize_as_pytorch(model, batches.seed)
     loss = make_loss(model, training)
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
     model.train_function = make_updates(model, loss, model.calls.of("updates"))
