@@ -159,6 +159,7 @@ def little(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys):
     """Each prints the heads of the table that stands under it, and makes the picture."""
     pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")

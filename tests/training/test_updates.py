@@ -87,6 +87,7 @@ def test_it_equals_keras_with_uneven_masks_and_forced_steps(monkeypatch):
     equals_keras(plain, [batch()] * 3, monkeypatch)
 
 
+@pytest.mark.slow
 def test_a_loss_by_examples_equals_keras_too(monkeypatch):
     equals_keras(plain, [batch()] * 3, monkeypatch, lambda: PerExample(cross_entropy()))
 
