@@ -232,6 +232,7 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     finally:
         keras.config.set_dtype_policy("float32")
     trainer.make_loss(model, training)  # what is wrong shows here, before anything is written
+    trainer.check_start(model, training)
     trainer.make_batches(task, training, config["seed"])
     Predictor(model, task.source, task.target, decoding, {}).check(decoding)
     make_optimizer = build_optimizer(config)

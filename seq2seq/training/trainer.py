@@ -234,6 +234,21 @@ def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
     return PerExample(loss)
 
 
+def check_start(model: Seq2Seq, training: Training) -> None:
+    """Refuse first weights that two settings want to draw.
+
+    Raises:
+        ValueError: a forget bias is asked for, and first weights as PyTorch's, which has none.
+    """
+    for part in (model.encoder, model.decoder):
+        bias = part.stack.cell.forget_bias
+        if training.initialization == "pytorch" and bias is not None:
+            raise ValueError(
+                f"cell.forget_bias={bias}: training.initialization=pytorch draws the biases; "
+                "choose cell.forget_bias=null, or training.initialization=keras"
+            )
+
+
 class Fitted(NamedTuple):
     """Figures of a finished training, and what stopped it early, if anything did."""
 

@@ -17,7 +17,7 @@ from seq2seq.training.callbacks import Counts, Guard, LossIsNaN
 from seq2seq.training.losses import PerExample
 from seq2seq.training.run_directory import RunDirectory
 from seq2seq.training.signals import Interrupted
-from seq2seq.training.trainer import Training, longest_lengths, make_loss, train
+from seq2seq.training.trainer import Training, check_start, longest_lengths, make_loss, train
 
 TINY = [
     "task=copy",
@@ -109,6 +109,22 @@ def test_the_loss_is_divided_by_what_is_asked_for():
     assert not isinstance(make_loss(model, Training()), PerExample)
     with pytest.raises(ValueError, match="unknown training.normalization 'token'; did you mean"):
         Training(normalization="token")
+
+
+def test_first_weights_are_drawn_as_asked_for():
+    for initialization, least, most in (("keras", 0, 0.1), ("pytorch", 0.5, 2)):
+        plan = Training(steps=1, batch_size=8, initialization=initialization)
+        shutil.rmtree("run", ignore_errors=True)
+        run(training=plan)
+        embeddings = seq2seq.load("run").model.encoder.reader.embedding.embeddings
+        assert least < np.std(embeddings) < most
+
+
+def test_a_forget_bias_is_not_drawn_over():
+    model = model_of("cell.forget_bias=1")
+    check_start(model, Training())
+    with pytest.raises(ValueError, match="cell.forget_bias=1: training.initialization=pytorch"):
+        check_start(model, Training(initialization="pytorch"))
 
 
 @pytest.mark.parametrize(
