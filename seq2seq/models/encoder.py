@@ -83,7 +83,12 @@ class Reader(keras.layers.Layer):
     def call(self, sequence: Tensor) -> Tensor:
         """Tokens (batch, time) or values (batch, time, features) to (batch, time, output_size)."""
         if self.embedding is not None:
-            return self.embedding(sequence)
+            # What lookups learn comes out of the reshape as one array. Without it TensorFlow lists
+            # it place by place, and Keras's optimizers square the list: a token that comes twice
+            # then counts for less in the norm and in Adam than it should. A reshape costs nothing.
+            table = self.embedding.embeddings
+            table = ops.reshape(table, table.shape)
+            return ops.cast(ops.take(table, sequence, axis=0), self.compute_dtype)
         return ops.cast(sequence, self.compute_dtype)
 
 

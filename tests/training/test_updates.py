@@ -16,14 +16,14 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="other engines compile the step themselves"
 )
 SIZES = {"vocabulary_size": 12, "embedding_size": 5}
-RNG = np.random.default_rng(0)
 
 
-def batch(rows=16, time=6):
-    source, target = RNG.integers(4, 12, (2, rows, time)).astype("int32")
-    mask, real = (np.arange(time) < RNG.integers(1, time + 1, (2, rows, 1)))[:]
+def batch(rows=16, time=6, seed=0):
+    rng = np.random.default_rng(seed)
+    source, target = rng.integers(4, 12, (2, rows, time)).astype("int32")
+    mask, real = (np.arange(time) < rng.integers(1, time + 1, (2, rows, 1)))[:]
     inputs = {"source": source * mask, "source_mask": mask, "target": target, "target_mask": real}
-    inputs["forced"] = RNG.random((rows, time)) < 0.5
+    inputs["forced"] = rng.random((rows, time)) < 0.5
     return inputs, target, real.astype("float32")
 
 
@@ -42,19 +42,19 @@ class Batches:
         return next(self.batches)
 
 
-def compiled(make, monkeypatch, hot, loss=cross_entropy):
+def compiled(make, monkeypatch, hot, loss=cross_entropy, clip=1.0):
     monkeypatch.setattr(updates, "HOT", hot)
     monkeypatch.setattr(updates, "cores", lambda: 2)
     keras.utils.set_random_seed(0)
     model, loss = make(), loss()
-    optimizer = keras.optimizers.Adam(1e-2, epsilon=1e-2, global_clipnorm=1.0)
+    optimizer = keras.optimizers.Adam(1e-2, epsilon=1e-2, global_clipnorm=clip)
     model.compile(optimizer, loss, jit_compile=False)
     return model, updates.make_updates(model, loss, collections.Counter())
 
 
-def train(make, batches, monkeypatch, hot, loss=cross_entropy):
+def train(make, batches, monkeypatch, hot, **settings):
     """The loss after each update, and the weights after the last."""
-    model, update = compiled(make, monkeypatch, hot, loss)
+    model, update = compiled(make, monkeypatch, hot, **settings)
     batches = Batches(batches)
     losses = [float(update(batches)["loss"]) for _ in range(3)]
     return losses, model.get_weights(), update
@@ -75,27 +75,33 @@ MODELS = {
 }
 
 
-def equals_keras(make, batches, monkeypatch, loss=cross_entropy):
-    losses, weights, _ = train(make, batches, monkeypatch, 0, loss)
-    expected_losses, expected, _ = train(make, batches, monkeypatch, 10**9, loss)
+def equals_keras(make, batches, monkeypatch, **settings):
+    losses, weights, _ = train(make, batches, monkeypatch, 0, **settings)
+    expected_losses, expected, _ = train(make, batches, monkeypatch, 10**9, **settings)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
 def test_it_equals_keras_with_uneven_masks_and_forced_steps(monkeypatch):
-    equals_keras(plain, [batch()] * 3, monkeypatch)
+    equals_keras(plain, [batch(seed=seed) for seed in range(3)], monkeypatch, clip=0.1)
+
+
+@pytest.mark.slow
+def test_it_equals_keras_where_no_norm_is_clipped(monkeypatch):
+    equals_keras(plain, [batch()] * 3, monkeypatch, clip=None)
 
 
 @pytest.mark.slow
 def test_a_loss_by_examples_equals_keras_too(monkeypatch):
-    equals_keras(plain, [batch()] * 3, monkeypatch, lambda: PerExample(cross_entropy()))
+    equals_keras(plain, [batch()] * 3, monkeypatch, loss=lambda: PerExample(cross_entropy()))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_all_models_equal_keras(model, monkeypatch):
-    equals_keras(MODELS[model], [batch(), batch(), batch(rows=15)], monkeypatch)
+    batches = [batch(), batch(seed=1), batch(rows=15, seed=2)]
+    equals_keras(MODELS[model], batches, monkeypatch)
 
 
 @pytest.mark.slow
