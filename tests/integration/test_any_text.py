@@ -77,7 +77,8 @@ def test_a_hundred_thousand_lines_of_any_text(talker, tmp_path):
         few, before = answer(tmp_path, lines[:50_000], *command)
         found[name], peak = answer(tmp_path, lines, *command)
         assert len(found[name]) == len(lines) and found[name][:50_000] == few
-        assert peak < before + (100 if name == "keras" else 5), (name, before, peak)
+        # A busy machine alone makes Keras's peaks differ by 130 MiB.
+        assert peak < before + (200 if name == "keras" else 5), (name, before, peak)
     same = sum(one == other for one, other in zip(found["keras"], found["numpy"], strict=True))
     assert same > 99_900 and len(set(found["keras"])) > 500
 
