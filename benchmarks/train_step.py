@@ -7,7 +7,7 @@ Encoder and decoder LSTM, embeddings, softmax over 64 symbols, Adam: millisecond
 contender is a process of its own; they take turns in rounds, each for a second at a time, so that
 what else the machine does hits all alike. All start from equal weights and see the same batch; the
 losses of the first updates are compared. PyTorch (CPU) takes part where it is installed.
-With `--scaling`: how the cost grows with length and batch, and what attention adds.
+With `--scaling`: how the cost grows with length and batch, and what attention and dropout add.
 """
 
 import argparse
@@ -53,17 +53,18 @@ def draw(shape: tuple) -> tuple[dict, list[np.ndarray]]:
     return weights, [rng.integers(4, SYMBOLS, (batch, time_)).astype("int32") for _ in range(3)]
 
 
-def ours(shape: tuple, stock: bool = False, attention: str | None = None):
+def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropout: float = 0.0):
     """This package's model as its trainer updates it, or with Keras's own layer and step."""
     import keras
     import tensorflow as tf
 
-    from seq2seq import Additive, Decoder, Dot, Encoder, Seq2Seq, cross_entropy
+    from seq2seq import Additive, Cell, Decoder, Dot, Encoder, Seq2Seq, cross_entropy
     from seq2seq.layers.lstm import LSTM
     from seq2seq.training import updates
 
     batch, time_, embedding, units, layers = shape
-    size = {"vocabulary_size": SYMBOLS, "embedding_size": embedding}
+    cell = Cell(dropout=dropout, variational=False)  # masks differ from step to step
+    size = {"vocabulary_size": SYMBOLS, "embedding_size": embedding, "cell": cell}
     looks = {None: None, "dot": Dot(), "additive": Additive(units)}[attention]
     decoder = Decoder(units, layers, attention=looks, **size)
     model = Seq2Seq(Encoder(units, layers, **size), decoder)
@@ -167,6 +168,7 @@ MAKERS = {
 EXTRA = {
     "ours, dot attention": lambda shape: ours(shape, attention="dot"),
     "ours, additive attention": lambda shape: ours(shape, attention="additive"),
+    "ours, dropout": lambda shape: ours(shape, dropout=0.5),
 }
 
 
@@ -251,6 +253,7 @@ def main() -> None:
         for shape in SCALING:
             compare(shape, options.rounds, ["ours"])
         compare((64, 32, 64, 256, 1), options.rounds, ["ours", *EXTRA])
+        compare((1, 16, 200, 200, 2), options.rounds, ["ours", "ours, dropout"])
         return
     for shape in shapes:
         compare(shape, options.rounds, [*MAKERS])

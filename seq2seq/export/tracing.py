@@ -166,15 +166,15 @@ def _trace_parts(model: Seq2Seq) -> tuple[Graph, Graph]:
 
     shape = ("batch",) if decoder.features is None else ("batch", decoder.features)
     first = Port(read, "int32" if decoder.features is None else "float32", shape)
-    known = output_ports(tf.function(know), inputs, decoder)
-    unread = unread_inputs(tf.function(step), (first, *known))
+    known = output_ports(tf.function(know, autograph=False), inputs, decoder)
+    unread = unread_inputs(tf.function(step, autograph=False), (first, *known))
     known = tuple(port for port in known if port.name not in unread)
 
     def encode(given):
         found = know(given)
         return {port.name: found[port.name] for port in known}
 
-    encode, step = tf.function(encode), tf.function(step)
+    encode, step = tf.function(encode, autograph=False), tf.function(step, autograph=False)
     outputs = output_ports(step, (first, *known), decoder)
     return Graph("encoder", encode, inputs, known), Graph("step", step, (first, *known), outputs)
 
@@ -211,7 +211,7 @@ def _trace_greedy(model: Seq2Seq, inputs: tuple[Port, ...]) -> Graph:
         Port("scores", "float32", ("batch",)),
     )
     inputs = (*inputs, Port("max_length", "int32", ()))
-    return Graph("greedy", tf.function(decode), inputs, outputs)
+    return Graph("greedy", tf.function(decode, autograph=False), inputs, outputs)
 
 
 def source_ports(model: Seq2Seq) -> tuple[Port, ...]:

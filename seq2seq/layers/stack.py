@@ -6,6 +6,7 @@ import keras
 from keras import ops, tree
 
 from seq2seq.arguments import check_count, check_flag
+from seq2seq.layers.kernels import draw_mask
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import Cell, State, follow, run
 
@@ -278,8 +279,7 @@ class Stack(keras.layers.Layer):
     def _masks(self, shapes: list, rate: float) -> tuple:
         if not rate:
             return ()
-        ones = [ops.ones(shape, self.compute_dtype) for shape in shapes]
-        return tuple(keras.random.dropout(one, rate, seed=self.seed) for one in ones)
+        return tuple(draw_mask(shape, rate, self.seed, self.compute_dtype) for shape in shapes)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -63,7 +63,9 @@ class Updates:
             import tensorflow as tf
 
             signature = [iterator.element_spec]
-            self._by_keras = tf.function(self.model.train_step, input_signature=signature)
+            self._by_keras = tf.function(
+                self.model.train_step, input_signature=signature, autograph=False
+            )
         return self._by_keras(batch)
 
     def _update(self, *batch, count: int):

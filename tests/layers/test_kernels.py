@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from seq2seq.layers import kernels
-from seq2seq.layers.kernels import compiled, unroll
+from seq2seq.layers.kernels import compiled, draw_mask, unroll
 
 INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
 
@@ -52,6 +52,24 @@ def test_only_so_many_shapes_are_compiled_for_good(monkeypatch):
     for size in (5, 1, 4):
         run(np.ones(size))
     assert [*again.record()["double"].values()] == [5, 4, 4, 2, 2]
+
+
+def test_masks_drop_the_asked_share_and_are_independent(monkeypatch):
+    monkeypatch.setattr(kernels, "HOT", 1)
+    seed = keras.random.SeedGenerator(5)
+
+    def draw(scale):
+        first, second = (draw_mask((400, 50), 0.3, seed, "float32") for _ in range(2))
+        return scale * first, scale * second
+
+    run = compiled(draw, [seed.state])
+    for _ in range(2):  # at first as a graph, then as machine code
+        first, second = (ops.convert_to_numpy(mask) for mask in run(np.float32(1)))
+        np.testing.assert_allclose(np.unique(first), [0, 1 / 0.7], rtol=1e-6)
+        kept, others = first > 0, second > 0
+        np.testing.assert_allclose([kept.mean(), others.mean()], 0.7, atol=0.02)
+        for one, other in ((kept, others), (kept[1:], kept[:-1]), (kept[:, 1:], kept[:, :-1])):
+            np.testing.assert_allclose((one & other).mean(), 0.49, atol=0.02)
 
 
 def test_gradients_flow_through_time():
