@@ -263,18 +263,11 @@ def search(
         logits = ops.cast(output.logits, "float32")
         if not values:
             logits = ops.log_softmax(logits)
-        allowed, rules = _obey(constraints, inputs, rules, index, end_id, logits)
-        logits = logits if allowed is None else ops.where(allowed, logits, FORBIDDEN)
+        logits, rules = _obey(constraints, inputs, rules, index, end_id, logits)
         weights = None if output.attention is None else _split(output.attention, size)
         now = Now(index, end_id, limits, keys, weights, source_mask)
         inputs, parents, progress = strategy.advance(_split(logits, size), progress, now)
-        state = output.state
-        if parents is not None:
-            rows = ops.reshape(parents + ops.arange(batch, dtype="int32")[:, None] * size, (-1,))
-            state, rules = tree.map_structure(
-                lambda tensor: ops.take(tensor, rows, axis=0), (state, rules)
-            )
-        after = inputs, state, rules, progress
+        after = inputs, *_follow(parents, (output.state, rules)), progress
         # (batch, size) inputs become (batch * size,); all else keeps its shape, and says so to an
         # engine that has lost sight of it.
         after = tree.map_structure(lambda new, old: ops.reshape(new, ops.shape(old)), after, before)
@@ -302,15 +295,24 @@ def _split(tensor: Tensor, size: int) -> Tensor:
     return ops.reshape(tensor, (-1, size, *ops.shape(tensor)[1:]))
 
 
-def _obey(constraints, tokens, rules, index, end_id, logits) -> tuple[Tensor | None, tuple]:
-    """What all constraints allow, (batch * size, symbols), None: all; and their new states."""
-    allowed, states = None, []
+def _follow(parents: Tensor | None, structure: Any) -> Any:
+    """`structure` (batch * size, ...) where each hypothesis has what its parent had."""
+    if parents is None:
+        return structure
+    batch, size = ops.shape(parents)
+    rows = ops.reshape(parents + ops.arange(batch, dtype="int32")[:, None] * size, (-1,))
+    return tree.map_structure(lambda tensor: ops.take(tensor, rows, axis=0), structure)
+
+
+def _obey(constraints, tokens, rules, index, end_id, logits) -> tuple[Tensor, tuple]:
+    """`logits` (batch * size, symbols) with what is not allowed ruled out; the new states."""
+    states = []
     for constraint, state in zip(constraints, rules, strict=True):
         symbols = ops.shape(logits)[-1]
-        these, state = constraint.allow(tokens, state, index, end_id, symbols)
-        allowed = these if allowed is None else ops.logical_and(allowed, these)
+        allowed, state = constraint.allow(tokens, state, index, end_id, symbols)
+        logits = ops.where(allowed, logits, FORBIDDEN)
         states.append(state)
-    return allowed, tuple(states)
+    return logits, tuple(states)
 
 
 def _room_for_attention(source_mask: Tensor, live: Hypotheses) -> Tensor:
