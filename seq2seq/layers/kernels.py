@@ -36,12 +36,12 @@ class Calls:
             self.of(name).update(counts)
 
 
-def is_hot(calls: collections.Counter, shapes: str, hot: int) -> bool:
+def is_hot(calls: collections.Counter, shapes: str, hot: int, most: int) -> bool:
     """Count a call with these shapes; whether it came more than `hot` times and is compiled.
 
-    A count that stays at `hot` says that there was no room left: `MOST_HOT` are compiled.
+    A count that stays at `hot` says that there was no room left: the first `most` are compiled.
     """
-    if calls[shapes] != hot or sum(count > hot for count in calls.values()) < MOST_HOT:
+    if calls[shapes] != hot or sum(count > hot for count in calls.values()) < most:
         calls[shapes] += 1
     return calls[shapes] > hot
 
@@ -77,7 +77,7 @@ def compiled(
             tensors = tree.map_structure(to_tensor, tensors)
             shapes = tuple(tuple(np.shape(tensor)) for tensor in tree.flatten(tensors))
             shapes = str(shapes + tuple(sizes.values()))
-            if is_hot(calls, shapes, HOT):
+            if is_hot(calls, shapes, HOT, MOST_HOT):
                 return machine_code(*tensors, **sizes)
             sizes = {name: tf.constant(value, "int32") for name, value in sizes.items()}
             return graph(*tensors, **sizes)

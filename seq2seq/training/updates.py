@@ -14,7 +14,8 @@ import keras
 from seq2seq.layers.kernels import cores, is_hot, keep_memory, on_cpu
 from seq2seq.training.losses import divisor
 
-HOT = 100
+HOT = 100  # updates with the same shapes after which compiling them by XLA pays
+MOST_HOT = 16  # shapes that are compiled so: each takes some five seconds, and 70 MiB for good
 FEWEST = 8  # examples that are worth a core
 
 
@@ -57,7 +58,7 @@ class Updates:
         batch = next(iterator)
         inputs, _, weights = batch
         shape = ",".join(map(str, (*inputs["source"].shape[:2], weights.shape[1])))
-        if is_hot(self.seen, shape, HOT):
+        if is_hot(self.seen, shape, HOT, MOST_HOT):
             return self._in_parts(*batch, count=parts(weights.shape[0], cores()))
         if self._by_keras is None:  # one graph for all shapes
             import tensorflow as tf
