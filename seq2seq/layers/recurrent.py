@@ -262,7 +262,7 @@ class Cell:
 
     Args:
         kind: `"lstm"`, `"gru"` or `"rnn"` (Elman's).
-        dropout: share dropped of what each layer reads, and of what the top layer says.
+        dropout: share dropped of what each layer reads.
         recurrent_dropout: share of the hidden state that the gates do not see, the same at every
             step.
         residual: whether each layer but the first adds what it reads to what it says.
@@ -271,8 +271,9 @@ class Cell:
             beginning (Jozefowicz et al. 2015). LSTM only.
         variational: whether dropout has one mask for a whole sequence (Gal and Ghahramani 2016,
             as Keras does); else each step has its own (Zaremba et al. 2014, as PyTorch does).
-        output_dropout: share dropped of what the top layer says; None: as much as `dropout`, 0:
-            none of it, as PyTorch's layers do.
+        output_dropout: share dropped of what the top layer says, and, where a decoder reads it, of
+            what attention made of that; None: as much as `dropout`, 0: none, as PyTorch's layers
+            and its tutorial do.
 
     Raises:
         ValueError: an unknown kind, a share outside [0, 1), or a forget bias of another kind.

@@ -262,24 +262,40 @@ class Stack(keras.layers.Layer):
             said = said + hidden if self.cell.residual and number else hidden
         return drop(said, noise.said), tuple(states)
 
-    def draw(self, rows: Tensor, time: Tensor, training: bool) -> Noise:
-        """Dropout masks for a batch of `rows` examples and `time` steps; empty if not training."""
+    def draw(self, rows: Tensor, time: Tensor, training: bool, attended: int = 0) -> Noise:
+        """Dropout masks for a batch.
+
+        Args:
+            rows: examples.
+            time: steps.
+            training: whether there are any; else the noise is empty.
+            attended: how many of the lowest layer's inputs, the last ones, attention found. They
+                are made of what a top layer said, and dropped as such.
+        """
         if not training:
             return Noise()
         directions = 2 if self.bidirectional else 1
         axes = (rows,) if self.cell.variational else (rows, time)
-        read = [self.input_size, *[self.output_size] * (self.layers - 1)]
         of_read, of_said, of_hidden = self._rates
+        lowest = [(self.input_size - attended, of_read), (attended, of_said)]
+        if not attended or of_read == of_said:
+            lowest = [(self.input_size, of_read)]
+        read = [lowest, *[[(self.output_size, of_read)]] * (self.layers - 1)]
         return Noise(
-            self._masks([(*axes, size) for size in read], of_read),
-            self._masks([(*axes, self.output_size)], of_said),
-            self._masks([(rows, self.units)] * self.layers * directions, of_hidden),
+            self._masks(axes, read),
+            self._masks(axes, [[(self.output_size, of_said)]]),
+            self._masks((rows,), [[(self.units, of_hidden)]] * self.layers * directions),
         )
 
-    def _masks(self, shapes: list, rate: float) -> tuple:
-        if not rate:
+    def _masks(self, axes: tuple, wanted: list) -> tuple:
+        """A mask for each of `wanted`, a list of parts (size, rate); none if all rates are 0."""
+        if not any(rate for parts in wanted for _, rate in parts):
             return ()
-        return tuple(draw_mask(shape, rate, self.seed, self.compute_dtype) for shape in shapes)
+
+        def draw(size: int, rate: float) -> Tensor:
+            return draw_mask((*axes, size), rate, self.seed, self.compute_dtype)
+
+        return tuple(ops.concatenate([draw(*part) for part in parts], axis=-1) for parts in wanted)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

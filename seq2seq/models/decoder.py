@@ -168,6 +168,15 @@ class Decoder(keras.layers.Layer):
         """Whether it reads what was said before."""
         return self.attention is None or not self.attention.alone
 
+    @property
+    def attended_size(self) -> int:
+        """Features of what attention adds to what a step reads."""
+        if self.attention is None:
+            return 0
+        if self.attention.before:
+            return self.memory_size
+        return self.units if self.attention.input_feeding else 0
+
     def _choose_reader(self, reader: Reader | None) -> Reader | None:
         wanted = (self.vocabulary_size, self.embedding_size)
         if not self.reads_tokens:
@@ -190,16 +199,14 @@ class Decoder(keras.layers.Layer):
     def _make_parts(self, memory_size: int) -> None:
         read = self.reader.output_size if self.reader else 0
         read += self.embedding_size if self.tags else 0
+        read += self.attended_size
         said = self.units + (memory_size if self.reads_tokens else 0)
         dtype = self.dtype_policy
         if self.attention is not None:
             self.attention.connect(self.units, memory_size)
-            if self.attention.before:
-                read += memory_size
-            else:
+            if not self.attention.before:
                 self.combine = projection(self.units, said, "combine", dtype, activation="tanh")
                 said = self.units
-                read += self.units if self.attention.input_feeding else 0
         self.stack = Stack(read, self.units, self.layers, self.cell, dtype=dtype)
         self.stack.build()
         if self.reader:
@@ -325,7 +332,7 @@ class Decoder(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")
         attention = self.attention
-        noise = self.stack.draw(*ops.shape(tokens)[:2], training)
+        noise = self.stack.draw(*ops.shape(tokens)[:2], training, self.attended_size)
         if attention is not None and attention.stepwise:
             output = self._go_step_by_step(tokens, state, memory, mask, forced, noise)
         else:

@@ -187,6 +187,16 @@ def test_the_dropout_of_the_output_is_a_choice_of_its_own(cell, read, said):
     assert (len(noise.read), len(noise.said), len(noise.kept)) == (read, said, 0)
 
 
+@pytest.mark.parametrize("rates, dropped", [((0.5, 0.0), [1, 0, 1]), ((0.0, 0.5), [0, 1, 0])])
+def test_what_attention_found_is_dropped_as_the_output(rates, dropped):
+    cell = Cell(dropout=rates[0], output_dropout=rates[1])
+    noise = Stack(30, 40, layers=2, cell=cell).draw(20, 5, training=True, attended=10)
+    lowest, second = noise.read
+    parts = lowest[:, :20], lowest[:, 20:], second
+    assert [int(np.min(part) == 0) for part in parts] == dropped
+    assert all(np.unique(part).size == 1 + drop for part, drop in zip(parts, dropped, strict=True))
+
+
 def test_dropout_keeps_the_mean():
     masks = Stack(50, 40, cell=NOISY)
     masks.build()

@@ -135,7 +135,7 @@ def test_a_stepwise_pass_has_the_masks_of_its_steps(variational, monkeypatch):
     )
     plain = decoder(target, start, memory).logits
     noise = decoder.stack.draw(*target.shape, training=True)
-    monkeypatch.setattr(decoder.stack, "draw", lambda rows, time, training: noise)
+    monkeypatch.setattr(decoder.stack, "draw", lambda *_: noise)
     whole = decoder(target, start, memory, training=True)
     state = start
     for time in range(4):
@@ -147,10 +147,27 @@ def test_a_stepwise_pass_has_the_masks_of_its_steps(variational, monkeypatch):
 
 
 @pytest.mark.parametrize("variational", [True, False])
+@pytest.mark.parametrize("output_dropout", [0.0, None])
+@pytest.mark.parametrize("attention", [Additive, lambda: Dot(input_feeding=True)])
+def test_what_attention_found_is_dropped_as_what_top_layers_say(
+    attention, output_dropout, variational
+):
+    cell = Cell(dropout=0.9999, output_dropout=output_dropout, variational=variational)
+    decoder, start, memory, target = make(cell=cell, attention=attention)
+    other = memory._replace(values=memory.values[::-1], keys=memory.keys[::-1])
+    after = [
+        decoder(tokens, start, seen, training=True).state.layers[0].hidden
+        for tokens, seen in ((target, memory), (target[::-1], memory), (target, other))
+    ]
+    np.testing.assert_allclose(after[0], after[1], atol=1e-6)  # no token is left
+    assert np.allclose(after[0], after[2], atol=1e-6) == (output_dropout is None)
+
+
+@pytest.mark.parametrize("variational", [True, False])
 def test_what_is_heard_is_what_was_said_under_the_same_masks(variational, monkeypatch):
     decoder, start, memory, target = make(cell=Cell(dropout=0.5, variational=variational))
     noise = decoder.stack.draw(*target.shape, training=True)
-    monkeypatch.setattr(decoder.stack, "draw", lambda rows, time, training: noise)
+    monkeypatch.setattr(decoder.stack, "draw", lambda *_: noise)
     forced = np.zeros(target.shape, bool)
     free = decoder(target, start, memory, forced=forced, training=True)
     said = np.argmax(free.logits, axis=-1)
