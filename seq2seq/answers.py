@@ -16,6 +16,7 @@ from typing import Any
 
 from seq2seq.engine import quiet_engine
 from seq2seq.flags import add_decoding, add_ensemble, choose_decoding, count
+from seq2seq.pair_input import PairInput, add_pairs, read_pairs
 
 CHUNK = 2048  # lines answered together
 RUN_HELP = "a run directory, for example runs/latest, or a model.npz"
@@ -31,7 +32,9 @@ def add_verbs(verbs: Any) -> None:
     )
     predict.add_argument("run", metavar="RUN", help=RUN_HELP)
     predict.add_argument("sources", nargs="*", metavar="SOURCE")
-    predict.add_argument("--input", metavar="FILE", help="a file of sources (.gz is read too)")
+    predict.add_argument(
+        "--input", metavar="FILE", help="a file of sources (.gz is read too); -: standard input"
+    )
     predict.add_argument(
         "--n-best", type=count, metavar="N", help="so many answers a source, the best first"
     )
@@ -92,20 +95,6 @@ def add_verbs(verbs: Any) -> None:
     add_decoding(judge)
 
 
-def add_pairs(parser: argparse.ArgumentParser) -> None:
-    """Where pairs come from."""
-    parser.add_argument(
-        "--pairs",
-        metavar="FILE",
-        help="a file like the run's own: source<TAB>target (<TAB>tags) lines, or JSON Lines",
-    )
-    parser.add_argument(
-        "--columns",
-        metavar="COLUMNS",
-        help="which columns or keys of it, as 1,2,3 or lemma,form,tags (default: the run's own)",
-    )
-
-
 def load_run(run: str, others: Sequence[str] = ()) -> Any:
     """The run, or the ensemble of several, after the engine has started quietly."""
     quiet_engine()
@@ -116,7 +105,7 @@ def load_run(run: str, others: Sequence[str] = ()) -> Any:
 
 def predict(options: argparse.Namespace) -> None:
     """`seq2seq predict`: lines in, as many lines out."""
-    from seq2seq.data.files import decode_lines, read_lines
+    from seq2seq.data.files import read_lines, read_standard_input
     from seq2seq.data.vocabulary import check_texts
 
     if options.sources and options.input:
@@ -129,12 +118,12 @@ def predict(options: argparse.Namespace) -> None:
     answerer = Answerer(options, predictor, decoding)
     if options.sources:
         answerer.answer_all(chunks(options.sources, CHUNK))
-    elif options.input:
+    elif options.input not in (None, "-"):
         answerer.answer_all(chunks((line for _, line in read_lines(options.input)), CHUNK))
-    elif sys.stdin.isatty():
+    elif options.input is None and sys.stdin and sys.stdin.isatty():
         answerer.converse()
     else:
-        lines = (line for _, line in decode_lines(sys.stdin.buffer, "standard input"))
+        lines = (line for _, line in read_standard_input())
         answerer.answer_all(arriving(lines, CHUNK))
 
 
@@ -220,31 +209,26 @@ class Answerer:
 
 
 def score(options: argparse.Namespace) -> None:
-    """`seq2seq score`: the log-probabilities of given pairs."""
+    """`seq2seq score`: the log-probabilities of pairs."""
     predictor = load_run(options.run, options.others)
-    done = 0
-    for rows in chunks(read_pairs(options, predictor), CHUNK):
-        sources, targets = zip(*rows, strict=True)
+    from seq2seq.evaluation.sources import BadText
+
+    pairs = PairInput(options, predictor)
+    for rows in chunks(pairs.rows(), CHUNK):
         try:
-            found = predictor.score(sources, targets, per_token=options.per_token)
-        except ValueError as error:
-            raise ValueError(f"pairs {done + 1} to {done + len(rows)}: {error}") from error
-        done += len(rows)
-        for one in found:
-            scores = one if options.per_token else [one]
-            print("\t".join(f"{value:.4f}" for value in scores))
-        sys.stdout.flush()
+            print_scores(predictor, rows, options.per_token)
+        except BadText as error:
+            print_scores(predictor, rows[: error.number - 1], options.per_token)
+            line = rows[error.number - 1][0]
+            raise ValueError(f"{pairs.name}, line {line}: {error.side}: {error.reason}") from error
 
 
-def read_pairs(options: argparse.Namespace, predictor: Any) -> Iterator[tuple[str, str]]:
-    """Pairs of a file or of standard input; a source has its tags after a tab."""
-    from seq2seq.data.files import PairReader
-
-    columns = predictor.settings.get("columns")
-    if options.columns:
-        columns = [int(c) if c.isdigit() else c for c in options.columns.split(",")]
-    for _, source, target in PairReader(columns).read(options.pairs or "/dev/stdin"):
-        yield source, target
+def print_scores(predictor: Any, rows: list[tuple[int, str, str]], per_token: bool) -> None:
+    """Print a line of scores for each (line number, source, target)."""
+    sources, targets = [source for _, source, _ in rows], [target for _, _, target in rows]
+    for scores in predictor.score(sources, targets, per_token=per_token):
+        print("\t".join(f"{value:.4f}" for value in (scores if per_token else [scores])))
+    sys.stdout.flush()
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -320,7 +304,8 @@ def chunks(lines: Iterable, size: int) -> Iterator[list]:
                 yield chunk
                 chunk = []
     except ValueError:
-        yield chunk
+        if chunk:
+            yield chunk
         raise
     if chunk:
         yield chunk

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.answers import RUN_HELP, add_pairs, load_run, predictions_of, read_pairs
+from seq2seq.answers import RUN_HELP, load_run, predictions_of
 from seq2seq.engine import held_back_noise, quiet_engine
 from seq2seq.flags import add_decoding, choose_decoding, count
 from seq2seq.inspection import find_output
+from seq2seq.pair_input import add_pairs, read_pairs
 from seq2seq.training.writing import write_whole
 
 PACKAGES = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}  # of the extra `analysis`

@@ -25,7 +25,7 @@ ORDER = [
     r"export\b.*",
     r"trust",
     r"runs",
-    r"config|engine|flags",
+    r"config|engine|flags|pair_input",
     r"answers|inspection|multirun",
     r"experiments",
     r"studies|reporting",

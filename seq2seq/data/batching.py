@@ -108,6 +108,21 @@ def delay(target_out: np.ndarray, target_mask: np.ndarray, start: float) -> np.n
     return target_in
 
 
+def check_text(text: str) -> None:
+    """Raise a ValueError for a missing value, bytes, a list: whatever is no text."""
+    if not isinstance(text, str):
+        raise ValueError(f"expected a text, got {text!r:.80}")
+
+
+def check_each(name: str, texts: Sequence[str]) -> None:
+    """Raise a ValueError that says which of `texts`, counted from 1, is no text."""
+    for number, text in enumerate(texts, 1):
+        try:
+            check_text(text)
+        except ValueError as error:
+            raise ValueError(f"{name} {number}: {error}") from None
+
+
 def encode_row(text: str, side: Side, unknown: str = "error") -> list[int] | np.ndarray:
     """What a network reads or says of `text`: tokens and an end, or values, (time, features).
 
@@ -128,6 +143,7 @@ def encode_sources(
         unknown: see `Vocabulary.encode`; a model that copies takes every symbol.
         copying: whether the model copies from the source.
     """
+    check_each("source", texts)
     symbols = "token" if copying else unknown
     padded, mask = pad([encode_row(text, source, symbols) for text in texts])
     arrays = {"source": padded, "source_mask": mask}
@@ -160,6 +176,7 @@ def make_batch(
     [[1, 5, 4, 0]]
     """
     sources = encode_sources([e.source for e in examples], source, target, unknown, copying)
+    check_each("target", [e.target for e in examples])
     if copying:
         rows = [
             [*target.encode_copies(target.tokens(e.target), source.tokens(e.source)), END]

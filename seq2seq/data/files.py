@@ -6,6 +6,7 @@ Every error names the file and the line.
 import gzip
 import json
 import re
+import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 from seq2seq.arguments import check_choice
 
 BAD_ROW = ("error", "skip")
+STANDARD_INPUT = "standard input"
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 UNESCAPES = {escaped[1]: character for character, escaped in ESCAPES.items()}
 
@@ -41,6 +43,19 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
             yield number, line
     if number == 0:
         raise ValueError(f"{path} is empty")
+
+
+def read_standard_input() -> Iterator[tuple[int, str]]:
+    """Each line of standard input with its number, from where the handle stands.
+
+    Another program may have read the first lines, as a shell's `read` does; they don't come again.
+
+    Raises:
+        ValueError: it is closed, damaged gzip, or not UTF-8.
+    """
+    if sys.stdin is None or sys.stdin.closed:
+        raise ValueError("standard input is closed: there is nothing to read; give a file")
+    return decode_lines(sys.stdin.buffer, STANDARD_INPUT)
 
 
 def decode_lines(file: BufferedReader, name: str) -> Iterator[tuple[int, str]]:
@@ -147,20 +162,30 @@ class PairReader:
                 raise ValueError(f"two parallel files have no columns, got columns={self.columns}")
             yield from self._read_parallel(*paths)
             return
-        lowered = str(paths).lower().removesuffix(".gz")
-        lines = read_lines(paths)
+        yield from self.read_rows(read_lines(paths), paths)
+
+    def read_rows(
+        self, lines: Iterator[tuple[int, str]], name: str | Path
+    ) -> Iterator[tuple[int, str, str]]:
+        """(line number, source, target) of each row of one file.
+
+        Args:
+            lines: of the file, numbered.
+            name: of the file, for messages; its ending says how rows are written.
+        """
+        lowered = str(name).lower().removesuffix(".gz")
         if lowered.endswith((".jsonl", ".ndjson")):
             parse = self._json_row
         else:
             columns = self.columns
             if columns is not None and isinstance(columns[0], str):
-                columns = find_columns(next(lines)[1].split("\t"), columns, paths)
+                columns = find_columns(next(lines)[1].split("\t"), columns, name)
             parse = partial(self._columns_row, columns=columns)
         for number, line in lines:
             try:
                 yield number, *_put_together(parse(line))
             except BadRow as error:
-                self.bad_row(paths, number, str(error))
+                self.bad_row(name, number, str(error))
 
     def bad_row(self, path: str | Path, number: int, reason: str) -> None:
         """Raise a ValueError for the row, or count it, as `on_bad_row` says."""

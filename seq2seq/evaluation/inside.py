@@ -12,7 +12,7 @@ from seq2seq.arguments import check_count
 from seq2seq.data.vocabulary import START, Numbers
 from seq2seq.decoding.constraints import Below
 from seq2seq.evaluation.settings import Decoding
-from seq2seq.evaluation.sources import BadSource
+from seq2seq.evaluation.sources import BadSource, list_texts
 from seq2seq.evaluation.tracing import make_trace
 from seq2seq.models.encoder import Memory
 from seq2seq.models.seq2seq import Seq2Seq
@@ -149,7 +149,7 @@ class Inside:
         return replace(trace, task=self.settings["task"], model=self.settings["model"])
 
     def _check_texts(self, sources: str | Sequence[str]) -> list[str]:
-        texts = [sources] if isinstance(sources, str) else list(sources)
+        texts = [sources] if isinstance(sources, str) else list_texts("sources", sources)
         if not texts:
             raise ValueError("there is no source: give at least one")
         return texts

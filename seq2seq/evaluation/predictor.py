@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq.arguments import check_count
-from seq2seq.data.batching import bucket, encode_sources, make_batch
+from seq2seq.data.batching import bucket, check_each, encode_sources, make_batch
 from seq2seq.data.tags import Side
 from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
@@ -18,7 +18,7 @@ from seq2seq.decoding.search import Hypotheses
 from seq2seq.evaluation.hypotheses import Hypothesis, point, read_row
 from seq2seq.evaluation.inside import Inside
 from seq2seq.evaluation.settings import Decoding
-from seq2seq.evaluation.sources import fill, group, measure
+from seq2seq.evaluation.sources import check_targets, fill, group, list_texts, measure
 from seq2seq.export.numpy_runtime import check_lengths
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
@@ -78,17 +78,15 @@ class Predictor(Inside):
             BadSource: a source can't be encoded (a ValueError that says which and why).
             ValueError: a setting does not fit the model.
         """
-        if isinstance(sources, str):
-            raise ValueError(f"sources must be a list of texts, got the text {sources!r}")
         decoding = self._settle(decoding, strategy, n_best, unknown)
-        found = self.hypotheses(list(sources), decoding, prefix)
+        found = self.hypotheses(sources, decoding, prefix)
         if n_best is None:
             return [best[0].text for best in found]
         return [best[:n_best] for best in found]
 
     def hypotheses(
         self,
-        sources: Sequence[str],
+        sources: Iterable[str],
         decoding: Decoding | None = None,
         prefix: str | Sequence[str] | None = None,
         attention: bool = False,
@@ -106,7 +104,7 @@ class Predictor(Inside):
             raise ValueError("real values have the length that their task says, no other")
         decoding = self.decoding if decoding is None else decoding
         self.check(decoding)
-        texts = list(sources)
+        texts = list_texts("sources", sources)
         steps = self._measure(texts, decoding.unknown)
         prefixes = self._encode_prefixes(texts, prefix)
         self._warn_of_length(steps)
@@ -145,14 +143,19 @@ class Predictor(Inside):
             (sources,) log-probabilities; of tokens, one array (tokens and end,) a target.
 
         Raises:
-            ValueError: a text can't be encoded, or there are not as many of each.
+            BadSource, BadTarget: a text can't be encoded (a ValueError that says which and why).
+            ValueError: there are not as many of each.
         """
-        if isinstance(sources, str) or isinstance(targets, str):
-            raise ValueError(f"lists of texts were expected, got {sources!r} and {targets!r}")
+        sources, targets = list_texts("sources", sources), list_texts("targets", targets)
+        if len(sources) != len(targets):
+            raise ValueError(
+                f"each source needs a target, got {len(sources)} sources and {len(targets)} targets"
+            )
         pairs = [Example(*pair) for pair in zip(sources, targets, strict=True)]
         found: list[np.ndarray] = [np.zeros(0)] * len(pairs)
         policy = "error" if self.decoding.unknown == "error" else "token"
-        steps = self._measure([pair.source for pair in pairs], policy)
+        steps = self._measure(sources, policy)
+        check_targets(targets, self.target, policy, self.copying)
         for rows in self.group(steps):
             some = [pairs[row] for row in fill(rows, self.batch_size)]
             batch = make_batch(some, self.source, self.target, policy, self.copying)
@@ -229,7 +232,10 @@ class Predictor(Inside):
         """The tokens that each answer begins with."""
         if prefix is None:
             return None
-        prefixes = [prefix] * len(texts) if isinstance(prefix, str) else list(prefix)
+        prefixes = (
+            [prefix] * len(texts) if isinstance(prefix, str) else list_texts("prefix", prefix)
+        )
+        check_each("prefix", prefixes)
         if len(prefixes) != len(texts):
             raise ValueError(f"{len(texts)} sources need as many prefixes, got {len(prefixes)}")
         if isinstance(self.target, Numbers):

@@ -1,26 +1,57 @@
 """Sources on their way in: what can be read, and which are decoded together."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from seq2seq.data.batching import bucket, encode_row
+from seq2seq.data.batching import bucket, check_text, encode_row
 from seq2seq.data.tags import Side, Tagged
 
 MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
 MOST_PAIRS = 2**25  # of a step and a symbol that it may copy, that are decoded together
 
 
-class BadSource(ValueError):
-    """A source that can't be encoded.
+class BadText(ValueError):
+    """A text that can't be encoded.
 
     Attributes:
-        number: which source, counted from 1.
-        reason: what is wrong with it.
+        side: `"source"` or `"target"`.
+        number: which of them, counted from 1.
+        reason: the cause.
     """
 
+    side = "text"
+
     def __init__(self, number: int, reason: str):
-        super().__init__(f"source {number}: {reason}")
+        super().__init__(f"{self.side} {number}: {reason}")
         self.number, self.reason = number, reason
+
+
+class BadSource(BadText):
+    """A source that can't be encoded."""
+
+    side = "source"
+
+
+class BadTarget(BadText):
+    """A target that can't be encoded."""
+
+    side = "target"
+
+
+def list_texts(name: str, texts: Iterable[str]) -> list[str]:
+    """`texts` as a list; a text by itself is refused, since its symbols would be taken for texts.
+
+    Args:
+        name: of the argument, for messages.
+        texts: what was received.
+
+    Raises:
+        ValueError: it is no list of anything.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        kind = "text " if isinstance(texts, str) else ""
+        raise ValueError(f"{name} must be a list of texts, got the {kind}{texts!r:.80}")
+    return list(texts)
 
 
 def measure(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> list[int]:
@@ -40,12 +71,30 @@ def measure(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> li
     lengths = []
     for number, text in enumerate(texts, 1):
         try:
+            check_text(text)
             if isinstance(side, Tagged):
                 side.encode_tags(text, "token" if unknown == "copy" else unknown)
             lengths.append(len(encode_row(text, side, policy)))
         except ValueError as error:
             raise BadSource(number, str(error)) from None
     return lengths
+
+
+def check_targets(targets: Sequence[str], side: Side, unknown: str, copying: bool) -> None:
+    """Raise a BadTarget that names the first target that can't be encoded.
+
+    Args:
+        targets: texts.
+        side: how they become numbers.
+        unknown: see `Vocabulary.encode`.
+        copying: whether the model copies symbols from the source; then every symbol will do.
+    """
+    for number, text in enumerate(targets, 1):
+        try:
+            check_text(text)
+            encode_row(text, side, "token" if copying else unknown)
+        except ValueError as error:
+            raise BadTarget(number, str(error)) from None
 
 
 def group(lengths: Sequence[int], size: int, symbols: int | None = None) -> Iterator[list[int]]:

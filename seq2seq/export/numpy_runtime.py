@@ -1417,8 +1417,9 @@ class Runtime:
 
     def answer(self, texts: Iterable[str], plan: Plan) -> Iterator[list[Hypothesis]]:
         """The hypotheses of each source, the best first, in the order of the sources."""
-        if isinstance(texts, str):
-            raise ValueError(f"sources must be a list of texts, got the text {texts!r}")
+        if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+            kind = "text " if isinstance(texts, str) else ""
+            raise ValueError(f"sources must be a list of texts, got the {kind}{texts!r:.80}")
         texts, count, error = iter(texts), 0, None
         while error is None:
             sources: list[Source] = []
@@ -1437,6 +1438,8 @@ class Runtime:
             raise error
 
     def _encode(self, text: str, unknown: str) -> Source:
+        if not isinstance(text, str):
+            raise ValueError(f"expected a text, got {text!r:.80}")
         tags = copies = None
         if isinstance(self.source, Tagged):
             tags = self.source.encode_tags(text, unknown)

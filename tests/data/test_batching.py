@@ -207,3 +207,14 @@ def test_a_curriculum_can_be_computed_at_any_step():
         assert all(other[step].source.tolist() == straight[step] for step in range(99, -1, -3))
         means = [np.mean([one[s].target_mask.sum() for s in range(n, n + 16)]) for n in (0, 80)]
         assert means[0] < means[1]  # longer ones come later
+
+
+@pytest.mark.parametrize("copying", [False, True])
+def test_what_is_no_text_is_named_by_side_and_number(copying):
+    letters = Vocabulary("ab")
+    for examples, message in (
+        ([Example("a", "b"), Example(float("nan"), "b")], "source 2: expected a text, got nan"),
+        ([Example("a", "b"), Example("a", None)], "target 2: expected a text, got None"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            make_batch(examples, letters, letters, copying=copying)

@@ -1,6 +1,7 @@
 """Prediction: lines in = lines out, in order, whatever they hold."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +27,7 @@ from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.evaluation.metrics import judge_all
 from seq2seq.evaluation.predictions import COLUMNS, read_answers, read_examples
 from seq2seq.evaluation.settings import Decoding
+from seq2seq.evaluation.sources import BadSource, BadTarget
 
 SETTINGS = {
     "task": "copy",
@@ -299,8 +301,39 @@ def test_scores_of_given_targets(predictor):
         np.testing.assert_allclose(predictor.score(["ab"], [best[0].text])[0], best[0].score, 1e-4)
     with pytest.raises(ValueError, match="symbol 'x' at position 2"):
         predictor.score(["ab"], ["bx"])
-    with pytest.raises(ValueError, match="lists of texts"):
+    with pytest.raises(ValueError, match="sources must be a list of texts, got the text 'ab'"):
         predictor.score("ab", "ba")
+    with pytest.raises(ValueError, match="needs a target, got 2 sources and 1 targets"):
+        predictor.score(["ab", "c"], ["ba"])
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), None, b"ab", ["a", "b"], 3, np.float32(1)])
+def test_what_is_no_text_is_named(predictor, wrong):
+    reason = re.escape(f"2: expected a text, got {wrong!r}")
+    for answer in (predictor.predict, predictor.encode, predictor.trace):
+        with pytest.raises(BadSource, match=f"source {reason}") as caught:
+            answer(["ab", wrong])
+        assert caught.value.number == 2
+    with pytest.raises(BadSource, match=f"source {reason}"):
+        predictor.score(["ab", wrong], ["ba", "a"])
+    with pytest.raises(BadTarget, match=f"target {reason}") as caught:
+        predictor.score(["ab", "a"], ["ba", wrong])
+    assert caught.value.number == 2
+    with pytest.raises(ValueError, match=f"prefix {reason}"):
+        predictor.predict(["ab", "a"], prefix=["b", wrong])
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"ab", float("nan")])
+def test_what_is_no_list_of_texts_is_refused(predictor, wrong):
+    message = f"must be a list of texts, got the {re.escape(repr(wrong))}"
+    for answer in (predictor.predict, predictor.encode, predictor.trace):
+        with pytest.raises(ValueError, match=f"sources {message}"):
+            answer(wrong)
+    with pytest.raises(ValueError, match=f"targets {message}"):
+        predictor.score(["ab"], wrong)
+    if wrong is not None:
+        with pytest.raises(ValueError, match=f"prefix {message}"):
+            predictor.predict(["ab"], prefix=wrong)
 
 
 def test_unknown_symbols_are_copied_by_attention():

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -548,6 +549,16 @@ def test_a_stream_comes_in_order_and_is_not_kept(tiny, monkeypatch):
     with pytest.raises(numpy_runtime.BadSource, match="source 5: symbol 'q'") as caught:
         list(runtime.stream(["a", "b", "c", "d", "q"]))
     assert caught.value.number == 5
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), None, b"ab", ["a", "b"], 3])
+def test_what_is_no_text_is_named(tiny, wrong):
+    reason = re.escape(f"source 2: expected a text, got {wrong!r}")
+    with pytest.raises(numpy_runtime.BadSource, match=reason):
+        tiny[1].predict(["a", wrong])
+    if not isinstance(wrong, list):
+        with pytest.raises(ValueError, match="sources must be a list of texts, got the"):
+            tiny[1].predict(wrong)
 
 
 def test_sources_are_encoded_as_they_are_for_keras(tiny):
