@@ -24,6 +24,7 @@ def train(arguments: list[str]) -> int:
     statuses, jobs = [], []
 
     def launch() -> int:
+        from seq2seq.composition import checked_composition
         from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
         from seq2seq.trust import check_arguments
 
@@ -44,7 +45,8 @@ def train(arguments: list[str]) -> int:
                 return 0
             return train_one(resolve(config), overrides())
 
-        run()
+        with checked_composition():
+            run()
         status = max(statuses, default=0)
         return train_several(jobs, at_once, options) if jobs and not status else status
 

@@ -118,24 +118,34 @@ def read_config(path: Path) -> dict:
         ValueError: the file is missing, no YAML or no mapping, is nested too deeply, or holds an
             alias (a few lines of them can stand for more values than any memory holds) or a tag.
     """
-    config = _read_yaml(path)
-    if not isinstance(config, dict):
+    _, config = read_plain_yaml(path)
+    if config is None:
         raise ValueError(f"{path} can't be read: keys and values were expected")
     return config
 
 
-def _read_yaml(path: Path) -> Any:
+def read_plain_yaml(path: Path) -> tuple[str, dict | None]:
+    """Read a YAML file of one mapping of plain values, without aliases and tags.
+
+    Returns:
+        The text of the file, and what stands in it; None: nothing does.
+
+    Raises:
+        ValueError: the file is missing, no such YAML, or nested too deeply.
+    """
     try:
         text, depth = path.read_text("utf-8"), 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             line = event.start_mark.line + 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
                 raise ValueError(f"line {line} holds an alias or a tag, plain values were expected")
+            if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
+                raise ValueError("keys and values were expected")
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
                 raise ValueError(f"line {line} is nested deeper than {DEEPEST}")
-        return yaml.safe_load(text)
+        return text, yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from None
 
@@ -143,16 +153,12 @@ def _read_yaml(path: Path) -> Any:
 def check_arguments(arguments: Sequence[str]) -> Namespace:
     """Look at what Hydra is about to be told: only what the program knows may run.
 
-    Hydra's own settings name classes (callbacks, launchers, handlers of logging) that it makes
-    whatever they are. They belong to this package and to the person at the command line; files
-    that are added with `--config-dir` hold tasks and experiments.
-
     Returns:
         Hydra's flags, and `overrides`.
 
     Raises:
-        ValueError: a file of that directory reaches for Hydra's settings, or configurations come
-            in by another way.
+        ValueError: configurations come in by another way than `--config-dir`, whose files
+            `seq2seq.composition` checks, or that is no directory.
     """
     options = get_args_parser().parse_args(list(arguments))
     if options.experimental_rerun is not None:
@@ -160,32 +166,6 @@ def check_arguments(arguments: Sequence[str]) -> Namespace:
     keys = [one.lstrip("+~").partition("=")[0] for one in options.overrides]
     if options.config_path is not None or {"hydra", "hydra.searchpath"} & {*keys}:
         raise ValueError("configurations of your own are added by --config-dir DIRECTORY alone")
-    if options.config_dir is not None:
-        check_folder(Path(options.config_dir))
+    if options.config_dir is not None and not Path(options.config_dir).is_dir():
+        raise ValueError(f"--config-dir {options.config_dir}: no such directory")
     return options
-
-
-def check_folder(folder: Path) -> None:
-    """Raise a ValueError if a configuration in `folder` reaches for Hydra's own settings."""
-    if not folder.is_dir():
-        raise ValueError(f"--config-dir {folder}: no such directory")
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            if path.is_symlink():
-                raise ValueError(f"--config-dir {folder}: {path.name} is a link to a directory")
-        elif path.suffix.lower() == ".yaml":
-            _check_file(path, str(path.relative_to(folder)))
-
-
-def _check_file(path: Path, name: str) -> None:
-    config = _read_yaml(path)
-    config = config if isinstance(config, dict) else {}
-    defaults = config.get("defaults")
-    defaults = defaults if isinstance(defaults, list) else [defaults]
-    headers = re.findall(r"^\s*#\s*@.*", path.read_text("utf-8"), re.MULTILINE)  # "# @package ..."
-    for place in (name, *headers, *map(str, config), *map(str, defaults)):
-        if "hydra" in place:
-            raise ValueError(
-                f"{path} is refused: it reaches for Hydra's own settings ({place.strip()!r}), "
-                "which only the command line may change"
-            )

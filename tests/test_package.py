@@ -25,6 +25,7 @@ ORDER = [
     r"export\b.*",
     r"trust",
     r"runs",
+    r"composition",
     r"config|engine|flags|pair_input",
     r"answers|inspection|multirun",
     r"experiments",

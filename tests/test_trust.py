@@ -146,41 +146,6 @@ def test_a_configuration_is_read_as_it_stands(tmp_path):
         read_config(tmp_path / "other.yaml")
 
 
-HANDLER = "handlers: {h: {class: logging.os.system, command: touch ran}}"
-REACHES = {  # files of a folder: what reaches for Hydra's settings
-    "experiment/a.yaml": "# @package _global_\nhydra:\n  job_logging: {" + HANDLER + "}\n",
-    "experiment/b.yaml": "# @package hydra.callbacks\nx: {_target_: logging.FileHandler}\n",
-    "experiment/c.yaml": "\n#@package hydra.job_logging\nversion: 1\n" + HANDLER,
-    "experiment/d.yaml": "defaults:\n  - other@hydra.callbacks\n",
-    "experiment/e.yaml": "defaults:\n  - override /hydra/launcher: mine\n",
-    "experiment/f.yaml": 'defaults:\n  - {"/other@\\x68ydra.callbacks": mine}\n',
-    "hydra/callbacks/g.yaml": "x: {_target_: logging.FileHandler, filename: ran}\n",
-    "hydra.yaml": "# @package _name_\ncallbacks: {}\n",
-    "h.YAML": "hydra:\n  searchpath: [file:///tmp]\n",
-    ".i/j.yaml": "\ufeffhydra: {}\n",
-}
-
-
-@pytest.mark.parametrize("name", REACHES)
-def test_a_folder_of_configurations_cannot_reach_hydras_settings(tmp_path, name):
-    path = tmp_path / "mine" / name
-    path.parent.mkdir(parents=True)
-    path.write_text(REACHES[name])
-    for flags in (["--config-dir", str(path)], ["-cd", f"{tmp_path}/nothing"]):
-        with pytest.raises(ValueError, match="no such directory"):
-            check_arguments(flags)
-    for flags in (
-        ["--config-dir", f"{tmp_path}/mine"],
-        ["-m", "a=b", f"--config-d={tmp_path}/mine"],
-    ):
-        with pytest.raises(ValueError, match="it reaches for Hydra's own settings .*hydra"):
-            check_arguments(flags)
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "experiment").symlink_to(path.parent)
-    with pytest.raises(ValueError, match="other: experiment is a link to a directory"):
-        check_arguments(["--config-dir", f"{tmp_path}/other"])
-
-
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -199,14 +164,3 @@ def test_other_ways_in_are_closed(arguments, message, capsys, monkeypatch):
     assert cli.train(arguments) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
-
-
-def test_experiments_of_ones_own_are_welcome(tmp_path, capsys, monkeypatch):
-    mine = tmp_path / "experiment" / "mine.yaml"
-    mine.parent.mkdir()
-    mine.write_text("# @package _global_\ndefaults:\n  - override /task: sort\nseed: 7\n")
-    (tmp_path / "empty.yaml").write_text("# nothing\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["train.py"])
-    assert cli.train(["--config-dir", ".", "experiment=mine", "--cfg", "job"]) == 0
-    assert "Sort" in (said := capsys.readouterr().out) and "seed: 7" in said

@@ -11,6 +11,7 @@ from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import Cell, State, follow, run
 
 States = tuple  # of one state a layer
+MAX_LAYERS = 100  # building more takes minutes, and nothing that was published has a fifth of them
 
 
 class Noise(NamedTuple):
@@ -105,7 +106,7 @@ class Stack(keras.layers.Layer):
         self.supports_masking = True  # masks are arguments here, never attached to tensors
         self.input_size = check_count("input_size", input_size)
         self.units = check_count("units", units)
-        self.layers = check_count("layers", layers)
+        self.layers = check_count("layers", layers, most=MAX_LAYERS)
         self.bidirectional = check_flag("bidirectional", bidirectional)
         self.cell = Cell.of(cell)
         if self.cell.residual and self.layers == 1:

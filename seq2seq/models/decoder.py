@@ -13,7 +13,7 @@ from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout, Tied
 from seq2seq.layers.recurrent import Cell
-from seq2seq.layers.stack import Followed, Noise, Stack, States
+from seq2seq.layers.stack import MAX_LAYERS, Followed, Noise, Stack, States
 from seq2seq.models.encoder import Memory, Reader, check_one
 
 READOUTS = {"dense": Readout, "tied": Tied, "pointer": Pointer}
@@ -106,7 +106,8 @@ class Decoder(keras.layers.Layer):
         self.vocabulary_size, self.features = vocabulary_size, features
         if not (attention is None or isinstance(attention, Attention)):
             raise ValueError(f"attention must be one, as in attention=Dot(), got {attention!r}")
-        self.units, self.layers = check_count("units", units), check_count("layers", layers)
+        self.units = check_count("units", units)
+        self.layers = check_count("layers", layers, most=MAX_LAYERS)
         self.embedding_size = check_count("embedding_size", embedding_size)
         self.cell, self.attention = Cell.of(cell), attention
         self.readout = self._check_readout(readout)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import tree
 
+import seq2seq
 from seq2seq.layers import Cell, Stack
 from seq2seq.layers.stack import reverse
 
@@ -234,3 +235,10 @@ def test_reversing_leaves_the_padding_behind():
     found = np.array(reverse(sequence, mask))[..., 0]
     np.testing.assert_array_equal(found, [[2, 1, 0, 3], [4, 5, 6, 7]])
     np.testing.assert_array_equal(reverse(sequence, None)[0, :, 0], [3, 2, 1, 0])
+
+
+def test_a_stack_has_a_bounded_number_of_layers():
+    with pytest.raises(ValueError, match="layers must be at most 100, got 1000"):
+        Stack(3, 4, layers=1000)
+    with pytest.raises(ValueError, match="layers must be at most 100, got 1000"):
+        seq2seq.Decoder(units=4, vocabulary_size=5, layers=1000)
