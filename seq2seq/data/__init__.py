@@ -14,7 +14,8 @@ from seq2seq.data.generated import (
     Subtraction,
 )
 from seq2seq.data.inflection import Inflection
-from seq2seq.data.pairs import Pairs, Pronunciation
+from seq2seq.data.pairs import Pairs
+from seq2seq.data.pronunciation import Pronunciation
 from seq2seq.data.scan import Scan
 from seq2seq.data.series import RunningMean, Sinusoids
 from seq2seq.data.tags import Tagged

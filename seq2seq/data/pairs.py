@@ -1,25 +1,14 @@
-"""Tasks read from files: pairs of any text, and a pronouncing dictionary."""
+"""Tasks read from files of pairs of any text."""
 
-import contextlib
-import re
-import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from seq2seq.arguments import check_choice, check_count, check_flag
-from seq2seq.data.files import PairReader, read_lines
+from seq2seq.data.files import PairReader
 from seq2seq.data.tags import Side, Tagged, check_separator
 from seq2seq.data.task import SPLITS, Example, Task, position
 from seq2seq.data.vocabulary import SPECIALS, TOKENISERS, Numbers, Vocabulary
 
 HELD_OUT = {"test": (0.10, 10_000), "validation": (0.05, 2_000)}  # share of sources, and at most
-
-# The public dictionary, pinned: a newer one would silently be another task.
-CMUDICT_URL = (
-    "https://raw.githubusercontent.com/cmusphinx/cmudict/"
-    "74790861f652b15e4ac49015a90074ad62a27690/cmudict.dict"
-)
-CMUDICT_SHA256 = "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"
 
 
 def group_by_source(rows: Iterable[tuple[str, str]]) -> list[Example]:
@@ -279,64 +268,3 @@ class Pairs(FileTask):
             "targets of real values know no end: they must all have one length, or each its "
             f"source's length; found lengths {sorted(lengths)[:5]}"
         )
-
-
-class Pronunciation(FileTask):
-    """Letters to phones from a pronouncing dictionary (CMUdict): `hello` -> `HH AH L OW`.
-
-    A word with several pronunciations has several right answers; its variants `word(2)` are one
-    word. Words are divided into splits by `seed`: the published split is not freely available, so
-    numbers stand next to the published ones and do not reproduce them.
-
-    Args:
-        path: the dictionary; None: fetched from its public repository at a pinned commit, checked
-            by its SHA-256, and kept in Keras's cache.
-        stress: whether vowels keep their stress digit (the published numbers are without).
-        test_examples: words of the test, but never more than a tenth of the dictionary.
-        seed: divides the words.
-    """
-
-    metrics = "pronunciation"
-    monitor = ("word_error_rate", "min")
-
-    def __init__(
-        self,
-        path: str | None = None,
-        stress: bool = False,
-        test_examples: int = 10_000,
-        seed: int = 0,
-    ):
-        check_count("test_examples", test_examples)
-        rows: dict[tuple[str, str], None] = {}  # a set in order: variants may differ only in stress
-        check_flag("stress", stress)
-        found = fetch_dictionary() if path is None else path
-        for number, line in read_lines(found):
-            text = line.split("#")[0].strip()
-            if not text or line.startswith(";;;"):
-                continue
-            word, *phones = text.split()
-            if not stress:
-                phones = [phone.rstrip("012") for phone in phones]
-            if not phones or not all(phones):
-                raise ValueError(f"{found}, line {number}: {word!r} has no pronunciation")
-            rows[re.sub(r"(?<=.)\(\d+\)$", "", word), " ".join(phones)] = None
-        held_out = {**HELD_OUT, "test": (HELD_OUT["test"][0], test_examples)}
-        super().__init__({"train": list(rows)}, "characters", "symbols", seed, held_out=held_out)
-
-
-def fetch_dictionary() -> Path:
-    """CMUdict at the pinned commit, from Keras's cache or its public repository.
-
-    Raises:
-        ValueError: it can't be fetched, or is not the file that was pinned.
-    """
-    from keras.utils import get_file  # only here: the data room needs NumPy at most
-
-    try:
-        with contextlib.redirect_stdout(sys.stderr):  # Keras prints its progress; data goes there
-            return Path(get_file("cmudict.dict", CMUDICT_URL, file_hash=CMUDICT_SHA256))
-    except Exception as error:
-        raise ValueError(
-            f"the dictionary could not be fetched ({error}); download cmudict.dict yourself and "
-            "give its place: task.path=cmudict.dict"
-        ) from error

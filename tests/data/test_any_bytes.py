@@ -137,8 +137,13 @@ def test_a_pronouncing_dictionary_is_read_or_the_bad_line_is_named(path, content
         assert all(targets)  # what stands in a dictionary is pronounced
     else:
         line = lines_of(path.read_bytes())[named - 1]
-        phones = line.decode().split("#")[0].split()[1:] if is_text(line) else []
-        assert not phones or any(set(phone) <= set("012") for phone in phones)
+        columns = line.decode().split("\t") if is_text(line) else [""]
+        if len(columns) == 1:
+            assert not re.split(r"\s#", columns[0])[0].split()[1:]
+        else:
+            word, *columns = (column.strip() for column in columns)
+            columns = [column for column in columns if column]
+            assert not word or "#" in line.decode() or len(columns) != 1
 
 
 JSON = st.recursive(

@@ -2,18 +2,8 @@
 
 import pytest
 
-from seq2seq.data import Pairs, Pronunciation, Tagged
-from seq2seq.data.pairs import CMUDICT_SHA256, fetch_dictionary
+from seq2seq.data import Pairs, Tagged
 from seq2seq.data.task import SPLITS
-
-DICTIONARY = """;;; a comment
-hello HH AH0 L OW1
-hello(2) HH EH0 L OW1
-read R EH1 D # past
-read(2) R IY1 D
-record R AH0 K AO1 R D
-record(2) R AH1 K AO0 R D
-""" + "".join(f"word{n} W ER1 D N{n % 10}\n" for n in range(100))
 
 
 def write(path, rows):
@@ -196,44 +186,6 @@ def test_what_can_not_be_shared_or_tagged_is_refused(tmp_path, arguments, messag
 def test_too_few_rows_to_hold_out(tmp_path):
     with pytest.raises(ValueError, match="2 different source.*too few"):
         Pairs(write(tmp_path / "a.tsv", numbered(2)))
-
-
-def test_a_pronouncing_dictionary(tmp_path):
-    (tmp_path / "d").write_text(DICTIONARY)
-    task = Pronunciation(str(tmp_path / "d"))
-    everything = {e for s in ("validation", "test") for e in task.examples(s)}
-    rows = {(e.source, e.target) for e in task.examples("train")}
-    answers = {e.source: set(e.references) for e in everything}
-    for source, target in rows:
-        answers.setdefault(source, set()).add(target)
-    assert answers["hello"] == {"HH AH L OW", "HH EH L OW"}
-    assert answers["read"] == {"R EH D", "R IY D"}
-    assert answers["record"] == {"R AH K AO R D"}  # the variants differ in stress alone
-    assert len(answers) == 103
-
-
-def test_stress_can_be_kept(tmp_path):
-    (tmp_path / "d").write_text(DICTIONARY)
-    assert "ER1" in Pronunciation(str(tmp_path / "d"), stress=True).target.symbols
-
-
-def test_a_word_without_phones_is_named(tmp_path):
-    (tmp_path / "d").write_text("a AH0\nb\n")
-    with pytest.raises(ValueError, match="line 2: 'b' has no pronunciation"):
-        Pronunciation(str(tmp_path / "d"))
-
-
-def test_without_a_network_the_option_is_named(monkeypatch):
-    import keras
-
-    def refuse(name, address, file_hash):
-        assert "74790861f652b15e4ac49015a90074ad62a27690" in address
-        assert file_hash == CMUDICT_SHA256
-        raise OSError("no network")
-
-    monkeypatch.setattr(keras.utils, "get_file", refuse)
-    with pytest.raises(ValueError, match="could not be fetched.*no network.*task.path="):
-        fetch_dictionary()
 
 
 def test_one_set_of_tags_is_one_source_however_it_is_written(tmp_path):
