@@ -261,7 +261,7 @@ def predictions_of(run: str) -> Path:
 def export(options: argparse.Namespace) -> None:
     """`seq2seq export`: a file or a folder, and what smaller weights cost."""
     predictor = load_run(options.run)
-    output = Path(options.output)
+    output = Path(options.output).expanduser()
     if options.format != "numpy":
         from seq2seq.export.graphs import export_graphs
 

@@ -76,8 +76,8 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
 
 
 def check_path(name: str, value: object) -> Path:
-    """`value` as the path of a directory; a name of digits alone reaches us as a number."""
+    """`value` as the path of a directory, `~` expanded; a name of digits alone may be a number."""
     named = isinstance(value, str | int) and not isinstance(value, bool) and value != ""
     if not named:
         raise ValueError(f"{name} must be the path of a directory, got {value!r}")
-    return Path(str(value))
+    return Path(str(value)).expanduser()

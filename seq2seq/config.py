@@ -10,12 +10,13 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from seq2seq.arguments import check_choice, check_count, check_flag
 from seq2seq.evaluation.experiment import Experiment, read_experiment
+from seq2seq.overrides import quote, quote_overrides
 from seq2seq.places import CONFIGS
 from seq2seq.runs import Resumed
 from seq2seq.trust import instantiate
@@ -35,7 +36,7 @@ def compose(overrides: list[str]) -> dict:
 def _compose(overrides: list[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     with hydra.initialize_config_dir(str(CONFIGS), version_base=VERSION_BASE):
-        config = hydra.compose("train", overrides, return_hydra_config=True)
+        config = hydra.compose("train", quote_overrides(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         return config
 
@@ -275,7 +276,13 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
             + f" There are: {', '.join(error.options)}"
         )
     if "Ambiguous value for argument" in text:
-        return "several values for one key are several runs: add -m (python train.py -m ...)"
+        return (
+            "several values for one key are several runs: add -m (python train.py -m ...); a comma "
+            "that belongs to the value stands in quotes (\"key='a,b'\")"
+        )
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        return f'{error.override} can\'t be read; put text in quotes: "{key}={quote(value)}"'
     unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
     if unknown:
         return f"unknown key {unknown[1]!r}; {_suggest_key(unknown[1], _chosen(overrides))}"

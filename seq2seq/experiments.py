@@ -25,7 +25,7 @@ from seq2seq.evaluation.experiment import (
     verdicts,
     write_results,
 )
-from seq2seq.multirun import in_quotes
+from seq2seq.overrides import quote
 from seq2seq.training.environment import read_environment
 from seq2seq.training.signals import CAUGHT
 from seq2seq.training.writing import write_whole
@@ -45,7 +45,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         of the signal that ended it.
     """
     whole, experiment = experiment, choose_rows(experiment, options.rows)
-    place = Path(options.output or name_place(experiment.name, options.overrides))
+    place = Path(options.output or name_place(experiment.name, options.overrides)).expanduser()
     seeds = experiment.seeds if options.seeds is None else options.seeds
     for seed in seeds:
         check_choice("seed", str(seed), map(str, experiment.seeds))
@@ -99,7 +99,7 @@ def name_place(name: str, overrides: Sequence[str]) -> str:
 def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, jobs: int) -> int:
     """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
     command = [sys.executable, "-m", "seq2seq", "train", "-m", f"experiment={name}", *words]
-    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={in_quotes(str(place))}"]
+    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={quote(str(place))}"]
     command += ["resume=true", "--jobs", str(jobs)]
     # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
     before = {number: signal.signal(number, signal.SIG_IGN) for number in CAUGHT}

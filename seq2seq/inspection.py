@@ -73,7 +73,7 @@ def find_output(run: str, output: str | None) -> Path:
         ValueError: it is a file.
     """
     beside = Path(run) if Path(run).is_dir() else Path(run).parent
-    chosen = Path(output) if output else beside / "analysis"
+    chosen = Path(output).expanduser() if output else beside / "analysis"
     if chosen.exists() and not chosen.is_dir():
         raise ValueError(f"--output {chosen} is a file, a directory was expected")
     return chosen

@@ -130,18 +130,18 @@ def in_hydras_words(arguments: Sequence[str]) -> list[str]:
     >>> in_hydras_words(["runs/latest", "--resume", "training.epochs=20", "-m"])
     ['-m', 'training.epochs=20', "run_dir='runs/latest'", 'resume=true']
     """
+    from seq2seq.overrides import quote, quote_overrides
+
     # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
     several = [one for one in arguments if one in ("-m", "--multirun")]
     rest = [one for one in arguments if one not in (*several, "--resume")]
     if "--resume" in arguments:
-        from seq2seq.multirun import in_quotes
-
         runs = [one for one in rest if "=" not in one or Path(one).is_dir()]
         if len(runs) != 1:
             raise ValueError("--resume needs one run: seq2seq train runs/latest --resume")
         rest.remove(runs[0])
-        rest += [f"run_dir={in_quotes(runs[0])}", "resume=true"]
-    return [*several[:1], *rest]
+        rest += [f"run_dir={quote(runs[0])}", "resume=true"]
+    return [*several[:1], *quote_overrides(rest, is_multirun=bool(several))]
 
 
 def train_one(config: dict, overrides: Sequence[str] = ()) -> int:

@@ -8,7 +8,6 @@ import contextlib
 import hashlib
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -19,10 +18,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote as percent_encode
 
 from seq2seq.arguments import check_path
 from seq2seq.config import Job
+from seq2seq.overrides import quote
 from seq2seq.runs import resume
 from seq2seq.training.signals import CAUGHT, EXIT_ERROR, EXIT_SIGNAL
 
@@ -53,7 +53,10 @@ def name_run(swept: Sequence[str]) -> str:
     'bridge=copy,task.train=a%2Fb%2Cc.tsv'
     """
     pairs = [text.lstrip("+").partition("=") for text in swept]
-    name = ",".join(f"{quote(key, safe='')}={quote(value, safe='+')}" for key, _, value in pairs)
+    name = ",".join(
+        f"{percent_encode(key, safe='')}={percent_encode(value, safe='+')}"
+        for key, _, value in pairs
+    )
     if len(name) < LONGEST:
         return name
     digest = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
@@ -91,17 +94,6 @@ def _place(parent: Path, name: str) -> Path:
             "which each has one"
         )
     return parent / name
-
-
-def in_quotes(text: str) -> str:
-    """`text` as a value of Hydra's command line, whatever its characters.
-
-    >>> in_quotes("it's")
-    "'it\\\\'s'"
-    """
-    # In quotes Hydra takes a backslash as it is, unless it stands before a quote.
-    inside = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + "\\'" * bool(m[2]), text)
-    return f"'{inside}'"
 
 
 class Multirun:
@@ -180,7 +172,7 @@ class Multirun:
         told = [one for one in run.job.overrides if one.lstrip("+").partition("=")[0] != "run_dir"]
         apart = self.at_once > 1
         return subprocess.Popen(
-            [*COMMAND, *self.flags, *told, f"run_dir={in_quotes(str(run.path))}"],
+            [*COMMAND, *self.flags, *told, f"run_dir={quote(str(run.path))}"],
             env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=said if apart else None,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.arguments import check_path
 from seq2seq.evaluation.compare import Run, changes, find_runs, read_summary
 from seq2seq.trust import read_config
 
@@ -88,7 +89,7 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
     """
     if config["run_dir"] is None:
         raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
-    path = Path(str(config["run_dir"]))
+    path = check_path("run_dir", config["run_dir"])
     if not (path / "config.yaml").is_file():
         if several := sorted(path.glob("*/config.yaml")):
             raise ValueError(

@@ -12,7 +12,7 @@ PACKAGE = Path(seq2seq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
-    r"arguments|places|export\.numpy_runtime|export$",
+    r"arguments|overrides|places|export\.numpy_runtime|export$",
     r"data\b.*|layers\b.*|decoding\b.*|evaluation$"
     r"|evaluation\.(bleu|metrics|compare|seeds|tables|experiment)",
     r"models\b.*",

@@ -33,9 +33,10 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """
     if not isinstance(path, str | Path):
         raise ValueError(f"expected the path of a file, got {path!r}")
-    if not Path(path).exists():
+    path = Path(path).expanduser()
+    if not path.exists():
         raise ValueError(f"no such file: {path}")
-    if Path(path).is_dir():
+    if path.is_dir():
         raise ValueError(f"{path} is a directory, a file was expected")
     number = 0
     with open(path, "rb") as file:

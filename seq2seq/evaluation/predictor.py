@@ -318,7 +318,7 @@ def load(path: str | Path) -> Predictor:
         >>> load("runs/latest").predict(["hello"])  # doctest: +SKIP
         ['olleh']
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.is_dir():
         if not (path / "model.npz").is_file():
             has = "has not finished its first evaluation" if (path / "config.yaml").exists() else ""

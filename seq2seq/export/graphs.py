@@ -42,7 +42,7 @@ def export_graphs(predictor: Predictor, format: str, path: str | Path) -> Path:
         ValueError: the folder exists; the format is unknown or needs a package that is not
             installed; Keras runs on another engine than TensorFlow; or there is not one model.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     check_choice("format", format, FORMATS)
     if path.exists() or path.is_symlink():
         raise ValueError(f"{path} exists already; choose another folder, or remove it first")

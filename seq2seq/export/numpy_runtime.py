@@ -1512,7 +1512,8 @@ def load(path: str | Path) -> Runtime:
     Raises:
         ValueError: the file is missing or damaged, or has a part that is not known here.
     """
-    path = Path(path) / "model.npz" if Path(path).is_dir() else Path(path)
+    path = Path(path).expanduser()
+    path = path / "model.npz" if path.is_dir() else path
     header, arrays = read_artefact(path)
     try:
         return Runtime(header, arrays)

@@ -224,9 +224,10 @@ def load_state(path: str | Path) -> DecoderState:
     Raises:
         ValueError: the file is missing or damaged, or holds no state.
     """
-    if not Path(path).is_file():
+    path = Path(path).expanduser()
+    if not path.is_file():
         raise ValueError(f"no such state: {path}")
-    members = read_members(Path(path), check=True)
+    members = read_members(path, check=True)
     arrays = {name: one.array() for name, one in members.items()}
     layers = []
     while f"layers.{len(layers)}.hidden" in arrays:
