@@ -74,8 +74,9 @@ def add_verbs(verbs: Any) -> None:
     score = verbs.add_parser(
         "score",
         help="how probable given targets are",
-        description="The log-probability of each target, one a line. Pairs come from --pairs or "
-        "from standard input, as source<TAB>target (<TAB>tags) lines.",
+        description="The log-probability of each target, a line a line; that of a blank line or "
+        "of a skipped row is empty. Pairs come from --pairs or from standard input, as "
+        "source<TAB>target (<TAB>tags) lines.",
     )
     score.add_argument("run", metavar="RUN", help=RUN_HELP)
     add_pairs(score)
@@ -209,25 +210,42 @@ class Answerer:
 
 
 def score(options: argparse.Namespace) -> None:
-    """`seq2seq score`: the log-probabilities of pairs."""
+    """`seq2seq score`: the log-probabilities of pairs, a line a line."""
     predictor = load_run(options.run, options.others)
+    pairs = PairInput(options, predictor)
+    for records in chunks(pairs.records(), CHUNK):
+        score_records(predictor, pairs, records, options.per_token)
+    pairs.print_notes()
+
+
+def score_records(predictor: Any, pairs: PairInput, records: list, per_token: bool) -> None:
+    """Print a line for each record: its scores, or nothing where the line was skipped.
+
+    Raises:
+        ValueError: a text can't be encoded and bad rows are errors; those before it are printed.
+    """
     from seq2seq.evaluation.sources import BadText
 
-    pairs = PairInput(options, predictor)
-    for rows in chunks(pairs.rows(), CHUNK):
+    good = [record for record in records if record.pair is not None]
+    while True:
+        sources, targets = ([record.pair[side] for record in good] for side in (0, 1))
         try:
-            print_scores(predictor, rows, options.per_token)
+            found = predictor.score(sources, targets, per_token=per_token)
+            break
         except BadText as error:
-            print_scores(predictor, rows[: error.number - 1], options.per_token)
-            line = rows[error.number - 1][0]
-            raise ValueError(f"{pairs.name}, line {line}: {error.side}: {error.reason}") from error
-
-
-def print_scores(predictor: Any, rows: list[tuple[int, str, str]], per_token: bool) -> None:
-    """Print a line of scores for each (line number, source, target)."""
-    sources, targets = [source for _, source, _ in rows], [target for _, _, target in rows]
-    for scores in predictor.score(sources, targets, per_token=per_token):
-        print("\t".join(f"{value:.4f}" for value in (scores if per_token else [scores])))
+            bad, place = good.pop(error.number - 1), f"{error.side}: {error.reason}"
+        at = records.index(bad)
+        if pairs.reader.on_bad_row == "error":
+            score_records(predictor, pairs, records[:at], per_token)
+        records = [*records[:at], pairs.reject(bad, place), *records[at + 1 :]]
+    scores = {
+        record.line: "\t".join(f"{value:.4f}" for value in (one if per_token else [one]))
+        for record, one in zip(good, found, strict=True)
+    }
+    for record in records:
+        if record.problem:
+            print(f"{pairs.name}, line {record.line}: skipped: {record.problem}", file=sys.stderr)
+        print(scores.get(record.line, ""))
     sys.stdout.flush()
 
 

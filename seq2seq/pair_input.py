@@ -1,6 +1,7 @@
 """Pairs that `score`, `evaluate` and `ablate` are given: from a file or from standard input."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,13 +11,19 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pairs",
         metavar="FILE",
-        help="a file like the run's own: source<TAB>target (<TAB>tags) lines, or JSON Lines; "
+        help="a file like the run's own: source<TAB>target (<TAB>tags) lines, .csv or .jsonl; "
         "-: standard input",
     )
     parser.add_argument(
         "--columns",
         metavar="COLUMNS",
         help="which columns or keys of it, as 1,2,3 or lemma,form,tags (default: the run's own)",
+    )
+    parser.add_argument(
+        "--on-bad-row",
+        choices=("error", "skip"),
+        default="error",
+        help="of --pairs: stop at the first bad row, or go on and name it (default error)",
     )
 
 
@@ -34,12 +41,15 @@ class PairInput:
         columns = predictor.settings.get("columns")
         if options.columns:
             columns = [int(c) if c.isdigit() else c for c in options.columns.split(",")]
-        self.reader = PairReader(columns)
+        advice = "; mend the row, or leave such rows out with --on-bad-row skip"
+        comment = predictor.settings.get("comment")  # older runs lack it
+        self.reader = PairReader(columns, options.on_bad_row, advice, comment)
+        self.sides = (predictor.source, predictor.target)
         self.path = None if options.pairs in (None, "-") else options.pairs
         self.name = self.path or STANDARD_INPUT
 
-    def rows(self) -> Iterator[tuple[int, str, str]]:
-        """(line number, source, target) of each row; a source has its tags after a tab.
+    def records(self) -> Iterator[Any]:
+        """Each line as a `Record`; a source has its tags after a tab.
 
         Raises:
             ValueError: the file or standard input is missing, empty or damaged, or a row is bad.
@@ -47,14 +57,46 @@ class PairInput:
         from seq2seq.data.files import read_lines, read_standard_input
 
         lines = read_standard_input() if self.path is None else read_lines(self.path)
-        number = 0
-        for number, source, target in self.reader.read_rows(lines, self.name):
-            yield number, source, target
-        if number == 0:
-            raise ValueError(f"{self.name} holds no pair")
+        empty = True
+        for record in self.reader.records(lines, self.name):
+            record = self._check_values(record)
+            empty = empty and record.pair is None
+            yield record
+        if empty:
+            raise ValueError(f"{self.name} holds no usable pair")
+
+    def print_notes(self) -> None:
+        """Print what was skipped, once all is read."""
+        for note in self.reader.notes:
+            print(f"note: {note}", file=sys.stderr)
+
+    def reject(self, record: Any, reason: str) -> Any:
+        """The record of a bad row, without its pair.
+
+        Raises:
+            ValueError: bad rows are errors; it names the line.
+        """
+        self.reader.bad_row(self.name, record.line, reason)
+        return record._replace(pair=None, problem=reason)
+
+    def _check_values(self, record: Any) -> Any:
+        """`record`, rejected if a side that must hold real values does not."""
+        from seq2seq.data.vocabulary import Numbers
+
+        for side, text in zip(self.sides, record.pair or (), strict=False):
+            if isinstance(side, Numbers):
+                try:
+                    if not side.tokens(text):
+                        raise ValueError("a side that must hold numbers is empty")
+                except ValueError as error:
+                    return self.reject(record, str(error))
+        return record
 
 
 def read_pairs(options: argparse.Namespace, predictor: Any) -> Iterator[tuple[str, str]]:
-    """(source, target) of each row of `--pairs` or of standard input."""
-    for _, source, target in PairInput(options, predictor).rows():
-        yield source, target
+    """(source, target) of each good row of `--pairs` or of standard input."""
+    pairs = PairInput(options, predictor)
+    for record in pairs.records():
+        if record.pair is not None:
+            yield record.pair
+    pairs.print_notes()

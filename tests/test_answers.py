@@ -3,10 +3,15 @@
 import os
 import subprocess
 import sys
+from argparse import Namespace
+from types import SimpleNamespace
 
 import pytest
 
 from seq2seq import answers
+from seq2seq.data import Numbers
+from seq2seq.evaluation.predictor import Predictor
+from seq2seq.pair_input import read_pairs
 from tests.conftest import ROOT
 from tests.test_cli import call, load_once, pipe
 
@@ -45,7 +50,7 @@ def test_a_bad_file_of_pairs_is_named(capsys, kept, tmp_path, verb, content, mes
 @PAIR_VERBS
 def test_bad_standard_input_is_named(capsys, kept, monkeypatch, verb):
     for content, message in (
-        ("", "standard input holds no pair"),
+        ("", "standard input holds no usable pair"),
         ("abc\n", "standard input, line 1: expected source<TAB>target"),
     ):
         pipe(monkeypatch, content)
@@ -85,7 +90,7 @@ from argparse import Namespace
 from types import SimpleNamespace
 from seq2seq.pair_input import read_pairs
 run = SimpleNamespace(settings={{}}, source=None, target=None)
-print(list(read_pairs(Namespace(pairs=None, columns=None), run)))
+print(list(read_pairs(Namespace(pairs=None, columns=None, on_bad_row="error"), run)))
 """
 
 
@@ -119,3 +124,77 @@ def test_a_bad_text_is_named_by_its_line_after_the_pairs_before(capsys, kept, mo
         status, out, err = call(capsys, "score", kept)
         assert status == 2 and out.count("\n") == 2
         assert f"error: standard input, {message}" in err and err.count("\n") == 1
+
+
+UNTIDY = "\nabc\tabc\n\nbad\nab\tbaX\nab\tba\n   \n"
+
+
+def test_scores_stand_on_the_lines_of_their_pairs(capsys, kept, monkeypatch):
+    pipe(monkeypatch, PAIRS)
+    both = call(capsys, "score", kept)[1].splitlines()
+    for size in (2, 2048):
+        monkeypatch.setattr(answers, "CHUNK", size)
+        pipe(monkeypatch, UNTIDY)
+        status, out, err = call(capsys, "score", kept, "--on-bad-row", "skip")
+        assert status == 0 and out.split("\n") == ["", both[0], "", "", "", both[1], "", ""]
+        assert "standard input, line 4: skipped: expected source<TAB>target, found 1" in err
+        assert "standard input, line 5: skipped: target: symbol 'X' at position 3" in err
+        assert "note: 3 blank lines were skipped\n" in err
+        assert "note: 2 bad rows were skipped; the first: standard input, line 4" in err
+    pipe(monkeypatch, UNTIDY)
+    status, out, err = call(capsys, "score", kept)
+    assert status == 2 and out == f"\n{both[0]}\n\n"
+    assert "standard input, line 4: expected" in err and "--on-bad-row skip" in err
+
+
+@PAIR_VERBS
+def test_blank_lines_are_layout(capsys, kept, tmp_path, verb):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(PAIRS)
+    _, expected, _ = call(capsys, verb, kept, "--pairs", path)
+    path.write_text("\n" + PAIRS.replace("\n", "\n\n") + "  \n")
+    status, out, err = call(capsys, verb, kept, "--pairs", path)
+    assert status == 0 and "note: 4 blank lines were skipped" in err
+    assert out.split() == expected.split()
+
+
+def test_evaluate_skips_bad_rows_and_names_the_first(capsys, kept, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(PAIRS)
+    _, expected, _ = call(capsys, "evaluate", kept, "--pairs", path)
+    path.write_text("bad\n" + PAIRS + "a\tb\tc\n")
+    status, out, err = call(capsys, "evaluate", kept, "--pairs", path, "--on-bad-row", "skip")
+    assert status == 0 and out == expected
+    assert f"note: 2 bad rows were skipped; the first: {path}, line 1: expected" in err
+    path.write_text("bad\n")
+    status, _, err = call(capsys, "evaluate", kept, "--pairs", path, "--on-bad-row", "skip")
+    assert status == 2 and f"error: {path} holds no usable pair" in err
+
+
+def test_comments_of_a_run_are_comments_of_its_pairs(capsys, trained, tmp_path, monkeypatch, eager):
+    run = load_once(trained)
+    run = Predictor(
+        run.model, run.source, run.target, run.decoding, {**run.settings, "comment": "#"}
+    )
+    monkeypatch.setattr(answers, "load_run", lambda path, others=(): run)
+    (tmp_path / "pairs.tsv").write_text("# by hand\n" + PAIRS)
+    status, out, err = call(capsys, "score", trained, "--pairs", tmp_path / "pairs.tsv")
+    assert status == 0 and len(out.split()) == 2 and "note: 1 comment line was skipped" in err
+
+
+def test_pairs_of_real_values_are_named_by_line(tmp_path, capsys):
+    (tmp_path / "pairs.tsv").write_text("1 2\t3\n\n1 nan\t3\n\t3\n1\t2\n")
+    run = SimpleNamespace(settings={}, source=Numbers(), target=Numbers())
+    options = Namespace(pairs=str(tmp_path / "pairs.tsv"), columns=None, on_bad_row="error")
+    with pytest.raises(ValueError, match="pairs.tsv, line 3: 'nan' at position 2 must hold 1"):
+        list(read_pairs(options, run))
+    options.on_bad_row = "skip"
+    assert list(read_pairs(options, run)) == [("1 2", "3"), ("1", "2")]
+    assert "note: 2 bad rows were skipped; the first: " in capsys.readouterr().err
+
+
+def test_pairs_may_be_comma_separated(capsys, kept, tmp_path):
+    (tmp_path / "pairs.tsv").write_text(PAIRS)
+    (tmp_path / "pairs.csv").write_text('source,target\n"abc",abc\nab,"ba"\n')
+    outputs = [call(capsys, "score", kept, "--pairs", path)[1] for path in tmp_path.iterdir()]
+    assert outputs[0] == outputs[1] and len(outputs[0].split()) == 2

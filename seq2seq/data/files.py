@@ -4,25 +4,28 @@ Every error names the file and the line.
 """
 
 import gzip
-import json
 import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from functools import partial
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 from seq2seq.arguments import check_choice
+from seq2seq.data.rows import (
+    BadRow,
+    Table,
+    UnendedRecord,
+    check_columns,
+    divide_json,
+    join_tags,
+)
 
 BAD_ROW = ("error", "skip")
 STANDARD_INPUT = "standard input"
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 UNESCAPES = {escaped[1]: character for character, escaped in ESCAPES.items()}
-
-
-class BadRow(ValueError):
-    """A row that does not hold what it must."""
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
@@ -99,47 +102,35 @@ def _decode(name: str, number: int, raw: bytes) -> str:
         ) from None
 
 
-def check_columns(columns: Sequence[int | str]) -> None:
-    """Raise a ValueError unless `columns` names source, target and maybe tags, in one manner."""
-    listed = list(columns) if isinstance(columns, list | tuple) else []
-    numbers = all(type(column) is int and column >= 1 for column in listed)
-    names = all(isinstance(column, str) for column in listed)
-    different = (numbers or names) and len(set(listed)) == len(listed)
-    if len(listed) not in (2, 3) or not different:
-        raise ValueError(
-            "columns must be the numbers (counted from 1) or the names of two different columns, "
-            f"source and target, or of three, the last for tags; got {columns!r}"
-        )
+class Record(NamedTuple):
+    """What a line of a file of pairs is.
 
+    Attributes:
+        line: its number, counted from 1.
+        pair: source and target; None: the line was skipped.
+        problem: why the row is bad; empty: it is good, a blank line or a comment.
+    """
 
-def find_columns(header: list[str], names: Sequence[str], path: str | Path) -> list[int]:
-    """The numbers of the columns that `names` have in the first line of a file."""
-    for name in names:
-        if name not in header:
-            there = ", ".join(header)
-            raise ValueError(f"{path} has no column {name!r} in its first line; there are: {there}")
-    return [header.index(name) + 1 for name in names]
-
-
-def _put_together(fields: list[str]) -> tuple[str, str]:
-    """(source, target) of a row, tags behind the source."""
-    source, target, *tags = fields
-    if tags and "\t" in source + tags[0]:
-        raise BadRow("a source with tags can't hold a tab")
-    return ("\t".join([source, *tags]), target)
+    line: int
+    pair: tuple[str, str] | None = None
+    problem: str = ""
 
 
 class PairReader:
     """Reads (source, target) rows: columns of a table, two parallel files, or JSON Lines.
 
+    Fields of a tab-separated file are read as they stand: nothing is trimmed, unquoted or dropped.
+    Blank lines (without a tab, and without anything but white space) are layout, and skipped.
+
     Args:
-        columns: which columns of a tab-separated file hold source, target and, if there are three,
-            the source's tags: numbers counted from 1, or names that the first line of the file
-            gives; None: the file has exactly two. Names are keys of JSON Lines, which are `source`,
-            `target` and `tags` otherwise. A source with tags is read as the text
+        columns: which columns of a tab- or comma-separated file hold source, target and, if there
+            are three, the source's tags: numbers counted from 1, or names that the first line of
+            the file gives; None: the file has exactly two. Names are keys of JSON Lines, which are
+            `source`, `target` and `tags` otherwise. A source with tags is read as the text
             `source<TAB>tags`.
         on_bad_row: `"error"` stops at the first bad row, `"skip"` counts it in `skipped`.
         advice: what an error adds.
+        comment: lines that begin with it are skipped; None: there are no comments.
     """
 
     def __init__(
@@ -147,81 +138,92 @@ class PairReader:
         columns: Sequence[int | str] | None = None,
         on_bad_row: str = "error",
         advice: str = "",
+        comment: str | None = None,
     ):
         check_choice("task.on_bad_row", on_bad_row, BAD_ROW)
         if columns is not None:
             check_columns(columns)
+        if comment is not None and not (isinstance(comment, str) and comment.strip()):
+            raise ValueError(
+                f"task.comment must be what comment lines begin with, as '#', got {comment!r}"
+            )
         self.columns, self.on_bad_row, self.advice = columns, on_bad_row, advice
-        self.skipped = 0
+        self.comment = comment
+        self.skipped = self.blank = self.comments = 0
+        self._first_skipped = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on what was skipped."""
+        counts = (
+            (self.blank, "blank line", ""),
+            (self.comments, "comment line", ""),
+            (self.skipped, "bad row", f"; the first: {self._first_skipped}"),
+        )
+        return tuple(
+            f"{count:,} {name}{' was' if count == 1 else 's were'} skipped{more}"
+            for count, name, more in counts
+            if count
+        )
 
     def read(self, paths: str | list[str]) -> Iterator[tuple[int, str, str]]:
         """(line number, source, target) of each row of one file, or of two parallel files."""
-        if not isinstance(paths, str | Path):
-            if not isinstance(paths, list | tuple) or len(paths) != 2:
-                raise ValueError(f"expected one file or two parallel files, got {paths!r}")
-            if self.columns is not None:
-                raise ValueError(f"two parallel files have no columns, got columns={self.columns}")
-            yield from self._read_parallel(*paths)
+        if isinstance(paths, str | Path):
+            for line, pair, _ in self.records(read_lines(paths), paths):
+                if pair is not None:
+                    yield line, *pair
             return
-        yield from self.read_rows(read_lines(paths), paths)
+        if not isinstance(paths, list | tuple) or len(paths) != 2:
+            raise ValueError(f"expected one file or two parallel files, got {paths!r}")
+        for name, value in (("columns", self.columns), ("comment", self.comment)):
+            if value is not None:
+                raise ValueError(f"two parallel files have no {name}, got {name}={value}")
+        yield from self._read_parallel(*paths)
 
-    def read_rows(
-        self, lines: Iterator[tuple[int, str]], name: str | Path
-    ) -> Iterator[tuple[int, str, str]]:
-        """(line number, source, target) of each row of one file.
+    def records(self, lines: Iterator[tuple[int, str]], name: str | Path) -> Iterator[Record]:
+        """Each line of one file, but the one that names the columns; skipped ones have no pair.
 
         Args:
             lines: of the file, numbered.
             name: of the file, for messages; its ending says how rows are written.
         """
-        lowered = str(name).lower().removesuffix(".gz")
-        if lowered.endswith((".jsonl", ".ndjson")):
-            parse = self._json_row
-        else:
-            columns = self.columns
-            if columns is not None and isinstance(columns[0], str):
-                columns = find_columns(next(lines)[1].split("\t"), columns, name)
-            parse = partial(self._columns_row, columns=columns)
+        is_json = str(name).lower().removesuffix(".gz").endswith((".jsonl", ".ndjson"))
+        table = Table(str(name), self.columns)
         for number, line in lines:
+            if self._is_layout(line):
+                yield Record(number)
+                continue
             try:
-                yield number, *_put_together(parse(line))
+                if is_json:
+                    chosen = divide_json(line, self.columns)
+                else:
+                    fields = table.divide(line, lines)
+                    if table.waits and table.read_header(fields):
+                        continue
+                    chosen = table.choose(fields)
+                record = Record(number, join_tags(chosen))
             except BadRow as error:
                 self.bad_row(name, number, str(error))
+                record = Record(number, None, str(error))
+            except UnendedRecord as error:  # what it swallows can't be skipped unseen
+                raise ValueError(f"{name}, line {number}: {error}") from None
+            yield record
 
     def bad_row(self, path: str | Path, number: int, reason: str) -> None:
         """Raise a ValueError for the row, or count it, as `on_bad_row` says."""
+        place = f"{path}, line {number}: {reason}"
         if self.on_bad_row == "error":
-            raise ValueError(f"{path}, line {number}: {reason}{self.advice}")
+            raise ValueError(f"{place}{self.advice}")
+        self._first_skipped = self._first_skipped or place
         self.skipped += 1
 
-    @staticmethod
-    def _columns_row(line: str, columns: Sequence[int] | None) -> list[str]:
-        fields = line.split("\t")
-        if columns is None:
-            if len(fields) != 2:
-                more = " (task.columns says which to take)" if len(fields) > 2 else ""
-                raise BadRow(f"expected source<TAB>target, found {len(fields)} column(s){more}")
-            return fields
-        if max(columns) > len(fields):
-            raise BadRow(f"column {max(columns)} was asked for, found {len(fields)}")
-        return [fields[column - 1] for column in columns]
-
-    def _json_row(self, line: str) -> list[str]:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            raise BadRow("not JSON") from None
-        keys = ("source", "target", "tags")[: 2 if self.columns is None else len(self.columns)]
-        if self.columns is not None and isinstance(self.columns[0], str):
-            keys = self.columns
-        if not isinstance(row, dict):
-            raise BadRow("expected {" + ", ".join(f'"{key}": ...' for key in keys) + "}")
-        for key in keys:
-            if not isinstance(row.get(key), str):
-                raise BadRow(f"no text under the key {key!r}")
-            if half := re.search("[\ud800-\udfff]", row[key]):
-                raise BadRow(f"under the key {key!r} stands {half[0]!r}, which is no character")
-        return [row[key] for key in keys]
+    def _is_layout(self, line: str) -> bool:
+        """Whether `line` is blank or a comment, which is counted."""
+        comment = self.comment is not None and line.startswith(self.comment)
+        blank = not comment and "\t" not in line and not line.strip()
+        self.comments += comment
+        self.blank += blank
+        return comment or blank
 
     @staticmethod
     def _read_parallel(sources: str, targets: str) -> Iterator[tuple[int, str, str]]:

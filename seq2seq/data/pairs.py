@@ -164,8 +164,10 @@ class Pairs(FileTask):
     """A file of pairs of your own.
 
     Args:
-        train: a tab-separated file (source, target), a list of two parallel files, or JSON Lines
-            (`.jsonl`, keys `source` and `target`); `.gz` and plain are both read.
+        train: a tab-separated file (source, target), comma-separated values (`.csv`), a list of
+            two parallel files, or JSON Lines (`.jsonl`, keys `source` and `target`); `.gz` and
+            plain are both read. Of a tab-separated file nothing is trimmed, unquoted or dropped but
+            blank lines.
         validation, test: the same; None: held out of `train` by `seed`, grouped by source (5 % and
             10 % of the sources, at most 2,000 and 10,000).
         source_tokens, target_tokens: `"characters"`, `"words"`, `"symbols"` (whatever white space
@@ -173,10 +175,12 @@ class Pairs(FileTask):
             put together again with a space between any two, also before punctuation.
         columns: which columns hold source, target and, if there are three, tags; by number, counted
             from 1, or by the name in the first line (`[lemma, form, tags]`); None: exactly two
-            columns.
+            columns, which the first line of a CSV may name `source,target`.
         tag_separator: stands between two tags of a source.
         shared_vocabulary: whether both sides have the symbols of both, as tied embeddings need.
         on_bad_row: `"error"`, or `"skip"` to count bad rows and go on.
+        comment: lines that begin with it are skipped and counted, as blank ones are; None: there
+            are no comments.
         seed: divides the rows.
 
     Raises:
@@ -194,6 +198,7 @@ class Pairs(FileTask):
         tag_separator: str = ";",
         shared_vocabulary: bool = False,
         on_bad_row: str = "error",
+        comment: str | None = None,
         seed: int = 0,
     ):
         for side, name in (("source_tokens", source_tokens), ("target_tokens", target_tokens)):
@@ -204,7 +209,7 @@ class Pairs(FileTask):
             place for place, n in enumerate((source_tokens, target_tokens)) if n == "numbers"
         ]
         advice = "; mend the row, or leave such rows out with task.on_bad_row=skip"
-        reader = PairReader(columns, on_bad_row, advice)
+        reader = PairReader(columns, on_bad_row, advice, comment)
         tagged = columns is not None and len(columns) == 3
         if tagged and source_tokens == "numbers":
             raise ValueError("sources of real values can't have tags: give two task.columns")
@@ -216,8 +221,13 @@ class Pairs(FileTask):
             if path is not None
         }
         self.columns = None if columns is None else tuple(columns)
-        if reader.skipped:
-            self.notes = (f"{reader.skipped} bad rows were skipped",)
+        self.comment = comment
+        self.notes = reader.notes
+        if repeats := len(rows["train"]) - len(set(rows["train"])):
+            self.notes += (
+                f"{repeats:,} of {len(rows['train']):,} train rows repeat an earlier one, and are "
+                "trained on as often as they stand there",
+            )
         shared = check_flag("task.shared_vocabulary", shared_vocabulary)
         separator = check_separator(tag_separator) if tagged else None
         super().__init__(rows, source_tokens, target_tokens, seed, separator, shared)

@@ -71,6 +71,7 @@ class Task:
         target_length: of real-valued targets, how many values they have; None: as many as their
             source. Tokens end by themselves.
         columns: of files of examples, which hold source, target and tags; see `PairReader`.
+        comment: what comment lines of such files begin with; None: they have none.
         notes: remarks about the data that a person should read before training.
     """
 
@@ -81,6 +82,7 @@ class Task:
     oracle_length = False
     target_length: int | None = None
     columns: Sequence[int | str] | None = None
+    comment: str | None = None
     notes: tuple[str, ...] = ()
 
     def examples(self, split: str) -> Sequence[Example] | Stream:

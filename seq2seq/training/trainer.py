@@ -172,6 +172,7 @@ def train(
         "longest_target": longest_target,
         "target_length": task.target_length,
         "columns": task.columns,
+        "comment": task.comment,
     }
     predictor = Predictor(model, task.source, task.target, decoding, settings)
     batches = make_batches(task, training, seed, predictor.copying)

@@ -50,6 +50,10 @@ def is_text(line):
         return False
 
 
+def is_blank(line):
+    return is_text(line) and b"\t" not in line and not line.decode().strip()
+
+
 def read(make, path):
     """What `make` makes of the file, or the line that its error names."""
     try:
@@ -76,7 +80,12 @@ def check_batches(task):
 def test_pairs_are_read_or_the_first_bad_line_is_named(path, content):
     path.write_bytes(content + b"\n" + GOOD)
     lines = lines_of(content + b"\n" + GOOD)
-    bad = [n for n, line in enumerate(lines, 1) if not is_text(line) or line.count(b"\t") != 1]
+    lines = [None if is_blank(line) else line for line in lines]
+    bad = [
+        n
+        for n, line in enumerate(lines, 1)
+        if line is not None and (not is_text(line) or line.count(b"\t") != 1)
+    ]
     if content.startswith(PACKED):
         with pytest.raises(ValueError, match="pairs.tsv is a damaged gzip file after line 0"):
             Pairs(str(path))
@@ -86,7 +95,7 @@ def test_pairs_are_read_or_the_first_bad_line_is_named(path, content):
     if task:
         check_batches(task)
         read_rows = sorted(tuple(row) for _, *row in PairReader().read(str(path)))
-        assert read_rows == sorted(tuple(line.decode().split("\t")) for line in lines)
+        assert read_rows == sorted(tuple(line.decode().split("\t")) for line in lines if line)
 
 
 @given(PLAIN)
@@ -97,7 +106,8 @@ def test_bad_rows_can_be_skipped(path, content):
     if all(map(is_text, lines)):
         good = [line.decode() for line in lines if line.count(b"\t") == 1]
         assert ["\t".join(row) for _, *row in reader.read(str(path))] == good
-        assert reader.skipped == len(lines) - len(good)
+        assert reader.blank == sum(map(is_blank, lines))
+        assert reader.skipped == len(lines) - len(good) - reader.blank
 
 
 @given(PLAIN, st.sampled_from(["words", "symbols", "numbers"]))
@@ -118,7 +128,11 @@ def test_inflections_are_read_or_the_bad_line_is_named(path, content, separator)
     path.write_bytes(content + b"\n" + rows)
     task, named = read(lambda p: Pairs(p, columns=[1, 2, 3], tag_separator=separator), path)
     lines = lines_of(content + b"\n" + rows)
-    bad = [n for n, line in enumerate(lines, 1) if not is_text(line) or line.count(b"\t") < 2]
+    bad = [
+        n
+        for n, line in enumerate(lines, 1)
+        if not is_text(line) or (line.count(b"\t") < 2 and not is_blank(line))
+    ]
     assert named == (bad[0] if bad else None)
     if task:
         assert isinstance(task.source, Tagged) and {"V", "N"} <= {*task.source.tags}
@@ -162,7 +176,7 @@ def test_json_lines_are_read_or_the_first_bad_line_is_named(path, rows):
     rows = [*rows, *({"source": f"s{n}", "target": ""} for n in range(12))]
     path.write_text("".join((r if r in NASTY else json.dumps(r)) + "\n" for r in rows), "utf-8")
     task, named = read(Pairs, path)
-    bad = [n for n, row in enumerate(rows, 1) if not is_row(row)]
+    bad = [n for n, row in enumerate(rows, 1) if row != "" and not is_row(row)]
     assert named == (bad[0] if bad else None)
     if task:
         check_batches(task)

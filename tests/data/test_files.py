@@ -1,5 +1,6 @@
 """Files: every encoding that is promised, and errors with line numbers."""
 
+import csv
 import gzip
 import os
 import re
@@ -85,7 +86,7 @@ def test_rows_without_two_columns(tmp_path):
         rows(path)
     reader = PairReader(on_bad_row="skip")
     assert [row for _, *row in reader.read(str(path))] == [["a", "1"], ["d", "4"]]
-    assert reader.skipped == 3
+    assert (reader.skipped, reader.blank) == (2, 1)
 
 
 def test_columns_are_chosen(tmp_path):
@@ -177,6 +178,139 @@ def test_missing_files_and_directories(tmp_path):
         list(read_lines(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="is a directory"):
         list(read_lines(tmp_path))
+
+
+def test_blank_lines_are_layout_and_counted(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("\nabc\tcba\n\nab\tba\n   \n\t\n \t\nxyz\tzyx\n\n")
+    reader = PairReader()
+    assert list(reader.read(str(path))) == [
+        (2, "abc", "cba"),
+        (4, "ab", "ba"),
+        (6, "", ""),
+        (7, " ", ""),
+        (8, "xyz", "zyx"),
+    ]
+    assert reader.notes == ("4 blank lines were skipped",)
+    path.write_text("\nlemma\tform\n\na\tb\n")
+    assert rows(path, columns=["lemma", "form"]) == [("a", "b")]
+    assert rows(path, columns=[2, 1]) == [("form", "lemma"), ("b", "a")]
+
+
+def test_parallel_files_keep_their_empty_lines(tmp_path):
+    (tmp_path / "s").write_text("a\n\nb\n")
+    (tmp_path / "t").write_text("1\n\n\n")
+    paths = [str(tmp_path / "s"), str(tmp_path / "t")]
+    assert [tuple(r) for _, *r in PairReader().read(paths)] == [("a", "1"), ("", ""), ("b", "")]
+    with pytest.raises(ValueError, match="two parallel files have no comment, got comment=#"):
+        list(PairReader(comment="#").read(paths))
+
+
+COMMENTED = "# made by hand\nlemma\tform\nwalk\twalked\n# irregular\n#go\twent\n a#\tb\n"
+
+
+def test_comments_are_skipped_where_a_key_says_so(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(COMMENTED)
+    reader = PairReader(columns=["form", "lemma"], comment="#")
+    assert list(reader.read(str(path))) == [(3, "walked", "walk"), (6, "b", " a#")]
+    assert reader.notes == ("3 comment lines were skipped",)
+    path.write_text(COMMENTED.partition("\n")[2])
+    with pytest.raises(ValueError, match="line 3: expected source<TAB>target"):
+        rows(path)
+    assert rows(path, on_bad_row="skip")[2:] == [("#go", "went"), (" a#", "b")]
+
+
+@pytest.mark.parametrize("comment", ["", " ", 5, ["#"]])
+def test_impossible_comments(comment):
+    with pytest.raises(ValueError, match="task.comment must be what comment lines begin with"):
+        PairReader(comment=comment)
+
+
+def test_the_first_skipped_row_is_named(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("a\tb\nbad\nc\td\nworse\n")
+    reader = PairReader(on_bad_row="skip")
+    assert len(list(reader.read(str(path)))) == 2
+    (note,) = reader.notes
+    assert note.startswith(f"2 bad rows were skipped; the first: {path}, line 2: expected source")
+
+
+STANDING = [
+    ('"second', "SECOND"),
+    ('third "word"', "THIRD"),
+    ('fo""urth', "FOURTH"),
+    ('"fifth"', '"FIFTH"'),
+    *((word, word[::-1]) for word in ("null", "nan", "NA", "None", "true", "1e5", "007", "0x1f")),
+    ("aa\u00a0 b", "x a"),
+    (" lead", "ya "),
+    ("trail ", " za"),
+    ("ax", ""),
+    ("", "empty"),
+    ("-ly", "l i"),
+    ("--", "d \u00e6 \u0283"),
+    ("a,b", "c,d"),
+    ("#", "hash"),
+]
+
+
+def test_fields_stand_as_they_are(tmp_path):
+    path = tmp_path / "donn\u00e9es.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in STANDING), "utf-8")
+    assert rows(path) == STANDING
+
+
+def write_csv(path, pairs, header=()):
+    """Write `pairs` as another program would, and read them by its rules."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([*header, *pairs])
+
+
+@pytest.mark.parametrize("ending", ["csv", "CSV", "csv.gz"])
+def test_comma_separated_values_are_read_by_their_rules(tmp_path, ending):
+    pairs = [("hello", "olleh"), ("a, b", "b ,a"), ('say "hi"', "done"), (" a ", ""), ("t\tb", "-")]
+    pairs += [("two\nlines", "three\n\nlines"), ("last", "tsal")]
+    path = tmp_path / f"pairs.{ending}"
+    for header in ([], [("source", "target")]):
+        write_csv(path, pairs, header)
+        if ending.endswith("gz"):
+            path.write_bytes(gzip.compress(path.read_bytes()))
+        assert rows(path) == pairs
+        assert rows(path, columns=[2, 1])[len(header) :] == [pair[::-1] for pair in pairs]
+    assert rows(path, columns=["target", "source"]) == [pair[::-1] for pair in pairs]
+    with pytest.raises(ValueError, match="no column 'form' in its first line; .*: source, target$"):
+        rows(path, columns=["source", "form"])
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ("a,b\nc\n", "line 2: expected source,target, found 1 column"),
+        ("a,b\nc,d,e\n", r"line 2: expected source,target, found 3 column\(s\) \(task.columns"),
+        ("a\tb\n", "line 1: expected source,target, found 1 .*it holds tabs: name the file .tsv"),
+        ('a,b\n"c"x,d\n', "line 2: not comma-separated values: ',' expected after '\"'"),
+        ('a,b\nc,"d\ne,f\ng,h\n', "line 2: a quoted field begins here and does not end"),
+        ('a,b\nc,"d', "line 2: a quoted field begins here and does not end"),
+        ('"' + "a\n" * 70_000 + '",b\n', "line 1: a quoted field begins here and does not end"),
+    ],
+)
+def test_bad_comma_separated_values_are_named(tmp_path, content, message):
+    path = tmp_path / "pairs.csv"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        rows(path)
+    if "does not end" in message:  # it swallows what follows, which is never skipped unseen
+        with pytest.raises(ValueError, match=message):
+            rows(path, on_bad_row="skip")
+
+
+@pytest.mark.parametrize("columns", [None, [1, 2], ["source", "target"]])
+def test_commas_without_a_tab_are_told_as_such(tmp_path, columns):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("source,target\nhello,olleh\n")
+    message = "it holds no tab, this looks like comma-separated values: name the file .csv"
+    with pytest.raises(ValueError, match=message):
+        rows(path, columns=columns)
 
 
 @given(st.binary())

@@ -68,7 +68,34 @@ def test_skipped_rows_are_counted(tmp_path):
     with pytest.raises(ValueError, match="line 31: .*on_bad_row=skip"):
         Pairs(str(tmp_path / "a.tsv"))
     task = Pairs(str(tmp_path / "a.tsv"), on_bad_row="skip")
-    assert task.notes == ("2 bad rows were skipped",)
+    (note,) = task.notes
+    assert note.startswith("2 bad rows were skipped; the first: ")
+    assert "a.tsv, line 31: expected source<TAB>target, found 1 column" in note
+
+
+def test_layout_comments_and_duplicates_are_noted(tmp_path):
+    lines = [f"s{n}\tt\n" for n in range(30)]
+    path = tmp_path / "a.tsv"
+    path.write_text("# by hand\n" + "".join(lines) + "\n\n" + "".join(lines[:3]))
+    task = Pairs(str(path), comment="#")
+    assert task.comment == "#" and task.notes == (
+        "2 blank lines were skipped",
+        "1 comment line was skipped",
+        "3 of 33 train rows repeat an earlier one, and are trained on as often as they stand there",
+    )
+    with pytest.raises(ValueError, match="a.tsv, line 1: expected source<TAB>target, found 1"):
+        Pairs(str(path))
+
+
+def test_missing_readings_are_refused_by_line_and_place(tmp_path):
+    rows = [(f"{n}.0 {n + 1}.0 {n + 2}.0", f"{n + 3}.0") for n in range(30)]
+    numbers = {"source_tokens": "numbers", "target_tokens": "numbers"}
+    for gap, place in (("nan", 3), ("NA", 2), ("inf", 1)):
+        values = ["1.0", "2.0", "3.0"]
+        values[place - 1] = gap
+        path = write(tmp_path / "a.tsv", [*rows[:4], (" ".join(values), "4.0"), *rows[4:]])
+        with pytest.raises(ValueError, match=f"a.tsv, line 5: '{gap}' at position {place} "):
+            Pairs(path, **numbers)
 
 
 def test_real_values(tmp_path):
