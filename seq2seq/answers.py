@@ -7,7 +7,6 @@ order. Memory does not grow with the input.
 import argparse
 import io
 import json
-import queue
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from seq2seq.flags import add_decoding, add_ensemble, choose_decoding, count
 from seq2seq.pair_input import PairInput, add_pairs, read_pairs
 
 CHUNK = 2048  # lines answered together
+CHARACTERS = 2**20  # of lines answered together: long ones go fewer at a time
 RUN_HELP = "a run directory, for example runs/latest, or a model.npz"
 
 
@@ -313,14 +313,18 @@ def tell_cost(predictor: Any, smaller: Path, examples: Path) -> None:
 
 
 def chunks(lines: Iterable, size: int) -> Iterator[list]:
-    """`lines` in lists of at most `size`; where reading fails, first what was read."""
-    chunk = []
+    """`lines` in lists of at most `size`, fewer where they are long.
+
+    Where reading fails, what was read before comes first.
+    """
+    chunk, characters = [], 0
     try:
         for line in lines:
             chunk.append(line)
-            if len(chunk) == size:
+            characters += length_of(line)
+            if len(chunk) == size or characters >= CHARACTERS:
                 yield chunk
-                chunk = []
+                chunk, characters = [], 0
     except ValueError:
         if chunk:
             yield chunk
@@ -329,33 +333,49 @@ def chunks(lines: Iterable, size: int) -> Iterator[list]:
         yield chunk
 
 
+def length_of(line: Any) -> int:
+    """Characters of a line, or of the pair that it holds."""
+    return len(line) if isinstance(line, str) else sum(map(len, line.pair or ()))
+
+
 def arriving(lines: Iterator[str], size: int) -> Iterator[list[str]]:
-    """`lines` of a pipe in lists of at most `size`, as soon as there is any and no more waits."""
-    waiting: queue.Queue = queue.Queue(2 * size)
-    end = object()
+    """`lines` of a pipe in lists of at most `size`, as soon as there is any and no more waits.
+
+    They are read ahead while others are answered, as many as make one list.
+    """
+    waiting: list[str] = []
+    characters = 0  # of those
+    ends: list[Exception | None] = []  # what ended the reading
+    changed = threading.Condition()
+
+    def has_room() -> bool:
+        return len(waiting) < size and characters < CHARACTERS
 
     def read() -> None:
+        nonlocal characters
+        end = None
         try:
             for line in lines:
-                waiting.put(line)
-            waiting.put(end)
+                with changed:
+                    changed.wait_for(has_room)
+                    waiting.append(line)
+                    characters += len(line)
+                    changed.notify()
         except Exception as error:  # it is raised below, after what was read before it
-            waiting.put(error)
+            end = error
+        with changed:
+            ends.append(end)
+            changed.notify()
 
     threading.Thread(target=read, daemon=True).start()
-    last: Any = None
-    while last is None:
-        chunk: list[str] = []
-        item = waiting.get()
-        while True:
-            if item is end or isinstance(item, Exception):
-                last = item
-                break
-            chunk.append(item)
-            if len(chunk) == size or waiting.empty():
-                break
-            item = waiting.get()
-        if chunk:
-            yield chunk
-    if last is not end:
-        raise last
+    while True:
+        with changed:
+            changed.wait_for(lambda: waiting or ends)
+            chunk, characters = waiting[:], 0
+            waiting.clear()
+            changed.notify()
+        if not chunk:
+            break
+        yield chunk
+    if ends[0] is not None:
+        raise ends[0]

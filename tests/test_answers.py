@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from types import SimpleNamespace
 
@@ -198,3 +199,30 @@ def test_pairs_may_be_comma_separated(capsys, kept, tmp_path):
     (tmp_path / "pairs.csv").write_text('source,target\n"abc",abc\nab,"ba"\n')
     outputs = [call(capsys, "score", kept, "--pairs", path)[1] for path in tmp_path.iterdir()]
     assert outputs[0] == outputs[1] and len(outputs[0].split()) == 2
+
+
+def test_long_lines_go_few_at_a_time(monkeypatch):
+    monkeypatch.setattr(answers, "CHARACTERS", 10)
+    lines = ["a" * n for n in (1, 2, 3, 4, 25, 3, 0, 9, 1)]
+    parts = list(answers.chunks(lines, 4))
+    assert [len(part) for part in parts] == [4, 1, 3, 1]
+    assert [line for part in parts for line in part] == lines
+    parts = list(answers.arriving(iter(lines * 50), 4))
+    assert [line for part in parts for line in part] == lines * 50
+    assert all(sum(map(len, part[:-1])) < 10 and len(part) <= 4 for part in parts)
+
+
+def test_few_lines_are_read_ahead(monkeypatch):
+    monkeypatch.setattr(answers, "CHARACTERS", 1000)
+    count = 0
+
+    def lines():
+        nonlocal count
+        for _ in range(100):
+            count += 1
+            yield "a" * 600
+
+    read = answers.arriving(lines(), 2048)
+    first = next(read)
+    time.sleep(0.2)  # the reader has all the time it wants
+    assert len(first) <= 2 and count <= len(first) + 3

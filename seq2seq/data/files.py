@@ -8,6 +8,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from seq2seq.data.rows import (
 
 BAD_ROW = ("error", "skip")
 STANDARD_INPUT = "standard input"
+LONGEST = 2**26  # bytes of a line: a few packed ones may unpack to any number
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 UNESCAPES = {escaped[1]: character for character, escaped in ESCAPES.items()}
 
@@ -68,12 +70,15 @@ def decode_lines(file: BufferedReader, name: str) -> Iterator[tuple[int, str]]:
     Only a line feed ends a line; a carriage return before it belongs to the line end.
 
     Raises:
-        ValueError: damaged gzip or not UTF-8; says `name` and the line.
+        ValueError: damaged gzip, not UTF-8, a line over 64 MiB; says `name` and the line.
     """
     number = 0
     try:
         packed = file.peek(2)[:2] == b"\x1f\x8b"
-        for number, raw in enumerate(gzip.GzipFile(fileobj=file) if packed else file, 1):
+        stream = gzip.GzipFile(fileobj=file) if packed else file
+        for number, raw in enumerate(iter(partial(stream.readline, LONGEST + 1), b""), 1):
+            if len(raw) > LONGEST:
+                raise ValueError(f"{name}, line {number}: it is longer than {LONGEST:,} bytes")
             yield number, _decode(name, number, raw)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{name} is a damaged gzip file after line {number}: {error}") from None

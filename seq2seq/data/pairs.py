@@ -242,15 +242,17 @@ class Pairs(FileTask):
     ) -> list:
         rows = []
         for number, *row in reader.read(path):
+            own = {}
             try:
                 for place in numbers:
                     if not (first := row[place].split()[:1]):
                         raise ValueError("a side that must hold numbers is empty")
-                    side = Numbers(features.setdefault(place, first[0].count(",") + 1))
-                    side.tokens(row[place])
+                    own[place] = features.get(place, first[0].count(",") + 1)
+                    Numbers(own[place]).tokens(row[place])
             except ValueError as error:
                 reader.bad_row(path, number, str(error))
             else:
+                features |= own  # a bad row does not say what a good one holds
                 rows.append(tuple(row))
         if not rows:
             raise ValueError(f"{path} holds no usable row")

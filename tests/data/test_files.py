@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.data import files
 from seq2seq.data.files import PairReader, read_lines
 
 
@@ -161,6 +162,18 @@ def test_bad_files_are_named(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         list(read_lines(path))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_line_without_end_is_refused_before_it_is_read(tmp_path, monkeypatch, packed):
+    monkeypatch.setattr(files, "LONGEST", 1000)
+    path = tmp_path / "pairs.tsv"
+    content = b"a\tb\n" + b"x" * 999 + b"\n" + b"x" * 1001 + b"\n"
+    path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
+    lines = read_lines(path)
+    assert [len(next(lines)[1]) for _ in range(2)] == [3, 999]
+    with pytest.raises(ValueError, match="pairs.tsv, line 3: it is longer than 1,000 bytes"):
+        next(lines)
 
 
 def test_a_pipe_is_read_whole(tmp_path):
