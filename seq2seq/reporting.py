@@ -17,7 +17,7 @@ from seq2seq.studies import check_figures, write_figure, write_file
 
 EXPLANATION = (
     "Results are means ± standard deviations over the seeds; the 95 % interval is Student's, of "
-    "the mean."
+    "the mean. Validation (val) is that of the epoch whose weights were tested."
 )
 PICTURES = {"by-length": "exact match by length of the target", "curves": "learning curves"}
 
@@ -29,9 +29,10 @@ def add_verbs(verbs: Any) -> None:
         help="compare runs: one table, a row for all seeds of one configuration",
         description="A Markdown table of the runs at or below the given directories: what sets "
         "them apart, and their results over the seeds: mean ± standard deviation, the 95 % "
-        "confidence interval of the mean, least and greatest. Runs that failed or have not ended "
-        "are counted and named, and are in no mean. With --output it also writes report.csv (a row "
-        "for each run), report.md, and the charts by-length and curves (PNG and SVG).",
+        "confidence interval of the mean, least and greatest; validation stands beside the test. "
+        "Runs that failed or have not ended are counted and named, and are in no mean. With "
+        "--output it also writes report.csv (a row for each run), report.md, and the charts "
+        "by-length and curves (PNG and SVG).",
         epilog="for example: seq2seq report runs/reverse-lstm --lengths 1-10,11-20 -o results",
     )
     report.add_argument("places", nargs="+", metavar="DIRECTORY")
@@ -43,7 +44,14 @@ def add_verbs(verbs: Any) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="of the table, as in summary.json (default: the usual ones that all runs have)",
+        help="of the table: of the test as in summary.json, or of validation, for example "
+        "val_exact_match (default: the usual ones that all runs have)",
+    )
+    report.add_argument(
+        "--select",
+        metavar="NAME",
+        help="name the best configuration by this validation metric (mean over seeds), and its "
+        "test; for example val_exact_match",
     )
     report.add_argument("-o", "--output", metavar="DIR", help="where to write files")
     report.add_argument(
@@ -59,6 +67,7 @@ def add_verbs(verbs: Any) -> None:
 def report(options: argparse.Namespace) -> None:
     """`seq2seq report`: runs side by side."""
     from seq2seq.evaluation.curves import choose_metric
+    from seq2seq.evaluation.selection import describe_selection, select
     from seq2seq.evaluation.tables import make_csv, make_table, parse_lengths
     from seq2seq.runs import gather
 
@@ -70,9 +79,10 @@ def report(options: argparse.Namespace) -> None:
         raise ValueError(f"--curve {options.curve} is for the charts, which need --output DIR")
     groups = group_runs(gather(options.places))
     table, remarks = make_table(groups, options.metric, lengths), list_remarks(groups)
+    selection = describe_selection(select(groups, options.select)) if options.select else ""
     charts = options.output and not options.no_figure
     metric = choose_metric(groups, options.curve) if charts else None
-    print(table, flush=True)
+    print(table, *filter(None, [selection]), sep="\n\n", flush=True)
     for remark in remarks:
         print(remark, file=sys.stderr)
     if options.output:
@@ -80,7 +90,7 @@ def report(options: argparse.Namespace) -> None:
         pictures, missing = draw(groups, output, lengths, metric) if charts else ([], [])
         for remark in missing:
             print(remark, file=sys.stderr)
-        page = make_page(say_command(options), table, [*remarks, *missing], pictures)
+        page = make_page(say_command(options), table, [*remarks, *missing], pictures, selection)
         write_file(output / "report.md", page)
 
 
@@ -141,7 +151,11 @@ def draw(
 
 
 def make_page(
-    command: str, table: str, remarks: Sequence[str] = (), pictures: Sequence[str] = ()
+    command: str,
+    table: str,
+    remarks: Sequence[str] = (),
+    pictures: Sequence[str] = (),
+    selection: str = "",
 ) -> str:
     """A Markdown page of a table and charts; the same runs make the same page.
 
@@ -150,8 +164,15 @@ def make_page(
         table: see `make_table`.
         remarks: see `list_remarks`.
         pictures: names of PNG files beside the page, without their ending.
+        selection: see `describe_selection`; nothing: none was asked for.
     """
-    parts = [f"    {command}", table, EXPLANATION, "\n".join(f"- {one}" for one in remarks)]
+    parts = [
+        f"    {command}",
+        table,
+        selection,
+        EXPLANATION,
+        "\n".join(f"- {one}" for one in remarks),
+    ]
     parts += [f"![{PICTURES[name]}]({name}.png)" for name in pictures]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -159,7 +180,7 @@ def make_page(
 def say_command(options: argparse.Namespace) -> str:
     """The command line that has these options."""
     words = ["seq2seq", "report", *options.places]
-    for flag in ("lengths", "output", "curve"):
+    for flag in ("lengths", "output", "curve", "select"):
         if value := getattr(options, flag):
             words += [f"--{flag}", value]
     words += ["--no-figure"] * options.no_figure

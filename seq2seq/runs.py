@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.arguments import check_path
-from seq2seq.evaluation.compare import Run, changes, find_runs, read_summary
+from seq2seq.evaluation.compare import Run, changes, find_runs, read_history, read_summary
+from seq2seq.evaluation.validation import summarise_validation
 from seq2seq.trust import read_config
 
 OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
@@ -20,10 +21,15 @@ MAY_CHANGE = (
 def read_run(path: Path) -> Run:
     """The configuration and the summary of a finished run.
 
+    A summary of an older version has no `validation`, so it is found in `history.csv`.
+
     Raises:
         ValueError: the run directory lacks one of them, or it is damaged.
     """
-    return Run(read_config(path / "config.yaml"), read_summary(path), path)
+    config, summary = read_config(path / "config.yaml"), read_summary(path)
+    if "validation" not in summary:
+        summary["validation"] = summarise_validation(read_history(path))
+    return Run(config, summary, path)
 
 
 def gather(places: Sequence[str | Path]) -> list[Run]:

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = [
     r"arguments|overrides|places|export\.numpy_runtime|export$",
     r"data\b.*|layers\b.*|decoding\b.*|evaluation$"
-    r"|evaluation\.(bleu|metrics|compare|seeds|tables|experiment)",
+    r"|evaluation\.(bleu|metrics|compare|seeds|tables|experiment|selection|validation)",
     r"models\b.*",
     r"analysis\.trace|analysis$",
     r"training\.(losses|forcing|signals|writing|checkpoints|environment|resume)|training$"

@@ -39,6 +39,27 @@ def test_a_table_and_what_does_not_count(capsys, runs):
     assert err == "" and "| count" in out and "failed" not in out
 
 
+def test_validation_stands_beside_the_test_and_selects(capsys, runs):
+    # the summaries are of an older version: validation is found in the histories
+    status, out, err = call(capsys, "report", "runs", "--select", "val_exact_match")
+    assert status == 0 and "| val exact match % | exact match %" in out
+    assert out.partition("\n\n")[2].splitlines() == [
+        "best by val_exact_match, the mean of 2 seeds: units 8",
+        "- validation exact match 45.83 ± 29.46 %",
+        "- test exact match 50.00 ± 0.00 % (95 % interval 50.00 to 50.00 %)",
+        "- its best run by validation: runs/8/2",
+    ]
+    _, out, err = call(capsys, "report", "runs/16/1", "--metric", "val_exact_match")
+    assert err == "" and "| val exact match % |" in out and "| 33.33 " in out
+    command = ["report", "runs", "--select", "val_exact_match", "-o", "made", "--no-figure"]
+    assert call(capsys, *command)[0] == 0
+    page = (runs / "made/report.md").read_text("utf-8")
+    assert page.splitlines()[0].endswith("--select val_exact_match --no-figure")
+    assert "\n\nbest by val_exact_match, the mean of 2 seeds: units 8\n- " in page
+    with open("made/report.csv", encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["val_exact_match"] == "0.25"
+
+
 def test_files_and_charts(capsys, runs):
     pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
     command = ["report", "runs", "-o", "made/here"]
@@ -102,6 +123,8 @@ def test_seeds_that_count_twice_are_named(tmp_path):
         (["runs", "--lengths", "3-1"], "lengths must be like"),
         (["runs", "--lengths", "7"], "no test example has a length of 7 to 7"),
         (["runs", "--metric", "bleu"], "metric 'bleu'; all have: exact_match, count"),
+        (["runs", "--select", "exact_match"], "select by validation: --select val_exact_match"),
+        (["runs", "--select", "val_bleu"], "metric 'val_bleu'; all have: exact_match, count, val_"),
         (["runs", "--curve", "loss"], "--curve loss is for the charts, which need --output"),
         (["runs", "--curve", "bleu", "-o", "made"], "no history has 'bleu'; there are: epoch,"),
         (["runs", "-o", "runs/8/0/config.yaml"], "is a file, a directory was expected"),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -232,7 +233,12 @@ def _find_wrong(summary: object) -> Iterator[str]:
             yield f"{wrong[0]} of length {length} is no number"
     if not isinstance(train.get("stopped"), str):
         yield "train lacks stopped"
-    numbers = {name: value for name, value in test.items() if name != "by_length"}
+    validation = parts.get("validation") or {}  # older runs lack it, others had no examples
+    if not isinstance(validation, dict):
+        yield "validation holds no metrics"
+        return
+    numbers = {f"validation {name}": value for name, value in validation.items()}
+    numbers |= {name: value for name, value in test.items() if name != "by_length"}
     numbers |= {"parameters": parts.get("parameters")}
     numbers |= {name: train.get(name) for name in ("seconds", "steps")}
     yield from (f"{name} is no number" for name, one in numbers.items() if not _is_number(one))
@@ -257,6 +263,7 @@ def read_history(path: Path) -> list[dict[str, float]]:
             rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
     except (ValueError, TypeError, csv.Error) as error:
         raise ValueError(f"{file} is damaged: {error}") from None
-    if any("step" not in row for row in rows):
-        raise ValueError(f"{file} is damaged: it has no column step")
+    for column in ("epoch", "step"):
+        if not all(math.isfinite(row.get(column, math.nan)) for row in rows):
+            raise ValueError(f"{file} is damaged: its column {column} is missing or no number")
     return rows

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from seq2seq.evaluation.compare import Group, Run, read_history
 from seq2seq.evaluation.seeds import Spread
 from seq2seq.evaluation.tables import match_at
+from seq2seq.evaluation.validation import MONITORED
 
-# The metrics that tasks go by when they keep the best weights; where there is an earlier one, a
-# task goes by that.
-MONITORED = ("word_error_rate", "exact_match", "mae")
 MOST_LENGTHS = 30  # more of them are put together
 
 

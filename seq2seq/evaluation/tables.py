@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from seq2seq.evaluation.compare import Group, Run, format_table
 from seq2seq.evaluation.seeds import Spread
+from seq2seq.evaluation.validation import MONITORED, PREFIX
 
 WIDTH = 120  # characters; a table that would be wider does without the extremes
 NOTHING = "-"
 
 
 class Metric(NamedTuple):
-    """How a metric of `summary.json`'s test is shown.
+    """How a metric of `summary.json`'s test or validation is shown.
 
     Attributes:
         name: in words.
@@ -73,27 +74,46 @@ METRICS = {
 
 def describe_metric(name: str) -> Metric:
     """How a metric is shown; one that is not known as the number that it is."""
+    if name.startswith(PREFIX):
+        metric = describe_metric(name.removeprefix(PREFIX))
+        return metric._replace(name=f"val {metric.name}")
     return METRICS.get(name, Metric(name.replace("_", " ")))
 
 
+def read_metrics(summary: dict) -> dict[str, float]:
+    """The metrics of a summary by name: those of the test, then of validation as `val_...`.
+
+    Validation is that of the epoch whose weights were tested.
+    """
+    test = {name: value for name, value in summary["test"].items() if name != "by_length"}
+    validation = summary.get("validation") or {}
+    return test | {
+        PREFIX + name: value for name, value in validation.items() if name not in ("epoch", "step")
+    }
+
+
 def list_metrics(runs: Sequence[Run]) -> list[str]:
-    """The metrics that all runs' tests have."""
-    tests = [run.summary["test"] for run in runs]
-    first = tests[0] if tests else {}
-    return [n for n in first if n != "by_length" and all(n in test for test in tests)]
+    """The metrics that all runs have."""
+    measured = [read_metrics(run.summary) for run in runs]
+    first = measured[0] if measured else {}
+    return [name for name in first if all(name in metrics for metrics in measured)]
 
 
 def choose_metrics(groups: Sequence[Group], wanted: Sequence[str] = ()) -> list[str]:
     """The metrics that a table shows: `wanted`, or those that are shown by themselves.
 
+    Those are the validation metric that picked the weights, and the usual ones of the test.
+
     Raises:
-        ValueError: one that some run's test does not have.
+        ValueError: one that some run does not have.
     """
     common = list_metrics([run for group in groups for run in group.runs])
     if unknown := [name for name in wanted if name not in common]:
         have = ", ".join(common) if common else "none"
         raise ValueError(f"not all runs have the metric {unknown[0]!r}; all have: {have}")
-    return list(wanted) or [n for n in METRICS if METRICS[n].by_itself and n in common]
+    monitored = [PREFIX + name for name in MONITORED if PREFIX + name in common][:1]
+    usual = [name for name in METRICS if METRICS[name].by_itself and name in common]
+    return list(wanted) or [*monitored, *usual]
 
 
 def make_table(
@@ -103,8 +123,9 @@ def make_table(
 ) -> str:
     """A Markdown table: what sets configurations apart, and their results over seeds.
 
-    A result is the mean ± the standard deviation over seeds, with the 95 % confidence interval of
-    the mean and, where there is room, the least and the greatest. Runs that failed are counted.
+    A result is the mean ± the standard deviation over seeds; of the test with the 95 % confidence
+    interval of the mean and, where there is room, the least and the greatest. Runs that failed are
+    counted.
 
     Args:
         groups: at least one.
@@ -112,7 +133,7 @@ def make_table(
         lengths: ranges of lengths of targets; of each, one column with the exact match there.
 
     Raises:
-        ValueError: a metric that a run's test does not have, or lengths that it lacks.
+        ValueError: a metric that a run does not have, or lengths that its test lacks.
     """
     chosen = choose_metrics(groups, metrics)
     for extremes in (True, False):
@@ -142,9 +163,11 @@ def _make_columns(
     )
     several = any(len(some) > 1 for some in summaries)
     for name in metrics:
-        values = [[summary["test"][name] for summary in some] for some in summaries]
+        values = [[read_metrics(summary)[name] for summary in some] for some in summaries]
         metric = describe_metric(name)
         columns.append(_column(metric.heading, values, metric.show_mean))
+        if name.startswith(PREFIX):
+            continue  # beside the test, to choose by; results are the test's
         if several:
             columns.append(_column("95 % interval", values, metric.show_interval))
         if several and extremes:
@@ -180,8 +203,8 @@ def list_runs(
         lengths: as in `make_table`.
     """
     runs = [run for group in groups for run in group.runs]
-    names = dict.fromkeys(name for run in runs for name in run.summary["test"])
-    metrics = [name for name in names if name != "by_length"]
+    metrics = dict.fromkeys(name for run in runs for name in read_metrics(run.summary))
+    metrics = sorted(metrics, key=lambda name: name.startswith(PREFIX))  # the test's come first
     by_length = {f"exact_match {name_range(*bounds)}": bounds for bounds in lengths}
     columns = ["run", *groups[0].settings, "seed", *metrics, *by_length]
     columns += ["parameters", "seconds", "steps", "stopped"]
@@ -191,7 +214,7 @@ def list_runs(
             row = {"run": run.path, **group.settings, "seed": run.config.get("seed")}
             if not run.failure:
                 test = run.summary["test"]
-                row |= {name: test[name] for name in metrics if name in test}
+                row |= read_metrics(run.summary)
                 row |= {name: match_at(test, *bounds) for name, bounds in by_length.items()}
             rows.append(row | _describe_training(run))
     return columns, rows

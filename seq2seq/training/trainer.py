@@ -13,6 +13,7 @@ from seq2seq.data.batching import Batches, encode_row
 from seq2seq.data.task import SAMPLED, Example, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.evaluation.predictor import Decoding, Predictor, load
+from seq2seq.evaluation.validation import summarise_validation
 from seq2seq.layers.kernels import feed
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
@@ -185,6 +186,7 @@ def train(
             **names,
             "seed": seed,
             "parameters": model.count_params(),
+            "validation": summarise_validation(fitted.rows, task.monitor),
             "test": evaluation.metrics(),
             "train": fitted.figures,
         }
@@ -251,9 +253,10 @@ def check_start(model: Seq2Seq, training: Training) -> None:
 
 
 class Fitted(NamedTuple):
-    """Figures of a finished training, and what stopped it early, if anything did."""
+    """Figures and history of a finished training, and the error that stopped it early, if any."""
 
     figures: dict
+    rows: list[dict]
     error: BaseException | None
 
 
@@ -316,7 +319,7 @@ def fit(
         if isinstance(error, LossIsNaN):
             raise error
         predictor.save(directory.path / MODEL)  # interrupted before there was anything better
-    return Fitted(_figures(evaluation, keep, error), error)
+    return Fitted(_figures(evaluation, keep, error), evaluation.rows, error)
 
 
 def _figures(evaluation: Evaluate, keep: Keep, error: BaseException | None) -> dict:

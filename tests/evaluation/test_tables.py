@@ -68,6 +68,30 @@ def test_metrics_can_be_chosen():
         read(runs, metrics=["exact_match", "bleu"])
 
 
+def validated(end, **metrics):
+    return {**end, "validation": {"epoch": 2, "step": 20, **metrics}}
+
+
+def test_validation_stands_beside_the_test():
+    ends = [validated(summary(0.5), exact_match=n / 4, token_accuracy=1.0) for n in (1, 2)]
+    runs = [Run(config(seed), end) for seed, end in enumerate(ends)]
+    heads, rows = read(runs)
+    assert heads[2:5] == ["val exact match %", "exact match %", "95 % interval"]
+    assert rows[0][2:4] == ["37.50 ± 17.68", "50.00 ± 0.00"]
+    heads, rows = read(runs, metrics=["val_token_accuracy"])
+    assert heads == ["runs", "parameters", "val token accuracy %", "seconds"]
+    assert "val exact match %" not in read([*runs, Run(config(2), summary(0.5))])[0]
+    (row, _) = csv.DictReader(io.StringIO(make_csv(group_runs(runs))))
+    assert [*row][2:6] == ["exact_match", "count", "val_exact_match", "val_token_accuracy"]
+    assert (row["exact_match"], row["val_exact_match"]) == ("0.5", "0.25")
+
+
+def test_of_validation_the_metric_that_picked_the_weights_is_shown():
+    end = validated(summary(0.5, bleu=50), exact_match=0.25, bleu=40)
+    heads, rows = read([Run(config(0), end)])
+    assert heads[2:] == ["val BLEU", "exact match %", "BLEU", "seconds"] and rows[0][2] == "40.00"
+
+
 def test_a_wide_table_does_without_the_extremes():
     runs = [Run(config(seed), summary(0.5, bleu=seed)) for seed in range(2)]
     assert "min to max" in read(runs, metrics=["exact_match"])[0]

@@ -178,6 +178,10 @@ def test_a_run_leaves_everything_behind():
     assert summary["train"]["steps"] == 7 and summary["train"]["examples"] == 56
     assert summary["train"]["stopped"] == "finished"
     assert summary["test"]["count"] == 5
+    best = [row for row in rows if int(row["epoch"]) == summary["validation"]["epoch"]][0]
+    most = max(float(row["val_exact_match"]) for row in rows)
+    assert summary["validation"]["exact_match"] == float(best["val_exact_match"]) == most
+    assert summary["validation"]["step"] == int(best["step"])
     assert {"exact_match", "token_accuracy", "edit_distance", "by_length"} <= set(summary["test"])
     assert summary["parameters"] == seq2seq.load("run").model.count_params()
 
@@ -228,7 +232,7 @@ def test_without_validation_the_last_weights_are_kept(monkeypatch):
     monkeypatch.setattr(
         Guard, "set_model", lambda self, model: (models.append(model), real(self, model))
     )
-    run("task.validation_examples=0")
+    assert run("task.validation_examples=0").summary["validation"] is None
     kept = seq2seq.load("run").model
     for one, last in zip(kept.weights, models[0].weights, strict=True):
         np.testing.assert_array_equal(one, last)
