@@ -85,9 +85,10 @@ def draw_figures(trace: Any, number: int, output: Path) -> list[str]:
     from seq2seq.analysis.paper import to_bytes
     from seq2seq.training.writing import write_whole
 
-    figure = draw(trace, number)
     stem = "inspect" if len(trace) == 1 else f"inspect-{number + 1}"
     names = [f"{stem}.{kind}" for kind in ("png", "svg")]
     for name in names:
-        write_whole(output / name, to_bytes(figure, name.rpartition(".")[2]))
+        kind = name.rpartition(".")[2]
+        figure = draw(trace, number, spelled=kind != "svg")
+        write_whole(output / name, to_bytes(figure, kind))
     return names

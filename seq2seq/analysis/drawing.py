@@ -16,6 +16,7 @@ COLOURS = (
     *("#fee6ce", "#fdd0a2", "#fdae6b", "#fd8d3c", "#f16913", "#d94801", "#a63603", "#7f2704"),
 )
 LONGEST = 80  # characters of a line
+STATES = ("hidden", "cell")  # what goes over a bridge
 NOTHING = "#b8b8b8"  # where there is no value, or one that is not finite
 
 NAMES = {
@@ -80,30 +81,74 @@ def _label_all(symbols: list[str]) -> list[Label]:
     return [*inner, *map(label, symbols[-1:])]
 
 
-def join_labels(labels: list[Label]) -> str:
-    """The labels in a line without the end: symbols of one character close together."""
-    texts = [text for text, special in labels if not special]
-    whole = ("" if all(len(text) == 1 for text in texts) else " ").join(texts) or "(nothing)"
+def join_symbols(symbols: list[str]) -> str:
+    """Write symbols in a line without the end: those of one character close together.
+
+    A mark stays with the letter before it, so that a word of any script reads as it is written.
+
+    >>> join_symbols(["न", "ी", "<end>"]), join_symbols(["ice", "cream"])
+    ('नी', 'ice cream')
+    """
+    texts = [*symbols[:-1], *(symbol for symbol in symbols[-1:] if symbol != "<end>")]
+    if all(len(text) == 1 for text in texts):
+        whole = visible("".join(texts))
+    else:
+        whole = " ".join(map(visible, texts))
+    whole = whole or "(nothing)"
     return whole if len(whole) <= LONGEST else whole[: LONGEST - 1] + "…"
 
 
-def find_limits(trace: Trace) -> dict[str, float]:
-    """The values of hidden, cell and gates where colours are darkest, the same below and above 0.
+def title_of(trace: Trace, number: int) -> tuple[str, str]:
+    """Return a source, with its tags, and its answer, each in a line."""
+    source = join_symbols(trace.sources[number])
+    tags = trace.tags[number] if trace.tags else []
+    if tags:
+        source += f" ({', '.join(map(visible, tags))})"
+    return source, join_symbols(trace.outputs[number])
 
-    Hidden: the greatest there is. Cells, which have no bound, may have a few that are far from the
-    rest: one in two hundred may lie beyond. Gates: 1.
+
+def find_limits(trace: Trace) -> dict[str, dict[str, float]]:
+    """Find where the colours of an array are darkest, the same below and above 0.
+
+    Returns:
+        For `"encoder"` and `"decoder"` the limit of each array. Hidden: the greatest of both. Cells
+        have no bound, and those of a decoder are often many times as large: each side has its own
+        limit, and one value in two hundred may lie beyond. Gates: 1.
     """
-    found: dict[str, list[np.ndarray]] = {}
-    for layer in (*trace.encoder, *trace.received, *trace.decoder):
-        for name, array in layer.arrays.items():
-            values = np.abs(array[np.isfinite(array) & (array != 0)])  # padding is zero
-            found.setdefault(name, []).append(values)
-    limits = dict.fromkeys(found, 1.0)
-    for name, share in (("hidden", 1.0), ("cell", 0.995)):
-        values = np.concatenate(found.get(name, [np.zeros(0)]))
-        if len(values):
-            limits[name] = _round_up(float(np.quantile(values, share)))
+    sides = {"encoder": trace.encoder, "decoder": [*trace.received, *trace.decoder]}
+    values: dict[str, dict[str, np.ndarray]] = {}
+    for side, layers in sides.items():
+        arrays: dict[str, list[np.ndarray]] = {}
+        for layer in layers:
+            for name, array in layer.arrays.items():
+                present = np.isfinite(array) & (array != 0)  # padding is zero
+                arrays.setdefault(name, []).append(np.abs(array[present]))
+        values[side] = {name: np.concatenate(parts) for name, parts in arrays.items()}
+    hidden = _limit([own["hidden"] for own in values.values() if "hidden" in own], 1.0)
+    limits = {side: dict.fromkeys(own, 1.0) for side, own in values.items()}
+    for side, own in values.items():
+        limits[side]["hidden"] = hidden
+        if "cell" in own:
+            limits[side]["cell"] = _limit([own["cell"]], 0.995)
     return limits
+
+
+def _limit(arrays: list[np.ndarray], quantile: float) -> float:
+    values = np.concatenate([*arrays, np.zeros(0)])
+    return _round_up(float(np.quantile(values, quantile))) if len(values) else 1.0
+
+
+def find_scales(limits: dict[str, dict[str, float]]) -> list[tuple[str, float]]:
+    """Name the colour scales of a trace, each with its limit."""
+    both = {name: [own[name] for own in limits.values() if name in own] for name in STATES}
+    scales = [("hidden", both["hidden"][0])]
+    if len({*both["cell"]}) == 1:
+        scales.append(("cell", both["cell"][0]))
+    elif both["cell"]:
+        scales += [(f"{side} cell", own["cell"]) for side, own in limits.items() if "cell" in own]
+    if any({*own} - {*STATES} for own in limits.values()):
+        scales.append(("gates", 1.0))
+    return scales
 
 
 def _round_up(value: float) -> float:

@@ -15,11 +15,12 @@ from seq2seq.analysis.drawing import (
     START,
     Label,
     find_limits,
-    join_labels,
+    find_scales,
     label,
     label_output,
     label_source,
     pool,
+    title_of,
     visible,
 )
 from seq2seq.analysis.paper import INK, QUIET, Paper, spell, width_of
@@ -33,7 +34,7 @@ MARGIN, GUTTER, WIDTH = 0.2, 1.25, 8.0  # inches, the last of the heat maps toge
 COMFORT = 0.24  # inches of a column that leave nothing to wish for
 
 
-def draw(trace: Trace, number: int = 0) -> Figure:
+def draw(trace: Trace, number: int = 0, spelled: bool = True) -> Figure:
     """The figure of one source of a trace; `paper.to_bytes` makes a file of it.
 
     Where something does not fit it is cut off, and the figure says so: of a source the beginning
@@ -42,8 +43,10 @@ def draw(trace: Trace, number: int = 0) -> Figure:
     Args:
         trace: of one or several sources, which have one scale of colours.
         number: which of them.
+        spelled: whether a character that no installed font has is written as its code point, as a
+            picture of dots needs it; an SVG keeps it, and names fonts.
     """
-    drawing = _Drawing(trace.one(number), find_limits(trace))
+    drawing = _Drawing(trace.one(number), find_limits(trace), spelled)
     drawing.draw_head()
     drawing.draw_encoder()
     drawing.draw_handover()
@@ -54,10 +57,11 @@ def draw(trace: Trace, number: int = 0) -> Figure:
 class _Drawing:
     """The parts of a figure, from top to bottom."""
 
-    def __init__(self, one: Trace, limits: dict[str, float]):
+    def __init__(self, one: Trace, limits: dict[str, dict[str, float]], spelled: bool):
         self.one, self.limits = one, limits
-        self.source = [(spell(text), special) for text, special in label_source(one, 0)]
-        self.output = [(spell(text), special) for text, special in label_output(one, 0)]
+        self.spell = spell if spelled else lambda text: text
+        self.source = [(self.spell(text), special) for text, special in label_source(one, 0)]
+        self.output = [(self.spell(text), special) for text, special in label_output(one, 0)]
         self.read = [*range(len(self.source))][-MOST_STEPS:]
         self.said = [*range(len(self.output))][:MOST_STEPS]
         labels = [_shorten(text) for text, _ in (*self.source, *self.output)]
@@ -77,13 +81,12 @@ class _Drawing:
         paper = self.paper
         paper.y = 0.3
         run = visible(f"{self.one.task}-{self.one.model}".strip("-"))
-        sides = [join_labels(side) for side in (self.source, self.output)]
+        sides = [*map(self.spell, title_of(self.one, 0))]
         room = (paper.width - 2 * MARGIN - width_of(run) - 1) / 2
         title = " → ".join(_fit(side, room, 14) for side in sides)  # bold is wider than 13 points
         paper.text(MARGIN, title, size=13, weight="bold")
         paper.text(paper.width - MARGIN, run, side="right", colour=QUIET)
-        scales = [(n, self.limits[n], -1) for n in ("hidden", "cell") if n in self.limits]
-        scales += [("gates", 1, -1)] if {*self.limits} - {"hidden", "cell"} else []
+        scales = [(name, limit, -1) for name, limit in find_scales(self.limits)]
         scales += [] if self.one.top_probabilities is None else [("probability", 1, 0)]
         paper.y, left = 0.65, MARGIN
         for name, limit, low in scales:
@@ -92,8 +95,13 @@ class _Drawing:
             left += width_of(words, 8) + 0.06
             paper.image(np.linspace(low, 1, 101)[None], left, paper.y - 0.055, 0.6, 0.11)
             paper.text(left + 0.66, f"{limit:g}", size=8)
-            left += 0.66 + width_of(f"{limit:g}", 8) + 0.25
+            left += 0.66 + width_of(f"{limit:g}", 8) + 0.2
         paper.y = 0.95
+        if sides != [*title_of(self.one, 0)]:
+            paper.note(
+                "No installed font has the characters that stand as code points (U+...); the page "
+                "and the SVG have them."
+            )
 
     def draw_encoder(self) -> None:
         """The source, and the states while it is read."""
@@ -123,7 +131,7 @@ class _Drawing:
         paper.arrow(to, top + deep / 2, top + deep)
         paper.box(to, top + deep / 2, 0.18)
         says = BRIDGES.get(self.one.bridge, "")
-        words = f"bridge {spell(visible(self.one.bridge))}" + (f": {says}" if says else "")
+        words = f"bridge {self.spell(visible(self.one.bridge))}" + (f": {says}" if says else "")
         right = to - MARGIN < paper.width - MARGIN - to
         room = max(to - MARGIN, paper.width - MARGIN - to) - 0.2
         lines = textwrap.wrap(words, int(room / width_of(words, 8) * len(words)))
@@ -162,7 +170,8 @@ class _Drawing:
         paper, wide = self.paper, self.column * len(times)
         own = layer.name.replace("encoder", "layer").replace("decoder", "layer")
         for name, array in layer.arrays.items():
-            limit, values = self.limits[name], array[0]
+            side = "encoder" if received is None else "decoder"
+            limit, values = self.limits[side][name], array[0]
             if received is not None:
                 nothing = np.full(layer.units, np.nan)  # of a gate: no step led to the first state
                 values = np.stack([received.arrays.get(name, [nothing])[0], *values])
@@ -184,7 +193,7 @@ class _Drawing:
             if not np.isfinite(values).all():
                 paper.note("Grey: there is no value.")
             if np.abs(np.where(np.isfinite(values), values, 0)).max(initial=0) > limit * 1.001:
-                paper.note(f"Beyond ±{limit:g}, a {name} is as dark as there.")
+                paper.note(f"Beyond ±{limit:g}, the {side}'s {name} is as dark as there.")
 
     def _draw_symbols(
         self, left: float, labels: list[Label], beside: float, name: str, below: bool = False
@@ -211,7 +220,7 @@ class _Drawing:
         for step in self.said:
             for rank, symbol in enumerate(symbols[step]):
                 text, special = label(symbol)
-                text = text if special else _fit(spell(text), self.column, 8)
+                text = text if special else _fit(self.spell(text), self.column, 8)
                 place = {"x": left + self.column * (step + 0.5), "y": top + deep * (rank + 0.5)}
                 look = {**(SPECIAL if special else {}), "size": 6 if special else 8}
                 look["colour"] = "white" if shares[step, rank] > 0.6 else INK

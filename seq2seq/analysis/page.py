@@ -19,10 +19,11 @@ from seq2seq.analysis.drawing import (
     NOTHING,
     START,
     find_limits,
-    join_labels,
+    find_scales,
     label,
     label_output,
     label_source,
+    title_of,
     visible,
 )
 from seq2seq.analysis.trace import Layer, Trace
@@ -60,7 +61,7 @@ def render(trace: Trace) -> str:
     script = "".join(_read(f"{name}.js") for name in SCRIPTS)
     titles = [_title(trace, number) for number in range(len(trace))]
     fields = {
-        "title": html.escape(titles[0] if len(titles) == 1 else f"{len(titles)} sources"),
+        "title": html.escape(_shorten_list(titles)),
         "policy": f"default-src 'none'; script-src {_checksum(script)}; "
         f"style-src {_checksum(style)}; base-uri 'none'; form-action 'none'",
         "style": style,
@@ -82,7 +83,8 @@ def describe(trace: Trace) -> dict:
         "names": NAMES,
         "colours": COLOURS,
         "nothing": NOTHING,
-        "limits": find_limits(trace),
+        "limits": (limits := find_limits(trace)),
+        "scales": find_scales(limits),
         "sources": [_describe_one(trace, number) for number in range(len(trace))],
     }
 
@@ -101,6 +103,7 @@ def _describe_one(trace: Trace, number: int) -> dict:
     said = None if one.probabilities is None else [*map(_shorten, one.probabilities[0])]
     return {
         "title": _title(trace, number),
+        "tags": [visible(tag) for tag in one.tags[0]] if one.tags else [],
         "source": source,
         "output": output,
         "read": [(START, True), *output][: len(output)],
@@ -148,8 +151,12 @@ def _shorten(share: float) -> float | None:
 
 def _title(trace: Trace, number: int) -> str:
     """A source and its answer in a line; each is kept from turning the other around."""
-    sides = [join_labels(side(trace, number)) for side in (label_source, label_output)]
-    return " → ".join(f"\u2068{side}\u2069" for side in sides)
+    return " → ".join(f"\u2068{side}\u2069" for side in title_of(trace, number))
+
+
+def _shorten_list(titles: list[str]) -> str:
+    """The first of some titles, and how many more there are."""
+    return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
 
 
 def _read(name: str) -> str:

@@ -3,8 +3,11 @@
 No display is needed (`pip install 'seq2seq[analysis]'`).
 """
 
+import contextlib
 import functools
 import io
+import itertools
+import warnings
 
 import matplotlib
 import numpy as np
@@ -18,7 +21,8 @@ from seq2seq.analysis.drawing import COLOURS, NOTHING
 
 DOTS = 160  # an inch
 INK, QUIET, LINE = "#1b1f24", "#57606a", "#c9ced4"
-FONT = "DejaVu Sans"  # it comes with matplotlib, so a figure is the same everywhere
+FONT = "DejaVu Sans"  # it comes with matplotlib: what it has looks the same everywhere
+BOXES = "Last Resort"  # matplotlib's font of frames that stand for a script's letters
 NOTHING_ABOUT = {
     "png": {"Software": None},
     "svg": {"Date": None, "Creator": None},
@@ -76,7 +80,7 @@ class Paper:
 
         Args:
             x: inches from the left, of the text's `side`.
-            text: what the font has, see `spell`.
+            text: any; of a file of dots, what the fonts have, see `spell`.
             side: `"left"`, `"right"` or `"center"`.
             size: in points.
             colour: of the ink.
@@ -84,7 +88,7 @@ class Paper:
             look: as matplotlib names it: `weight`, `style`, `rotation`.
         """
         y, place = self.y if y is None else y, {"ha": side, "va": "center"}
-        font = {"size": size, "color": colour, "family": FONT}
+        font = {"size": size, "color": colour, "family": _find_families(text)}
         self.axes.text(x, y, text, parse_math=False, **place, **font, **look)
 
     def image(self, values: np.ndarray, left: float, top: float, wide: float, high: float) -> None:
@@ -124,36 +128,83 @@ class Paper:
 
 
 def spell(text: str) -> str:
-    """`text` with code points for the characters that the font lacks.
+    """Write code points for the characters that no installed font has.
 
-    >>> spell("a\u6f22")
-    'aU+6F22'
+    >>> spell("a\U0010ffff")
+    'aU+10FFFF'
     """
-    font = _load_font()
-    return "".join(c if font.get_char_index(ord(c)) else f"U+{ord(c):04X}" for c in text)
+    return "".join(c if _find_font(c) else f"U+{ord(c):04X}" for c in text)
 
 
 def width_of(text: str, size: float = 9) -> float:
     """How wide a text is, in inches."""
-    font = _load_font()
-    font.set_size(size, 72)
-    font.set_text(text)
-    return font.get_width_height()[0] / 64 / 72
+    width = 0.0
+    for path, characters in itertools.groupby(text, lambda c: _find_font(c) or _default_font()):
+        font = _load_font(path)
+        font.set_size(size, 72)
+        # A viewer of an SVG has a font of its own for what none has here: about as wide as an M.
+        font.set_text("".join(c if _find_font(c) else "M" for c in characters))
+        width += font.get_width_height()[0] / 64 / 72
+    return width
+
+
+def _find_families(text: str) -> list[str]:
+    """The fonts of a text: the default, those of the characters it lacks, and any other."""
+    paths = {_find_font(character): None for character in text}
+    names = [_load_font(path).family_name for path in paths if path]
+    return [*dict.fromkeys([FONT, *names]), "sans-serif"]
 
 
 @functools.cache
-def _load_font() -> FT2Font:
-    return FT2Font(font_manager.findfont(FONT))
+def _find_font(character: str) -> str | None:
+    """The file of a font that has a character, the default one first; None: none is installed."""
+    own = _default_font()
+    if _load_font(own).get_char_index(ord(character)):
+        return own
+    _find_new_fonts()
+    fonts = font_manager.fontManager.ttflist
+    regular = (f for f in fonts if f.style == "normal" and not f.name.startswith(BOXES))
+    # The names decide: the same font on every call.
+    for entry in sorted(regular, key=lambda f: (f.weight not in (400, "normal"), f.name, f.fname)):
+        with contextlib.suppress(RuntimeError, OSError):  # a font that can't be read has nothing
+            if _load_font(entry.fname).get_char_index(ord(character)):
+                return entry.fname
+    return None
+
+
+@functools.cache
+def _find_new_fonts() -> None:
+    """Add the fonts that were installed since matplotlib wrote its list of them."""
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in font_manager.findSystemFonts():
+        if path not in known:
+            with contextlib.suppress(RuntimeError, OSError):  # no font that can be read
+                font_manager.fontManager.addfont(path)
+
+
+@functools.cache
+def _default_font() -> str:
+    return font_manager.findfont(FONT)
+
+
+@functools.cache
+def _load_font(path: str) -> FT2Font:
+    return FT2Font(path)
 
 
 def to_bytes(figure: Figure, kind: str) -> bytes:
-    """The figure as a file; the same trace makes the same file.
+    """The figure as a file; with the same fonts the same trace makes the same file.
+
+    Text of an SVG stays text and names its fonts: what shows it joins letters as their script does.
 
     Args:
         figure: any.
         kind: `"png"`, `"svg"` or `"pdf"`.
     """
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "seq2seq", "svg.fonttype": "path"}):
+    settings = {"svg.hashsalt": "seq2seq", "svg.fonttype": "none"}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        if kind == "svg":  # the viewer has fonts of its own
+            warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(buffer, format=kind, dpi=DOTS, metadata=NOTHING_ABOUT[kind])
     return buffer.getvalue()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1  # of the file
+VERSION = 2  # of the file; 1 had no tags
 BACKWARDS = " backwards"
 
 
@@ -83,6 +83,7 @@ class Trace:
             empty for real values.
         top_probabilities: (batch, target time, symbols); None for real values. They are the
             model's own, whatever constraints or temperature the answer was made with.
+        tags: those of each source, as the decoder reads them; None: the task has none.
         bridge: the kind of bridge, as in `"Copy"`.
         task, model: what the run calls them.
     """
@@ -100,6 +101,7 @@ class Trace:
     bridge: str = "Copy"
     task: str = ""
     model: str = ""
+    tags: list[list[str]] | None = None
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -124,6 +126,7 @@ class Trace:
             self,
             sources=self.sources[row],
             outputs=self.outputs[row],
+            tags=None if self.tags is None else self.tags[row],
             encoder=[layer.map(lambda a: a[row, :read]) for layer in self.encoder],
             handed_over=[layer.map(lambda a: a[row]) for layer in self.handed_over],
             received=[layer.map(lambda a: a[row]) for layer in self.received],
@@ -167,7 +170,7 @@ class Trace:
         if "words" not in arrays:
             raise ValueError(f"{path} holds no trace")
         words = json.loads(arrays.pop("words").tobytes())
-        if (version := words.pop("version", None)) != VERSION:
+        if (version := words.pop("version", None)) not in (1, VERSION):
             raise ValueError(f"{path} holds a trace of version {version}, expected {VERSION}")
         for field in LAYERS:
             layers = []

@@ -8,7 +8,7 @@ from keras import ops
 
 from seq2seq.analysis.trace import BACKWARDS, Layer, Trace
 from seq2seq.data.batching import delay, pad
-from seq2seq.data.tags import Side
+from seq2seq.data.tags import Side, Tagged
 from seq2seq.data.vocabulary import END, SPECIALS, START, Numbers
 from seq2seq.decoding.search import Hypotheses
 from seq2seq.models.seq2seq import Course, Seq2Seq
@@ -56,6 +56,7 @@ def make_trace(
         attention=None if course.attention is None else _cut(course.attention, *masks[::-1]),
         **({} if values else _rank(_cut(course.said, masks[1]), rows, target, tokens, top)),
         bridge=type(model.bridge).__name__,
+        tags=[source.split(text)[1] for text in texts] if isinstance(source, Tagged) else None,
     )
 
 

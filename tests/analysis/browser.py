@@ -27,6 +27,8 @@ class Browser:
         os.close(pipes[0]), os.close(pipes[3])
         self.answers, self.commands = pipes[2], pipes[1]
         arguments = ["--headless", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run"]
+        arguments += ["--disable-background-networking", "--disable-component-update"]
+        arguments += ["--disable-sync", "--disable-quic"]  # it asks nobody but the page
         arguments += ["--no-sandbox"] * (os.geteuid() == 0)
         self.process = subprocess.Popen(
             [BINARY, *arguments, f"--user-data-dir={self.profile.name}", "about:blank"],
@@ -118,6 +120,12 @@ class Browser:
         self.hover(x, y)
         self.mouse("mousePressed", x, y, "left")
         self.mouse("mouseReleased", x, y, "left")
+
+    def tap(self, x, y):
+        self.call("Emulation.setTouchEmulationEnabled", enabled=True)
+        self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        self.call("Emulation.setTouchEmulationEnabled", enabled=False)
 
     def press(self, key):
         for kind in ("rawKeyDown", "keyUp"):

@@ -10,10 +10,12 @@ from seq2seq.analysis.drawing import (
     BRIDGES,
     COLOURS,
     find_limits,
-    join_labels,
+    find_scales,
+    join_symbols,
     label_output,
     label_source,
     pool,
+    title_of,
     visible,
 )
 from seq2seq.layers import bridges
@@ -42,19 +44,44 @@ def test_only_the_last_end_is_an_end():
 
 @pytest.mark.parametrize(
     "symbols, line",
-    [("abc", "abc"), (["ab", "c"], "ab c"), ("", "(nothing)"), ("a" * 81, "a" * 79 + "…")],
+    [
+        ("abc", "abc"),
+        (["ab", "c"], "ab c"),
+        ("", "(nothing)"),
+        ("a" * 81, "a" * 79 + "…"),
+        ("नमस्ते", "नमस्ते"),  # marks stay with their letters
+        ("a b", "a␣b"),
+        (["<end>", "a"], "<end> a"),
+    ],
 )
-def test_a_line_of_labels(symbols, line):
-    assert join_labels(label_source(make_trace([symbols], ["x"]), 0)) == line
+def test_a_line_of_symbols(symbols, line):
+    assert join_symbols([*symbols, "<end>"]) == line
+
+
+def test_a_title_has_the_tags():
+    trace = replace(make_trace(["kitap"], ["kitabı"]), tags=[["N", "ACC\u202e", "SG"]])
+    assert title_of(trace, 0) == ("kitap (N, ACCU+202E, SG)", "kitabı")
+    assert title_of(make_trace(["kitap"], ["kitabı"]), 0) == ("kitap", "kitabı")
 
 
 def test_limits_are_of_what_is_there():
     trace = make_trace(units=64, gates=True)
     limits = find_limits(trace)
-    assert limits == {"hidden": 1.0, "cell": 3.0, **dict.fromkeys("ifog", 1.0)}
+    one_side = {"hidden": 1.0, "cell": 3.0, **dict.fromkeys("ifog", 1.0)}
+    assert limits == {"encoder": one_side, "decoder": one_side}
+    assert find_scales(limits) == [("hidden", 1.0), ("cell", 3.0), ("gates", 1.0)]
     small = [layer.map(lambda array: array * 0.1) for layer in trace.encoder]
     tiny = replace(trace, encoder=small, received=small, decoder=small)
-    assert find_limits(tiny)["hidden"] == pytest.approx(0.1)
+    assert find_limits(tiny)["decoder"]["hidden"] == pytest.approx(0.1)
+
+
+def test_a_large_cell_of_the_decoder_does_not_pale_the_encoders():
+    trace = make_trace(units=64)
+    large = [replace(layer, cell=layer.cell * 20) for layer in trace.decoder]
+    limits = find_limits(replace(trace, decoder=large))
+    assert (limits["encoder"]["cell"], limits["decoder"]["cell"]) == (3.0, 70.0)
+    assert find_scales(limits) == [("hidden", 1.0), ("encoder cell", 3.0), ("decoder cell", 70.0)]
+    assert find_scales(find_limits(make_trace(kind="gru"))) == [("hidden", 1.0)]
 
 
 def test_cells_far_from_the_rest_do_not_pale_the_others():
@@ -62,7 +89,8 @@ def test_cells_far_from_the_rest_do_not_pale_the_others():
     trace.encoder[0].cell[0, 0, 0] = 1000.0
     trace.encoder[0].cell[0, 0, 1] = np.inf
     trace.encoder[0].hidden[0, 0, 0] = np.nan
-    assert find_limits(trace)["cell"] == 3.0 and find_limits(trace)["hidden"] == 1.0
+    limits = find_limits(trace)
+    assert limits["encoder"]["cell"] == 3.0 and limits["encoder"]["hidden"] == 1.0
 
 
 def test_pooled_rows_show_the_farthest_and_lose_no_extreme():

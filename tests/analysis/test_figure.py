@@ -1,6 +1,8 @@
 """Figures: nothing is dropped in silence, nothing is clipped, and the same makes the same."""
 
+import warnings
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ pytest.importorskip("matplotlib", reason="figures need seq2seq[analysis]")
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from seq2seq.analysis import paper
 from seq2seq.analysis.figure import MOST_STEPS, draw
 from seq2seq.analysis.paper import spell, to_bytes, width_of
 from tests.analysis.made_up import make_trace
@@ -97,15 +100,15 @@ def test_values_beyond_the_scale_and_none_at_all_are_said():
     trace.encoder[0].cell[0, 0, 0] = 1000.0
     trace.encoder[0].hidden[0, 0, 0] = np.nan
     said = words(draw(trace))
-    assert "Beyond ±3, a cell is as dark as there." in said
+    assert "Beyond ±3, the encoder's cell is as dark as there." in said
     assert "Grey: there is no value." in said
     assert not any("Grey" in text or "Beyond" in text for text in words(draw(make_trace())))
 
 
 def test_hostile_symbols_are_text():
-    bad = ["$\\frac{1}$", "$", "%", "\u6f22", "\u202e", "_^{}"]
+    bad = ["$\\frac{1}$", "$", "%", "\U0010fffd", "\u202e", "_^{}"]
     figure = draw(make_trace([bad], [bad], units=4))
-    assert {*bad[:3], "U+6F22", "U+202E", "_^{}"} <= {*words(figure)}
+    assert {*bad[:3], "U+10FFFD", "U+202E", "_^{}"} <= {*words(figure)}
     with np.errstate(all="raise"):
         ElementTree.fromstring(to_bytes(figure, "svg"))
 
@@ -121,3 +124,56 @@ def test_a_font_knows_how_wide_a_text_is():
         2 * width_of("m", 9), rel=0.1
     )
     assert spell("a␣→…←−±") == "a␣→…←−±"  # what figures are written with
+
+
+DEVANAGARI = "नमस्ते"
+
+
+@pytest.fixture
+def fonts(monkeypatch):
+    """The fonts that are installed, as the test sets them."""
+
+    def install(*files):
+        files = (*files, paper._default_font())
+        entries = [font for font in paper.font_manager.fontManager.ttflist if font.fname in files]
+        monkeypatch.setattr(paper.font_manager.fontManager, "ttflist", entries)
+        monkeypatch.setattr(paper, "_find_new_fonts", lambda: None)
+        paper._find_font.cache_clear()
+
+    yield install
+    paper._find_font.cache_clear()
+
+
+def test_a_script_without_a_font_stands_as_code_points_and_the_figure_says_so(fonts):
+    fonts()
+    trace = make_trace([DEVANAGARI], ["x"], units=4)
+    text = words(draw(trace))
+    assert "U+0928" in text and any("No installed font has" in note for note in text)
+    assert "U+" not in "".join(words(draw(trace, spelled=False)))
+    svg = to_bytes(draw(trace, spelled=False), "svg").decode()
+    assert DEVANAGARI in svg and "sans-serif" in svg  # whoever shows it joins the letters
+
+
+def test_a_script_with_a_font_is_written_with_it(fonts):
+    paper._find_new_fonts()
+    fonts_there = paper.font_manager.fontManager.ttflist
+    installed = [f.fname for f in fonts_there if not f.name.startswith(paper.BOXES)]
+    fitting = [f for f in installed if has(f, DEVANAGARI)]
+    if not fitting:
+        pytest.skip("no font with Devanagari is installed (Debian: apt install fonts-noto-core)")
+    fonts(fitting[0])
+    figure = draw(make_trace([DEVANAGARI], ["x"], units=4))
+    assert "न" in words(figure) and not any("U+" in text for text in words(figure))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a missing glyph
+        to_bytes(figure, "png")
+
+
+def has(file, text):
+    font = paper.FT2Font(file)
+    return all(font.get_char_index(ord(character)) for character in text)
+
+
+def test_the_tags_stand_in_the_title():
+    trace = replace(make_trace(["kitap"], ["kitabı"], units=4), tags=[["N", "ACC"]])
+    assert any("kitap (N, ACC)" in text for text in words(draw(trace)))

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import string
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -122,6 +123,19 @@ def test_numbers_come_back_within_half_a_level():
     odd = decode(encode(np.array([[1.0, np.nan], [np.inf, -1.0]])))
     np.testing.assert_array_equal(odd, [[1, np.nan], [np.nan, -1]])
     assert decode(encode(np.zeros((0, 4)))).shape == (0, 4)
+
+
+def test_the_tags_are_on_the_page():
+    trace = replace(make_trace(["kitap"], ["kitabı"]), tags=[["N", "</script>"]])
+    text = render(trace)
+    assert data_of(text)["sources"][0]["tags"] == ["N", "</script>"]
+    assert "kitap (N, &lt;/script&gt;)" in text  # the title
+    assert data_of(render(make_trace()))["sources"][0]["tags"] == []
+
+
+def test_the_title_names_the_first_source():
+    title = "".join(read(render(make_trace())).held["title"])
+    assert title == "\u2068hello\u2069 → \u2068olleh\u2069 and 1 more"
 
 
 def test_hostile_symbols_stay_data():

@@ -1,6 +1,7 @@
 """The page in a browser: clicked on and read."""
 
 import string
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,3 +223,41 @@ def test_it_prints_with_its_colours_and_without_its_controls(show):
     hidden = browser.run("getComputedStyle(document.querySelector('#bar')).display")
     browser.call("Emulation.setEmulatedMedia", media="")
     assert hidden == "none"
+
+
+def test_a_tap_shows_the_value(show):
+    trace = make_trace(units=8)
+    browser = show(trace, width=390)
+    x, y = middle(browser, 1, 3, 5, 6, 8)
+    browser.tap(x, y)
+    assert f"unit 6: {trace.encoder[0].cell[0, 3, 5]:.3f}" in browser.text("#tip")
+    assert not browser.run("document.querySelector('#tip').hidden")
+    assert browser.run("document.querySelector('#unit').value") == "6"
+    browser.tap(5, 5)
+    assert browser.run("document.querySelector('#tip').hidden")
+
+
+def test_the_page_is_dark_where_a_person_wants_it(show):
+    browser = show(make_trace(attention=True))
+    for mode, dark in (("light", False), ("dark", True)):
+        features = [{"name": "prefers-color-scheme", "value": mode}]
+        browser.call("Emulation.setEmulatedMedia", features=features)
+        colours = browser.run(
+            "(s => [s.backgroundColor, s.color])(getComputedStyle(document.body))"
+        )
+        paper, ink = (sum(map(int, code[4:-1].split(","))) for code in colours)
+        assert (paper < ink) == dark and abs(paper - ink) > 450
+    browser.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_tags_are_shown_and_each_side_has_a_scale_of_its_cells(show):
+    trace = make_trace(["kitap"], ["kitabı"])
+    large = [replace(layer, cell=layer.cell * 20) for layer in trace.decoder]
+    browser = show(replace(trace, decoder=large, tags=[["N", "ACC"]]))
+    assert browser.text("#tags") == "Tags: NACC"
+    assert "encoder cell" in browser.text("#legend") and "decoder cell" in browser.text("#legend")
+    pixels = browser.run(
+        "(c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])"
+        "(document.querySelectorAll('.heat canvas')[1])"
+    )
+    assert min(pixels) < 100  # the encoder's cells are not pale

@@ -8,6 +8,8 @@ function show(number) {
   view.lines = findLines();
   view.step = Math.min(1, view.one.output.length);
   find("headline").textContent = view.one.title;
+  find("tags").hidden = !view.one.tags.length;
+  find("tags").replaceChildren("Tags: ", ...view.one.tags.map((tag) => makeSymbol([tag, false])));
   find("step").max = view.one.output.length;
   find("line").replaceChildren(
     ...view.lines.map((line, place) => make("option", { value: place }, line.name)),
@@ -59,6 +61,14 @@ function showTip(event, words) {
   tip.style.top = `${below ? event.clientY + 18 : event.clientY - height - 12}px`;
 }
 
+// Show a value where an element is pointed at, or tapped: a tap moves no pointer, and the tip stays
+// until the next one.
+function showValues(element, describe) {
+  element.addEventListener("pointermove", (event) => showTip(event, describe(event)));
+  element.addEventListener("pointerleave", hideTip);
+  element.addEventListener("click", (event) => showTip(event, describe(event)));
+}
+
 function hideTip() {
   find("tip").hidden = true;
 }
@@ -67,14 +77,10 @@ function drawLegend() {
   const scale = (name, limit, low) => {
     const canvas = paint(121, 1, (place) => low + ((1 - low) * place) / 120);
     canvas.setAttribute("aria-hidden", "true");
-    const ends = [low ? `−${limit}` : "0", `+${limit}`];
+    const ends = low ? [`−${limit}`, `+${limit}`] : ["0", `${limit}`];
     return make("span", { class: "scale" }, make("b", {}, name), ends[0], canvas, ends[1]);
   };
-  const made = ["hidden", "cell"]
-    .filter((name) => data.limits[name])
-    .map((name) => scale(name, data.limits[name], -1));
-  const gates = Object.keys(data.limits).some((name) => !isState(name));
-  if (gates) made.push(scale("gates", 1, -1));
+  const made = data.scales.map(([name, limit]) => scale(name, limit, -1));
   if (data.sources.some((one) => one.attention || one.top)) {
     const names = data.sources.some((one) => one.attention) ? "attention, probability" : "probability";
     made.push(scale(names, 1, 0));
@@ -118,10 +124,13 @@ function listen() {
     event.preventDefault();
     goTo(steps[event.key]);
   });
-  find("picture").addEventListener("pointermove", (event) => {
-    const cell = event.target.closest("[data-tip]");
-    if (cell) showTip(event, cell.dataset.tip);
-  });
+  for (const kind of ["pointermove", "click"]) {
+    find("picture").addEventListener(kind, (event) => {
+      const cell = event.target.closest("[data-tip]");
+      if (cell) showTip(event, cell.dataset.tip);
+    });
+  }
+  document.addEventListener("pointerdown", hideTip);
   find("picture").addEventListener("pointerout", (event) => {
     if (event.target.matches("[data-tip]")) hideTip();
   });

@@ -41,8 +41,8 @@ function showBars() {
   const made = rows.map((row) => {
     const share = row[2];
     const bar = make("svg", { "aria-hidden": "true" });
-    bar.append(make("rect", { width: "100%", height: "100%", fill: "#f0f2f4" }));
-    bar.append(make("rect", { width: `${100 * share}%`, height: "100%", fill: "#d94801" }));
+    bar.append(make("rect", { width: "100%", height: "100%", class: "bar-back" }));
+    bar.append(make("rect", { width: `${100 * share}%`, height: "100%", class: "bar-front" }));
     return make(
       "div",
       { class: isSaid(row) ? "bar-row said" : "bar-row" },
@@ -186,10 +186,12 @@ function timesOf(line, name) {
   return times;
 }
 
+const limitsOf = (name) => Object.values(data.limits).map((own) => own[name] || 0);
+
 function drawChart(line, name, withSymbols) {
   const times = timesOf(line, name);
   const values = times.map(({ value }) => value).filter((value) => !Number.isNaN(value));
-  const high = isOpening(name) ? 1 : Math.max(data.limits[name] || 1, ...values.map(Math.abs));
+  const high = isOpening(name) ? 1 : Math.max(...limitsOf(name), ...values.map(Math.abs));
   const low = isOpening(name) ? 0 : -high;
   const inner = CHART.width - CHART.left - CHART.right;
   const gap = inner / Math.max(1, times.length);
@@ -204,9 +206,9 @@ function drawChart(line, name, withSymbols) {
   const word = (text, at, down, anchor) => make("text", { x: at, y: down, "text-anchor": anchor }, text);
   const now = x(view.one.source.length + view.step);
   drawing.append(
-    rule(CHART.left, y(Math.max(low, 0)), CHART.width, y(Math.max(low, 0)), { stroke: "#c9ced4" }),
-    rule(bridge, 0, bridge, CHART.height, { stroke: "#57606a", "stroke-dasharray": "3 3" }),
-    rule(now, 0, now, CHART.height, { stroke: "#6f2da8", "stroke-width": 2, class: "screen" }),
+    rule(CHART.left, y(Math.max(low, 0)), CHART.width, y(Math.max(low, 0)), { class: "zero" }),
+    rule(bridge, 0, bridge, CHART.height, { class: "border" }),
+    rule(now, 0, now, CHART.height, { class: "now-line screen" }),
     word(String(+high.toPrecision(3)), CHART.left - 5, y(high) + 6, "end"),
     word(String(+low.toPrecision(3)), CHART.left - 5, y(low), "end"),
   );
@@ -214,10 +216,9 @@ function drawChart(line, name, withSymbols) {
     const own = times.filter((one) => one.side === side && !Number.isNaN(one.value));
     const points = own.map((one) => `${x(one.place).toFixed(1)} ${y(one.value).toFixed(1)}`);
     if (points.length) {
-      const look = { fill: "none", stroke: "#1b1f24", "stroke-width": 1.6 };
-      drawing.append(make("path", { d: `M${points.join("L")}`, ...look }));
+      drawing.append(make("path", { d: `M${points.join("L")}`, class: "curve" }));
     }
-    const small = { r: Math.min(2.6, gap / 3), fill: "#1b1f24" };
+    const small = { r: Math.min(2.6, gap / 3), class: "dot" };
     drawing.append(...own.map((one) => make("circle", { cx: x(one.place), cy: y(one.value), ...small })));
   }
   if (withSymbols) drawing.append(...labelTimes(times, x, symbols, word));
@@ -253,11 +254,10 @@ function listenToChart(drawing, times, gap, name) {
     const across = ((event.clientX - frame.left) / frame.width) * CHART.width;
     return times[Math.max(0, Math.min(times.length - 1, Math.floor((across - CHART.left) / gap)))];
   };
-  drawing.addEventListener("pointermove", (event) => {
+  showValues(drawing, (event) => {
     const { side, time, value } = at(event);
-    showTip(event, `${side}, ${arrayName(name)}, ${whenIn(side, time)}\n${write(value)}`);
+    return `${side}, ${arrayName(name)}, ${whenIn(side, time)}\n${write(value)}`;
   });
-  drawing.addEventListener("pointerleave", hideTip);
   drawing.addEventListener("click", (event) => {
     const { side, time } = at(event);
     if (side === "decoder") goTo(time);

@@ -143,7 +143,7 @@ function drawHeat(picture, heat, column, columns) {
   const units = heat.array.shape[1];
   heat.size = view.every ? 1 : Math.ceil(units / MOST_ROWS);
   heat.rows = Math.ceil(units / heat.size);
-  const limit = data.limits[heat.name];
+  const limit = data.limits[heat.side][heat.name];
   const at = (time, row) =>
     valueAt(heat.array, time, unitOfRow(heat.array, time, row, heat.size)) / limit;
   heat.box = make("div", {
@@ -161,13 +161,12 @@ function drawHeat(picture, heat, column, columns) {
   place(picture, heat.box, column, columns);
   view.heats.push(heat);
   const touched = (event) => touchHeat(heat, event);
-  heat.box.addEventListener("pointermove", (event) => {
+  showValues(heat.box, (event) => {
     const { time, unit, words } = touched(event);
     const never = heat.side === "decoder" && time === 0 && !isState(heat.name);
     const value = never ? "no step led here" : write(valueAt(heat.array, time, unit));
-    showTip(event, `${words}\nunit ${unit + 1}: ${value}`);
+    return `${words}\nunit ${unit + 1}: ${value}`;
   });
-  heat.box.addEventListener("pointerleave", hideTip);
   heat.box.addEventListener("click", (event) => followIn(heat, touched(event).unit));
   heat.box.addEventListener("keydown", (event) => {
     const move = { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -190,6 +189,8 @@ function touchHeat(heat, event) {
   if (heat.size > 1) words += `\nof units ${row * heat.size + 1} to ${end} the farthest from 0:`;
   return { time, unit, words };
 }
+
+const possessive = (side) => `the ${side}'s`;
 
 // A time in words: after which symbol.
 function whenIn(side, time) {
@@ -224,16 +225,15 @@ function drawHandover(picture) {
   const lines = [forwards && view.last, backwards && 2]
     .filter(Boolean)
     .map((column) => (column === view.start ? `M${to} 3V` : `M${x(column)} 3V14H${to}V`) + middle);
-  const black = { fill: "none", stroke: "#111", "stroke-width": 2 };
   const box = { x: to - 11, y: middle - 11, width: 22, height: 22, rx: 4 };
   const width = view.column * (view.last - 1);
   const arrow = make(
     "svg",
     { viewBox: `0 0 ${width} ${height}`, width, height, class: "arrow", "aria-hidden": "true" },
-    make("path", { d: lines.join(""), ...black }),
-    make("path", { d: `M${to} ${middle}V${height - 3}m-5 -9l5 9l5 -9`, ...black }),
-    make("rect", { ...box, ...black, fill: "#fff" }),
-    make("path", { d: `M${to - 7} ${middle + 5}q7 -13 14 0`, ...black, "stroke-width": 1 }),
+    make("path", { d: lines.join("") }),
+    make("path", { d: `M${to} ${middle}V${height - 3}m-5 -9l5 9l5 -9` }),
+    make("rect", box),
+    make("path", { d: `M${to - 7} ${middle + 5}q7 -13 14 0`, class: "thin" }),
   );
   place(picture, arrow, 2, view.last - 1);
   view.nextRow++;
@@ -268,31 +268,29 @@ function drawAttention(picture, first) {
   box.append(paint(output.length, view.time, (said, read) => valueAt(attention, said, read)));
   for (const one of [box, beside]) one.style.height = `${2 + height * view.time}px`;
   place(picture, box, first, output.length);
-  box.addEventListener("pointermove", (event) => {
+  showValues(box, (event) => {
     const frame = box.getBoundingClientRect();
     const inside = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
     const said = inside((event.clientX - frame.left) / frame.width, output.length);
     const read = inside((event.clientY - frame.top) / frame.height, view.time);
     const weight = percent(valueAt(attention, said, read));
     const looked = `${quote(source[read])} (${read + 1})`;
-    showTip(event, `${whenIn("decoder", said + 1)}\nlooks at ${looked}: ${weight}`);
+    return `${whenIn("decoder", said + 1)}\nlooks at ${looked}: ${weight}`;
   });
-  box.addEventListener("pointerleave", hideTip);
   view.nextRow++;
 }
 
 // The colour of a share from 0 to 1 behind a text that stays legible.
 function shade(element, share) {
   element.style.background = `rgb(${colour(share)})`;
-  element.style.color = share > 0.6 ? "#fff" : "";
+  element.style.color = share > 0.6 ? "#fff" : "#1b1f24"; // on colours that are light in any mode
 }
 
 function tellPooling() {
   const shared = view.heats.find((heat) => heat.size > 1);
   const wide = view.heats.some((heat) => heat.array.shape[1] > MOST_ROWS);
-  const beyond = Object.keys(data.limits).filter((name) =>
-    view.heats.some((heat) => heat.name === name && greatest(heat.array) > data.limits[name] * 1.001),
-  );
+  const limitOf = (heat) => data.limits[heat.side][heat.name];
+  const beyond = view.heats.filter((heat) => greatest(heat.array) > limitOf(heat) * 1.001);
   const words = [];
   if (shared) {
     words.push(
@@ -300,7 +298,10 @@ function tellPooling() {
         `${shared.size} neighbours that is farthest from 0.`,
     );
   }
-  for (const name of beyond) words.push(`Beyond ±${data.limits[name]}, a ${name} is as dark as there.`);
+  const sentences = beyond.map(
+    (heat) => `Beyond ±${limitOf(heat)}, ${possessive(heat.side)} ${heat.name} is as dark as there.`,
+  );
+  words.push(...new Set(sentences));
   if (view.heats.some((heat) => levels(heat.array).includes(NO_NUMBER))) {
     words.push("Grey: there is no value.");
   }
