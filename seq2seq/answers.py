@@ -83,6 +83,12 @@ def add_verbs(verbs: Any) -> None:
     score.add_argument(
         "--per-token", action="store_true", help="of each token and the end, separated by tabs"
     )
+    score.add_argument(
+        "--unknown",
+        choices=("error", "token"),
+        help="a symbol never seen in training: an error, or read as the unknown token "
+        "(default: as the run says)",
+    )
     add_ensemble(score)
 
     judge = verbs.add_parser(
@@ -214,11 +220,11 @@ def score(options: argparse.Namespace) -> None:
     predictor = load_run(options.run, options.others)
     pairs = PairInput(options, predictor)
     for records in chunks(pairs.records(), CHUNK):
-        score_records(predictor, pairs, records, options.per_token)
+        score_records(predictor, pairs, records, options)
     pairs.print_notes()
 
 
-def score_records(predictor: Any, pairs: PairInput, records: list, per_token: bool) -> None:
+def score_records(predictor: Any, pairs: PairInput, records: list, options: Any) -> None:
     """Print a line for each record: its scores, or nothing where the line was skipped.
 
     Raises:
@@ -230,16 +236,16 @@ def score_records(predictor: Any, pairs: PairInput, records: list, per_token: bo
     while True:
         sources, targets = ([record.pair[side] for record in good] for side in (0, 1))
         try:
-            found = predictor.score(sources, targets, per_token=per_token)
+            found = predictor.score(sources, targets, options.per_token, options.unknown)
             break
         except BadText as error:
             bad, place = good.pop(error.number - 1), f"{error.side}: {error.reason}"
         at = records.index(bad)
         if pairs.reader.on_bad_row == "error":
-            score_records(predictor, pairs, records[:at], per_token)
+            score_records(predictor, pairs, records[:at], options)
         records = [*records[:at], pairs.reject(bad, place), *records[at + 1 :]]
     scores = {
-        record.line: "\t".join(f"{value:.4f}" for value in (one if per_token else [one]))
+        record.line: "\t".join(f"{value:.4f}" for value in (one if options.per_token else [one]))
         for record, one in zip(good, found, strict=True)
     }
     for record in records:

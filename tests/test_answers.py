@@ -125,6 +125,10 @@ def test_a_bad_text_is_named_by_its_line_after_the_pairs_before(capsys, kept, mo
         status, out, err = call(capsys, "score", kept)
         assert status == 2 and out.count("\n") == 2
         assert f"error: standard input, {message}" in err and err.count("\n") == 1
+        assert "--unknown token" in err
+        pipe(monkeypatch, PAIRS + third + PAIRS)
+        status, out, err = call(capsys, "score", kept, "--unknown", "token")
+        assert (status, err) == (0, "") and out.count("\n") == 5
 
 
 UNTIDY = "\nabc\tabc\n\nbad\nab\tbaX\nab\tba\n   \n"

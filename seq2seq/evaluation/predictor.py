@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.arguments import check_count
+from seq2seq.arguments import check_choice, check_count
 from seq2seq.data.batching import bucket, check_each, encode_sources, make_batch
 from seq2seq.data.tags import Side
 from seq2seq.data.task import Example
@@ -131,13 +131,19 @@ class Predictor(Inside):
             raise ValueError(f"this model says real values: decoding.{rules[0]} is not for them")
 
     def score(
-        self, sources: Sequence[str], targets: Sequence[str], per_token: bool = False
+        self,
+        sources: Sequence[str],
+        targets: Sequence[str],
+        per_token: bool = False,
+        unknown: str | None = None,
     ) -> np.ndarray | list[np.ndarray]:
         """The log-probabilities of given targets, with their ends.
 
         Args:
             sources, targets: texts, as many of each.
             per_token: whether each token's and the end's own is returned.
+            unknown: what to do with unknown symbols, `"error"` or `"token"`; None: as `decoding`
+                says.
 
         Returns:
             (sources,) log-probabilities; of tokens, one array (tokens and end,) a target.
@@ -153,7 +159,9 @@ class Predictor(Inside):
             )
         pairs = [Example(*pair) for pair in zip(sources, targets, strict=True)]
         found: list[np.ndarray] = [np.zeros(0)] * len(pairs)
-        policy = "error" if self.decoding.unknown == "error" else "token"
+        if unknown is not None:
+            check_choice("unknown", unknown, ("error", "token"))
+        policy = "error" if (unknown or self.decoding.unknown) == "error" else "token"
         steps = self._measure(sources, policy)
         check_targets(targets, self.target, policy, self.copying)
         for rows in self.group(steps):

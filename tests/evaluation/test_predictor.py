@@ -301,6 +301,9 @@ def test_scores_of_given_targets(predictor):
         np.testing.assert_allclose(predictor.score(["ab"], [best[0].text])[0], best[0].score, 1e-4)
     with pytest.raises(ValueError, match="symbol 'x' at position 2"):
         predictor.score(["ab"], ["bx"])
+    assert np.isfinite(predictor.score(["ab"], ["bx"], unknown="token"))
+    with pytest.raises(ValueError, match="unknown unknown 'skip'; there are: error, token"):
+        predictor.score(["ab"], ["ba"], unknown="skip")
     with pytest.raises(ValueError, match="sources must be a list of texts, got the text 'ab'"):
         predictor.score("ab", "ba")
     with pytest.raises(ValueError, match="needs a target, got 2 sources and 1 targets"):
