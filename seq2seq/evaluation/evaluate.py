@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from seq2seq.arguments import check_choice, check_flag
-from seq2seq.data.batching import encode_row
+from seq2seq.data.batching import check_text, encode_row
 from seq2seq.data.files import escape
 from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
@@ -100,6 +100,8 @@ def evaluate(
 
 def _references(predictor: Predictor, number: int, example: Example) -> list:
     try:
+        for target in example.references:
+            check_text(target)
         references = [predictor.target.tokens(target) for target in example.references]
     except ValueError as error:
         raise ValueError(f"target of example {number}: {error}") from None

@@ -9,6 +9,7 @@ from keras import tree
 
 from seq2seq.analysis.trace import Trace
 from seq2seq.arguments import check_count
+from seq2seq.data.batching import check_each
 from seq2seq.data.vocabulary import START, Numbers
 from seq2seq.decoding.constraints import Below
 from seq2seq.evaluation.settings import Decoding
@@ -82,6 +83,9 @@ class Inside:
         Raises:
             ValueError: a setting does not fit the model, or state and memory are not of one batch.
         """
+        if sources is not None:
+            sources = list_texts("sources", sources)
+            check_each("source", sources)
         decoding = self._settle(decoding, strategy, n_best, None)
         self.check(decoding)
         mask = np.asarray((memory if isinstance(memory, Memory) else memory[0]).mask)

@@ -322,6 +322,11 @@ def test_what_is_no_text_is_named(predictor, wrong):
     with pytest.raises(BadTarget, match=f"target {reason}") as caught:
         predictor.score(["ab", "a"], ["ba", wrong])
     assert caught.value.number == 2
+    with pytest.raises(ValueError, match=f"source {reason}"):
+        predictor.decode(*predictor.encode(["ab", "a"]), sources=["ab", wrong])
+    examples = [seq2seq.Example("ab", "ba"), seq2seq.Example("ab", "ba", (wrong,))]
+    with pytest.raises(ValueError, match=f"target of example {reason}"):
+        evaluate(predictor, examples, "tokens")
     with pytest.raises(ValueError, match=f"prefix {reason}"):
         predictor.predict(["ab", "a"], prefix=["b", wrong])
 
