@@ -304,6 +304,18 @@ def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
         check_header(format, tmp_path / "exported" / format)
 
 
+def test_the_page_reads_symbols_as_it_reads_characters():
+    header = {"end_id": 2}
+    for tokeniser, symbols, text in (
+        ("characters", "ab", "aba"),
+        ("symbols", ["AA", "B"], "AA B AA"),
+    ):
+        header["source"] = header["target"] = {"tokeniser": tokeniser, "symbols": list(symbols)}
+        source = NAMES["encode"]([text], header)["source"]
+        assert source.tolist() == [[4, 5, 4, 2]]
+        assert NAMES["read"](np.array([[4, 5, 4, 0, 0]]), header) == [text]
+
+
 def check_header(format, folder):
     text = (folder / "header.json").read_text("utf-8")
     header = json.loads(text)
