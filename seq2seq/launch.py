@@ -192,7 +192,7 @@ def run_training(config: dict, resumed: Any = None) -> tuple[Any, Path]:
 
 
 def tell_end(outcome: Any, path: Path) -> int:
-    """Say what ended a training, if it did not end by itself; its exit status."""
+    """Say why a training ended and what its curves show; its exit status."""
     if isinstance(outcome.error, Interrupted):
         print(
             f"{outcome.error}: what was learned so far was kept and tested; to go on: "
@@ -203,4 +203,6 @@ def tell_end(outcome: Any, path: Path) -> int:
     if outcome.error is not None:
         print(f"error: {outcome.error}; the best weights before it were kept", file=sys.stderr)
         return 1
+    for remark in outcome.remarks:
+        print(remark, file=sys.stderr)
     return 0

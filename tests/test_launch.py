@@ -1,5 +1,7 @@
 """From the arguments of `python train.py` to what Hydra is told, and errors that are one line."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from seq2seq import cli, launch
@@ -48,3 +50,10 @@ def test_the_number_of_jobs_may_stand_anywhere():
         1,
         ["~task", "runs/a", "--resume"],
     )
+
+
+def test_why_a_training_ended_is_a_line_on_standard_error(capsys):
+    outcome = SimpleNamespace(error=None, remarks=["training ended: ...", "overfits: ..."])
+    assert launch.tell_end(outcome, "run") == 0
+    out, err = capsys.readouterr()
+    assert out == "" and err == "training ended: ...\noverfits: ...\n"

@@ -17,6 +17,7 @@ from seq2seq.data.batching import Batch
 from seq2seq.data.task import Example, Task
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Predictor
+from seq2seq.training.diagnosis import count_stalled_epochs
 from seq2seq.training.run_directory import HISTORY, MODEL, RunDirectory
 
 
@@ -217,35 +218,24 @@ class Evaluate(keras.callbacks.Callback):
 class Patience(keras.callbacks.Callback):
     """Stops after `patience` epochs in a row without a better validation metric (equal is not).
 
-    With None it never does.
+    They count once the metric has moved, see `count_stalled_epochs`. With None it never stops, and
+    neither does it without validation. It remembers nothing: the history says all.
     """
 
     def __init__(self, patience: int | None, evaluate: Evaluate):
         super().__init__()
         self.patience, self.evaluate = patience, evaluate
-        self._best, self._waited = None, 0
-
-    def record(self) -> dict:
-        """What a checkpoint keeps."""
-        return {"best": self._best, "waited": self._waited}
-
-    def restore(self, record: dict) -> None:
-        """Wait on from a checkpoint."""
-        self._best, self._waited = record["best"], record["waited"]
 
     @property
     def is_over(self) -> bool:
         """Whether it has waited long enough."""
-        return self.patience is not None and self._waited >= self.patience
+        if self.patience is None:
+            return False
+        rows, monitor = self.evaluate.rows, self.evaluate.task.monitor
+        return count_stalled_epochs(rows, monitor) >= self.patience
 
     def on_epoch_end(self, epoch, logs=None):
-        """Compare with the best so far; without validation there is none, and no waiting."""
-        if self.evaluate.best is None:
-            return
-        if self.evaluate.best != self._best:
-            self._best, self._waited = self.evaluate.best, 0
-            return
-        self._waited += 1
+        """Look at the history, of which the epoch's evaluation is the last row."""
         if self.is_over:
             self.model.stop_training = True
 
@@ -254,11 +244,16 @@ class Bar(keras.callbacks.Callback):
     """Progress on standard error: a bar with speed and time left, and a line each epoch.
 
     Where standard error is no terminal there are lines only.
+
+    Args:
+        steps: updates in all.
+        evaluate: comes before this one, and has the rows of the history.
+        notes: what to say before the first update, a line each.
     """
 
-    def __init__(self, steps: int, evaluate: Evaluate):
+    def __init__(self, steps: int, evaluate: Evaluate, notes: Sequence[str] = ()):
         super().__init__()
-        self.steps, self.evaluate = steps, evaluate
+        self.steps, self.evaluate, self.notes = steps, evaluate, notes
         console = Console(file=sys.stderr, highlight=False)
         self.progress = Progress(
             TextColumn("training"),
@@ -282,6 +277,8 @@ class Bar(keras.callbacks.Callback):
             + f"; kept in {self.evaluate.directory.path}",
             soft_wrap=True,
         )
+        for note in () if done else self.notes:
+            self.progress.console.print(f"note: {note}", soft_wrap=True, markup=False)
         self.progress.update(self.bar, completed=done)
         self.progress.start()
 

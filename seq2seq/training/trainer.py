@@ -17,6 +17,7 @@ from seq2seq.evaluation.validation import summarise_validation
 from seq2seq.layers.kernels import feed
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
+from seq2seq.training.diagnosis import list_notes, list_remarks, make_plan
 from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
 from seq2seq.training.initialization import INITIALIZATIONS, initialize_as_pytorch
 from seq2seq.training.keep import Keep
@@ -38,8 +39,9 @@ class Training:
         steps: updates in all; None: as many as `epochs` make. When given it overrides `epochs`.
         steps_per_epoch: updates that count as an epoch; None: one pass, or 100 of a stream.
         batch_size: examples an update.
-        patience: stop after so many epochs in a row without a better validation metric; None:
-            never. Without validation examples there is nothing to wait for.
+        patience: stop after so many epochs in a row without a better validation metric, counted
+            once it has moved for the first time; None: never. Without validation examples there is
+            nothing to wait for.
         label_smoothing: share of the target that is spread over all tokens.
         normalization: what the loss is divided by: `"tokens"`, so that each counts the same, or
             `"examples"`, whose tokens' losses are summed, so that gradients grow with the target.
@@ -115,11 +117,13 @@ class Outcome(NamedTuple):
         summary: what `summary.json` holds.
         evaluation: the test, example by example.
         error: the exception that stopped training early; None if it ended by itself.
+        remarks: if it ended by itself, why, and if its curves show that something is wrong, what.
     """
 
     summary: dict
     evaluation: Evaluation
     error: BaseException | None
+    remarks: Sequence[str] = ()
 
 
 def longest_lengths(task: Task) -> tuple[int, int]:
@@ -194,7 +198,7 @@ def train(
     error = fitted.error
     if error is None and signals.received is not None:  # it came too late to stop anything
         error = Interrupted(signals.received)
-    return Outcome(summary, evaluation, error)
+    return Outcome(summary, evaluation, error, () if error is not None else fitted.remarks)
 
 
 def make_batches(task: Task, training: Training, seed: int, copying: bool = False) -> Batches:
@@ -253,11 +257,16 @@ def check_start(model: Seq2Seq, training: Training) -> None:
 
 
 class Fitted(NamedTuple):
-    """Figures and history of a finished training, and the error that stopped it early, if any."""
+    """Figures and history of a finished training, and the error that stopped it early, if any.
+
+    Attributes:
+        remarks: see `Outcome`.
+    """
 
     figures: dict
     rows: list[dict]
     error: BaseException | None
+    remarks: Sequence[str]
 
 
 def fit(
@@ -288,10 +297,11 @@ def fit(
     model.train_function = make_updates(model, loss, model.calls.of("updates"))
     validation = training.thin(task.examples("validation"))
     evaluation = Evaluate(predictor, task, validation, counts, directory)
-    patience, bar = Patience(training.patience, evaluation), Bar(total, evaluation)
+    plan = make_plan(training, batches.steps_per_epoch, model)
+    patience = Patience(training.patience, evaluation)
+    bar = Bar(total, evaluation, list_notes(task, plan))
     # What decides which functions XLA compiles changes bits, so it belongs to the parts.
-    parts = {"patience": patience, "calls": model.calls}
-    keep = Keep(evaluation, parts, training.checkpoint_share, signals)
+    keep = Keep(evaluation, {"calls": model.calls}, training.checkpoint_share, signals)
     keep.go_on(model)
     callbacks = [counts, Guard(counts), evaluation, bar, patience]
     if training.tensorboard:
@@ -319,7 +329,8 @@ def fit(
         if isinstance(error, LossIsNaN):
             raise error
         predictor.save(directory.path / MODEL)  # interrupted before there was anything better
-    return Fitted(_figures(evaluation, keep, error), evaluation.rows, error)
+    figures, rows = _figures(evaluation, keep, error), evaluation.rows
+    return Fitted(figures, rows, error, list_remarks(rows, task.monitor, plan, counts.steps))
 
 
 def _figures(evaluation: Evaluate, keep: Keep, error: BaseException | None) -> dict:

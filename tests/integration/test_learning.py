@@ -1,5 +1,8 @@
 """Toy tasks are really learned: free-running decoding of held-out examples."""
 
+import random
+from pathlib import Path
+
 import keras
 import pytest
 
@@ -46,3 +49,17 @@ def test_a_running_mean_is_learned():
 @pytest.mark.slow
 def test_the_default_run_reaches_99_percent():
     assert learn()["exact_match"] >= 0.99
+
+
+@pytest.mark.slow
+def test_few_pairs_are_not_given_up_while_exact_match_is_still_nothing():
+    """600 rows, whose validation stays at 0 in the first 13 epochs; patience is 5."""
+    draw, words = random.Random(0), {}
+    while len(words) < 600:
+        words["".join(draw.choices("abcdefgh", k=draw.randint(6, 10)))] = None
+    Path("rev.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in words))
+    test = learn(
+        "task=pairs", "task.train=rev.tsv", "model=lstm", "attention=general",
+        "training.epochs=150", "training.patience=5",
+    )  # fmt: skip
+    assert test["exact_match"] >= 0.9

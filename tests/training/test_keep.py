@@ -180,14 +180,51 @@ def test_a_complete_training_is_only_tested_again(monkeypatch, eagerly):
     assert everything("run") == wanted
 
 
-@pytest.mark.slow
-def test_a_longer_training_goes_on(monkeypatch, eagerly):
-    overrides = ["task=reverse", *WORDS, *FEW, *TINY, "training.patience=1"]
-    assert run("run", overrides).summary["train"]["stopped"] == "early"
-    outcome = run("run", [*overrides, "training.patience=null", "training.steps=17"])
+PATIENT = ["task=reverse", *WORDS, *FEW, *TINY, "training.steps_per_epoch=2"]
+PATIENT += ["training.steps=20", "training.patience=2"]
+
+
+@pytest.fixture
+def scores(monkeypatch):
+    """Validation that moves after 8 updates and gets no better then."""
+    found = {2: 0.0, 4: 0.0, 6: 0.0, 8: 0.5}
+
+    def evaluate(predictor, *arguments):
+        score = found.get(int(predictor.model.optimizer.iterations), 0.25)
+        return SimpleNamespace(metrics=lambda: {"exact_match": score})
+
+    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", evaluate)
+
+
+def test_patience_goes_on_where_it_was(monkeypatch, eagerly, scores):
+    outcome = run("straight", PATIENT)
+    assert outcome.summary["train"]["steps"] == 12  # 2 epochs after the best one
+    assert outcome.summary["train"]["stopped"] == "early"
+    assert outcome.remarks[0].startswith("training stopped early, after 12 of 20 updates")
+    stop_and_go(monkeypatch, PATIENT, (3, 7, 10, 11))
+    check_same(everything("cut"), everything("straight"))
+
+
+def test_checkpoints_that_count_patience_themselves_go_on(monkeypatch, eagerly, scores):
+    """Those of older versions, whose patience began with the first epoch."""
+    run("straight", PATIENT)
+    with monkeypatch.context() as patch:
+        cut(patch, 7)
+        run("cut", PATIENT)
+    checkpoints = Checkpoints(Path("cut/checkpoints"))
+    newest = checkpoints.newest()
+    older = newest.record | {"patience": {"best": 0.0, "waited": 2}}
+    checkpoints.write(newest.step, older, newest.arrays)
+    run("cut", PATIENT)
+    check_same(everything("cut"), everything("straight"))
+
+
+def test_a_longer_training_goes_on(eagerly, scores):
+    assert run("run", PATIENT).summary["train"]["stopped"] == "early"
+    outcome = run("run", [*PATIENT, "training.patience=null", "training.steps=17"])
     assert outcome.summary["train"]["stopped"] == "finished"
     rows = everything("run")["history"]
-    assert [row["step"] for row in rows] == ["5", "10", "15", "17"]
+    assert [row["step"] for row in rows] == ["2", "4", "6", "8", "10", "12", "14", "16", "17"]
 
 
 def test_a_checkpoint_of_another_model_is_refused(eagerly):

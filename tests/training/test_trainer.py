@@ -226,6 +226,32 @@ def test_patience_waits_and_stops(monkeypatch):
     assert outcome.summary["train"]["stopped"] == "early"
 
 
+def test_patience_begins_when_the_metric_has_moved(monkeypatch):
+    """Before, exact match is 0 however much is learned."""
+    scores = iter([0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1])
+
+    class Fake:
+        def metrics(self):
+            return {"exact_match": next(scores)}
+
+    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", lambda *a: Fake())
+    outcome = run(training=Training(epochs=8, steps_per_epoch=1, batch_size=8, patience=2))
+    assert outcome.summary["train"]["steps"] == 7
+    assert outcome.summary["train"]["stopped"] == "early"
+    assert outcome.remarks[0] == (
+        "training stopped early, after 7 of 8 updates: validation exact match has not improved "
+        "for 2 epochs, since epoch 5 (training.patience=2; null: never stop early)"
+    )
+
+
+def test_few_updates_are_noted_at_the_start_and_the_end_is_explained(capsys):
+    outcome = run(training=Training(epochs=2, steps_per_epoch=2, batch_size=8))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1].startswith("note: 4 updates in all (2 an epoch): hardly a model learns from")
+    assert outcome.remarks[0] == "training ended: all 4 updates are done (2 epochs)"
+    assert lines[2].startswith("epoch 1 ")
+
+
 def test_without_validation_the_last_weights_are_kept(monkeypatch):
     models = []
     real = Guard.set_model
@@ -256,7 +282,7 @@ def test_after_a_bad_loss_the_last_good_weights_are_kept(monkeypatch):
     monkeypatch.setattr(Guard, "on_train_batch_end", broken)
     outcome = run()
     assert isinstance(outcome.error, LossIsNaN) and outcome.error.step == 5
-    assert outcome.summary["train"]["stopped"] == "nan"
+    assert outcome.summary["train"]["stopped"] == "nan" and outcome.remarks == ()
     assert np.isfinite(seq2seq.load("run").predict(["ab"], n_best=1)[0][0].score)
 
 
