@@ -76,7 +76,8 @@ def main() -> None:
         with open(Path(folder, "lines"), "rb") as lines, open(Path(folder, "tenth"), "wb") as tenth:
             tenth.writelines(itertools.islice(lines, options.rows // 10))
         engine = peak_of("-c", BASELINE, cwd=folder)
-        arguments = ["task=pairs", "task.train=pairs.tsv", f"training.steps={options.steps}"]
+        arguments = ["task=pairs", "task.train=pairs.tsv", "model=lstm"]
+        arguments += ["training.batch_size=64", f"training.steps={options.steps}"]
         training = peak_of(train, *arguments, "run_dir=run", cwd=folder)
         how = ("run", "--max-length", "1x", "--unknown", "token")
         keras = answering(folder, "-m", "seq2seq", "predict", *how)

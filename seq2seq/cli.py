@@ -171,9 +171,8 @@ def reproduce_run(options: argparse.Namespace) -> int:
     config = read_finished_config(before, compose([]))
     start = {"run_dir": options.output, "overwrite": False, "resume": False}
     outcome, now = run_training({**config, **start})
-    status = tell_end(outcome, now)
     if isinstance(outcome.error, Interrupted):
-        return status
+        return tell_end(outcome, now)
     rows = compare_runs(before, now, options.tolerance)
     print("\n" + render(before, now, rows), flush=True)
     return int(verdict(rows) == DIFFERENT)

@@ -8,6 +8,7 @@ from seq2seq.config import CONFIGS, build_model, build_task, compose, instantiat
 from seq2seq.data import make_batch
 from seq2seq.training.checkpoints import save_model
 from seq2seq.training.losses import cross_entropy
+from seq2seq.training.trainer import make_loss
 
 MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
 SMALL = ["model.encoder.units=12", "model.encoder.embedding_size=12"]
@@ -40,6 +41,30 @@ def test_every_model_lowers_its_loss(name):
     model.compile(keras.optimizers.Adam(0.02), cross_entropy(), run_eagerly=True)
     losses = [model.train_on_batch(inputs, batch.target_out, batch.weights) for _ in range(4)]
     assert losses[-1] < losses[0] - 0.1
+
+
+FILES = {
+    "characters": ("abc\tbca", []),
+    "symbols": ("abc\tx y", ["task.target_tokens=symbols"]),
+    "numbers": ("0.1 0.2\t0.3", ["task.source_tokens=numbers", "task.target_tokens=numbers"]),
+    "numbers to text": ("0.1 0.2\tup", ["task.source_tokens=numbers"]),
+    "tags": ("abc\tabcs\tN;PL", ["task.columns=[1,2,3]"]),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_the_default_model_of_pairs_trains_on_every_kind_of_file(kind, tmp_path):
+    row, overrides = FILES[kind]
+    rows = [row.replace("a", "a" * n).replace("0.1", f"{n}.5") for n in range(1, 31)]
+    (tmp_path / "my.tsv").write_text("\n".join(rows) + "\n")
+    config = compose(["task=pairs", f"task.train={tmp_path}/my.tsv", *overrides, *SMALL])
+    task = build_task(config)
+    model = build_model(config, task)
+    batch = make_batch(task.examples("train"), task.source, task.target)
+    loss = make_loss(model, instantiate("training", config["training"]))
+    model.compile(keras.optimizers.Adam(0.02), loss, run_eagerly=True)
+    losses = [model.train_on_batch(batch.inputs, batch.target_out, batch.weights) for _ in "12"]
+    assert np.isfinite(losses).all()
 
 
 LOAD = """

@@ -62,6 +62,29 @@ def test_the_command_line_wins_over_what_a_task_sets():
     assert compose(["task=addition", "training.epochs=3"])["training"]["epochs"] == 3
 
 
+@pytest.mark.parametrize(
+    "task, model",
+    [("pairs", "attention"), ("pronunciation", "attention"), ("inflection", "pointer")],
+)
+def test_a_task_has_the_default_model_that_suits_it(task, model):
+    """And a model of the command line is what its file makes it, nothing of the default left."""
+    assert compose([f"task={task}"]) == compose([f"task={task}", f"model={model}"])
+    assert compose(["task=reverse"])["names"]["model"] == "lstm"
+    for chosen in ("lstm", "luong", "lake_baroni"):
+        groups = ("model", "cell", "attention", "bridge", "forcing")
+        there, elsewhere = (compose([f"task={name}", f"model={chosen}"]) for name in (task, "copy"))
+        assert [there[group] for group in groups] == [elsewhere[group] for group in groups]
+
+
+def test_the_command_line_wins_over_the_default_model_of_a_task():
+    overrides = ["cell=gru", "cell.dropout=0.1", "attention=additive", "bridge=dense"]
+    config = compose(["task=pairs", *overrides, "model.encoder.units=7"])
+    assert (config["cell"]["kind"], config["cell"]["dropout"]) == ("gru", 0.1)
+    assert config["attention"]["_target_"].endswith("Additive")
+    assert config["bridge"]["_target_"].endswith("Dense")
+    assert config["model"]["encoder"]["units"] == 7 and config["model"]["encoder"]["bidirectional"]
+
+
 def test_an_experiment_holds_differences():
     config = compose(["experiment=length_generalisation", "task.test_max_length=12"])
     assert config["names"]["task"] == "reverse" and config["task"]["test_max_length"] == 12

@@ -32,6 +32,16 @@ def test_a_file_opens_with_its_command_and_expects_what_can_be_measured(name):
                 assert low < high and not (low, high) == (0, 1)  # a band that says something
 
 
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_does_not_lean_on_the_default_model_of_a_task(name):
+    """A better default must not change what a published number is of."""
+    config = compose([f"experiment={name}"])
+    task = (CONFIGS / f"task/{config['names']['task']}.yaml").read_text("utf-8")
+    if "override /model:" in task:
+        text = (CONFIGS / f"experiment/{name}.yaml").read_text("utf-8")
+        assert f"  - override /model: {config['names']['model']}\n" in text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name, row", ROWS, ids=[f"{name}-{row.name}" for name, row in ROWS])
 def test_every_run_of_an_experiment_goes(name, row, tmp_path, monkeypatch):

@@ -133,8 +133,6 @@ def test_several_runs_from_one_command(python, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("exact match 0") + done.stdout.count("exact match 1") == 2
     assert "| Copy " in done.stdout and "| Dense " in done.stdout  # the table of both
-    assert "| val exact match % | exact match % |" in done.stdout
-    assert done.stderr.count("training ended: all 3 updates are done") == 2
     assert len(list((tmp_path / "runs/reverse-lstm").iterdir())) == 2
 
 

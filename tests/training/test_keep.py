@@ -106,8 +106,14 @@ def test_resumed_is_uninterrupted(monkeypatch, eagerly, uninterrupted):
     [
         ["task=reverse", *WORDS, *FEW],
         [*NOISY, *WORDS, *FEW],
-        ["task=pairs", "task.train=pairs.tsv", "cell=gru", "schedule=constant"],
-        ["task=pairs", "task.train=pairs.tsv", "optimizer=sgd", "training.patience=5"],
+        ["task=pairs", "task.train=pairs.tsv", "model=lstm", "cell=gru", "schedule=constant"],
+        [
+            "task=pairs",
+            "task.train=pairs.tsv",
+            "model=lstm",
+            "optimizer=sgd",
+            "training.patience=5",
+        ],
         ["task=running_mean", "task.validation_examples=600", "task.test_examples=4"],
         ["task=reverse", *WORDS, *FEW, "precision=mixed_float16"],
     ],
