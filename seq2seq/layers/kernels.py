@@ -161,7 +161,9 @@ def feed(batches: Iterator[tuple]):
         signature[0]["tags"] = tf.TensorSpec((None, first[0]["tags"].shape[1]), "float32")
     everything = itertools.chain([first], batches)
     dataset = tf.data.Dataset.from_generator(lambda: everything, output_signature=signature)
-    return dataset.prefetch(4)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # nothing to tune, and its thread may take a minute to end
+    return dataset.prefetch(4).with_options(options)
 
 
 def draw_mask(shape: tuple, rate: float, seed: keras.random.SeedGenerator, dtype: str) -> Any:

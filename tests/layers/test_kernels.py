@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from seq2seq.layers import kernels
-from seq2seq.layers.kernels import compiled, draw_mask, unroll
+from seq2seq.layers.kernels import compiled, draw_mask, feed, unroll
 
 INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
 
@@ -88,3 +88,12 @@ def test_gradients_flow_through_time():
     model.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.mean(said))
     model.train_on_batch(INPUTS, np.zeros((2, 1)))
     np.testing.assert_allclose(float(model.base), 1.5 - 5 * 1.5**4, rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its pipelines")
+def test_nothing_waits_for_the_tuning_of_a_pipeline():
+    """Its thread wakes up once a minute in a long training, and the end of that waits for it."""
+    arrays = ({"source": np.zeros((2, 3), "int32")}, np.zeros((2, 4), "int32"), np.ones((2, 4)))
+    dataset = feed(iter([arrays, arrays]))
+    assert dataset.options().autotune.enabled is False
+    assert [targets.shape for _, targets, _ in dataset] == [(2, 4), (2, 4)]
