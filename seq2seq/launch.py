@@ -29,6 +29,7 @@ def train(arguments: list[str]) -> int:
         from seq2seq.trust import check_arguments
 
         at_once, rest = split_jobs(arguments)
+        check_resumed(rest)
         sys.argv = [*sys.argv[:1], *in_hydras_words(rest)]
         options = check_arguments(sys.argv[1:])
         check_launcher(options, at_once)
@@ -136,12 +137,35 @@ def in_hydras_words(arguments: Sequence[str]) -> list[str]:
     several = [one for one in arguments if one in ("-m", "--multirun")]
     rest = [one for one in arguments if one not in (*several, "--resume")]
     if "--resume" in arguments:
-        runs = [one for one in rest if "=" not in one or Path(one).is_dir()]
-        if len(runs) != 1:
-            raise ValueError("--resume needs one run: seq2seq train runs/latest --resume")
-        rest.remove(runs[0])
-        rest += [f"run_dir={quote(runs[0])}", "resume=true"]
+        run = _resumed_run(rest)
+        rest.remove(run)
+        rest += [f"run_dir={quote(run)}", "resume=true"]
     return [*several[:1], *quote_overrides(rest, is_multirun=bool(several))]
+
+
+def check_resumed(arguments: Sequence[str]) -> None:
+    """Raise a ValueError if `--resume` names a path that holds no run.
+
+    `run_dir=PATH resume=true` may begin a run; after `--resume` a path without one is a mistake,
+    and the defaults would be trained there.
+    """
+    if "--resume" not in arguments:
+        return
+    run = _resumed_run([one for one in arguments if one not in ("-m", "--multirun", "--resume")])
+    path = Path(run).expanduser()
+    if not (path / "config.yaml").is_file() and not any(path.glob("*/config.yaml")):
+        raise ValueError(
+            f"no such run: {run} (--resume goes on with a run that exists; "
+            "run_dir=PATH resume=true goes on with one or begins it)"
+        )
+
+
+def _resumed_run(arguments: Sequence[str]) -> str:
+    """Return the one run that `arguments` beside `--resume` name."""
+    runs = [one for one in arguments if "=" not in one or Path(one).is_dir()]
+    if len(runs) != 1:
+        raise ValueError("--resume needs one run: seq2seq train runs/latest --resume")
+    return runs[0]
 
 
 def train_one(config: dict, overrides: Sequence[str] = ()) -> int:
