@@ -82,3 +82,8 @@ def test_examples_take_any_file_name(tmp_path, capsys, monkeypatch):
 
 def test_other_errors_are_explained_as_before():
     assert explain(ValueError("a\nb")) == "a b"
+
+
+def test_the_directory_of_a_run_of_a_grid_is_taken_as_it_is_named():
+    (word,) = quote_overrides(["run_dir=runs/x/model=lstm,seed=0"])
+    assert word == "run_dir='runs/x/model=lstm,seed=0'"
