@@ -264,7 +264,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from seq2seq.evaluation.report import render
 
     if options.pairs:
-        examples = group_by_source(read_pairs(options, predictor))
+        examples = group_by_source(read_pairs(options, predictor), predictor.source.canonical)
     else:
         examples = read_examples(predictions_of(options.run))
     decoding = choose_decoding(options, predictor.decoding)

@@ -176,7 +176,7 @@ def ablate(options: argparse.Namespace) -> None:
     from seq2seq.evaluation.predictions import read_examples
 
     if options.pairs:
-        examples = group_by_source(read_pairs(options, predictor))
+        examples = group_by_source(read_pairs(options, predictor), predictor.source.canonical)
     else:
         examples = read_examples(predictions_of(options.run))
     chosen = spread(examples, options.examples)

@@ -35,7 +35,7 @@ ORDER = [
     r"__main__",
 ]
 ROOMS = {  # what the rooms of the first line may import beside themselves
-    "data": {"data"},
+    "data": {"data", "export"},  # of that the runtime, which the lines above hold
     "layers": {"layers"},
     "decoding": {"decoding"},
     "evaluation": {"evaluation"},

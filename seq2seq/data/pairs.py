@@ -1,25 +1,35 @@
 """Tasks read from files of pairs of any text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from seq2seq.arguments import check_choice, check_count, check_flag
 from seq2seq.data.files import PairReader
+from seq2seq.data.filters import bound_lengths, note_features
 from seq2seq.data.tags import Side, Tagged, check_separator
 from seq2seq.data.task import SPLITS, Example, Task, position
-from seq2seq.data.vocabulary import SPECIALS, TOKENISERS, Numbers, Vocabulary
+from seq2seq.data.vocabulary import CHOICES, SPECIALS, Numbers, Vocabulary
+from seq2seq.export.numpy_runtime import FORMS, normalize
 
 HELD_OUT = {"test": (0.10, 10_000), "validation": (0.05, 2_000)}  # share of sources, and at most
 
 
-def group_by_source(rows: Iterable[tuple[str, str]]) -> list[Example]:
+def group_by_source(
+    rows: Iterable[tuple[str, str]], canonical: Callable[[str], str] = str
+) -> list[Example]:
     """One example a source, with all its different targets as right answers.
+
+    Args:
+        rows: (source, target) each.
+        canonical: makes one text of all that are the same source, as a side's `canonical` does; the
+            first one stands for them.
 
     >>> group_by_source([("a", "1"), ("b", "2"), ("a", "3")])[0]
     Example(source='a', target='1', others=('3',))
     """
     answers: dict[str, dict[str, None]] = {}
+    spelling: dict[str, str] = {}
     for source, target in rows:
-        answers.setdefault(source, {})[target] = None
+        answers.setdefault(spelling.setdefault(canonical(source), source), {})[target] = None
     return [
         Example(source, *list(found)[:1], tuple(found)[1:]) for source, found in answers.items()
     ]
@@ -77,6 +87,8 @@ class FileTask(Task):
         separator: between two tags of a source; None: sources have no tags.
         shared: whether both sides have one vocabulary.
         held_out: see `hold_out`.
+        normalization: the normal form of Unicode that both sides are brought to, now and when the
+            model answers; `"none"`: texts stay as they are.
     """
 
     def __init__(
@@ -88,10 +100,12 @@ class FileTask(Task):
         separator: str | None = None,
         shared: bool = False,
         held_out: dict[str, tuple[float, int]] = HELD_OUT,
+        normalization: str = "nfc",
     ):
         check_count("seed", seed, 0)
-        rows = dict(rows)
-        if separator is not None:  # one text for one set of tags, or equal sources were divided
+        self.normalization = check_choice("task.normalization", normalization, FORMS)
+        rows = self._normalize(rows, (source, target))
+        if separator is not None:  # one text for one bag of tags, or equal sources were divided
             own, spelling = Tagged(Vocabulary(""), (), separator), {}
             rows = {
                 split: [(spelling.setdefault(own.canonical(text), text), _) for text, _ in part]
@@ -114,6 +128,26 @@ class FileTask(Task):
         if shared:
             self._share_vocabulary()
 
+    def _normalize(self, rows: dict[str, list], sides: tuple[str, str]) -> dict[str, list]:
+        """The rows with all text in the normal form; how many that changed is a note."""
+        forms = ["none" if side == "numbers" else self.normalization for side in sides]
+        normal = {
+            split: [tuple(map(normalize, row, forms)) for row in part]
+            for split, part in rows.items()
+        }
+        changed = sum(
+            row != before
+            for split in rows
+            for row, before in zip(normal[split], rows[split], strict=True)
+        )
+        if changed:
+            form = self.normalization.upper()
+            self.notes += (
+                f"{changed:,} rows were brought to Unicode's normal form {form}, as the sources of "
+                "the trained model will be (task.normalization)",
+            )
+        return normal
+
     def _leave_out(self, rows: dict[str, list], split: str, held_out: str) -> None:
         """Take the rows out of `split` whose source stands in `held_out`, and note it."""
         if split not in rows or held_out not in rows:
@@ -126,16 +160,15 @@ class FileTask(Task):
             raise ValueError(f"no {split} rows are left: all their sources are in {held_out}")
         rows[split] = kept
 
-    @staticmethod
-    def _side(name: str, texts: list[str], separator: str | None = None) -> Side:
+    def _side(self, name: str, texts: list[str], separator: str | None = None) -> Side:
         if name == "numbers":
             return Numbers.build(texts)
         if separator is not None:
-            side = Tagged.build(texts, name, separator)
+            side = Tagged.build(texts, name, separator, self.normalization)
             if not side.tags:
                 raise ValueError("the column of tags is empty in all rows; give two task.columns")
             return side
-        return Vocabulary.build(texts, name)
+        return Vocabulary.build(texts, name, self.normalization)
 
     def _share_vocabulary(self) -> None:
         """Give both sides the symbols of both."""
@@ -148,7 +181,7 @@ class FileTask(Task):
                 f"{own.tokeniser} and {self.target.tokeniser}"
             )
         symbols = sorted({*own.symbols[len(SPECIALS) :], *self.target.symbols[len(SPECIALS) :]})
-        self.target = shared = Vocabulary(symbols, own.tokeniser)
+        self.target = shared = Vocabulary(symbols, own.tokeniser, self.normalization)
         tagged = self.source
         self.source = shared
         if isinstance(tagged, Tagged):
@@ -176,7 +209,12 @@ class Pairs(FileTask):
         columns: which columns hold source, target and, if there are three, tags; by number, counted
             from 1, or by the name in the first line (`[lemma, form, tags]`); None: exactly two
             columns, which the first line of a CSV may name `source,target`.
-        tag_separator: stands between two tags of a source.
+        tag_separator: stands between two tags of a source, outside of brackets.
+        normalization: the normal form of Unicode that both sides are brought to, in training and
+            when the model answers: `"nfc"` (as most text is written), `"nfd"`, `"nfkc"`; `"none"`:
+            texts stay as they are.
+        max_source_length, max_target_length: symbols (or values) of a side; longer rows are left
+            out and counted; None: all are taken.
         shared_vocabulary: whether both sides have the symbols of both, as tied embeddings need.
         on_bad_row: `"error"`, or `"skip"` to count bad rows and go on.
         comment: lines that begin with it are skipped and counted, as blank ones are; None: there
@@ -199,10 +237,13 @@ class Pairs(FileTask):
         shared_vocabulary: bool = False,
         on_bad_row: str = "error",
         comment: str | None = None,
+        normalization: str = "nfc",
+        max_source_length: int | None = None,
+        max_target_length: int | None = None,
         seed: int = 0,
     ):
         for side, name in (("source_tokens", source_tokens), ("target_tokens", target_tokens)):
-            check_choice(f"task.{side}", name, (*TOKENISERS, "numbers"))
+            check_choice(f"task.{side}", name, (*CHOICES, "numbers"))
         if train is None:
             raise ValueError("task=pairs needs a file: task.train=my.tsv")
         numbers = [
@@ -223,6 +264,8 @@ class Pairs(FileTask):
         self.columns = None if columns is None else tuple(columns)
         self.comment = comment
         self.notes = reader.notes
+        for place, count in features.items():
+            self.notes += note_features(place, count, rows["train"])
         if repeats := len(rows["train"]) - len(set(rows["train"])):
             self.notes += (
                 f"{repeats:,} of {len(rows['train']):,} train rows repeat an earlier one, and are "
@@ -230,7 +273,14 @@ class Pairs(FileTask):
             )
         shared = check_flag("task.shared_vocabulary", shared_vocabulary)
         separator = check_separator(tag_separator) if tagged else None
-        super().__init__(rows, source_tokens, target_tokens, seed, separator, shared)
+        for side, (name, limit) in enumerate(
+            ((source_tokens, max_source_length), (target_tokens, max_target_length))
+        ):
+            rows, notes = bound_lengths(rows, side, name, limit)
+            self.notes += notes
+        super().__init__(
+            rows, source_tokens, target_tokens, seed, separator, shared, normalization=normalization
+        )
         if target_tokens == "numbers":
             self.metrics, self.monitor = "values", ("mae", "min")
             self.target_length = self._target_length()

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from seq2seq.data.vocabulary import Numbers, Vocabulary, check_texts
+from seq2seq.export.numpy_runtime import describe_unknown_tag, number_tags, split_tags
 
 TAB = "\t"  # stands between a source and its tags, wherever both are one text
 
@@ -18,37 +19,55 @@ def check_separator(separator: str) -> str:
 
 
 class Tagged:
-    """A source side whose text is `source<TAB>tags`; the source becomes tokens, the tags a set.
+    """A source side whose text is `source<TAB>tags`; the source becomes tokens, the tags a bag.
 
-    It has the verbs of a `Vocabulary`, which see the source only, and `encode_tags`.
+    Their order has no meaning, their number has: the second `PRF` of a source is a tag of its own.
+    A separator inside brackets belongs to the tag. It has the verbs of a `Vocabulary`, which see
+    the source only, and `encode_tags`.
 
     Args:
         symbols: the source's own vocabulary.
-        tags: all tags, in the order of their places in the set.
+        tags: all tags, in the order of their places in what `encode_tags` returns; the n-th of
+            several equal ones is followed by a tab and n.
         separator: stands between two tags of a source.
+        multiset: False: each tag counts once and brackets mean nothing, as in artefacts of
+            format 2.
 
     >>> side = Tagged.build(["walk\\tV;PST", "sing\\tV;PRS"], "characters")
     >>> side.tokens("sink\\tV;PRS"), side.encode_tags("sink\\tV;PRS").tolist()
     (['s', 'i', 'n', 'k'], [1.0, 0.0, 1.0])
     """
 
-    def __init__(self, symbols: Vocabulary, tags: Iterable[str], separator: str = ";"):
+    def __init__(
+        self,
+        symbols: Vocabulary,
+        tags: Iterable[str],
+        separator: str = ";",
+        multiset: bool = True,
+    ):
         if not isinstance(symbols, Vocabulary):
             raise ValueError(f"tags stand beside a Vocabulary, got {symbols!r}")
         self.symbols, self.tags = symbols, tuple(tags)
-        self.separator = check_separator(separator)
+        self.separator, self.multiset = check_separator(separator), multiset
         check_texts("tags", self.tags)
         self._places = {tag: place for place, tag in enumerate(self.tags)}
         if len(self._places) < len(self.tags):
             raise ValueError(f"a tag stands twice: {', '.join(self.tags)}")
 
     @classmethod
-    def build(cls, texts: Iterable[str], tokeniser: str, separator: str = ";") -> "Tagged":
+    def build(
+        cls,
+        texts: Iterable[str],
+        tokeniser: str,
+        separator: str = ";",
+        normalization: str = "none",
+    ) -> "Tagged":
         """The side that all of `texts` make, symbols and tags in sorted order."""
-        side = cls(Vocabulary("", tokeniser), (), separator)
+        side = cls(Vocabulary("", tokeniser, normalization), (), separator)
         parts = [side.split(text) for text in texts]
-        tags = sorted({tag for _, tags in parts for tag in tags})
-        return cls(Vocabulary.build((source for source, _ in parts), tokeniser), tags, separator)
+        tags = sorted({tag for _, own in parts for tag in number_tags(own)})
+        symbols = Vocabulary.build((source for source, _ in parts), tokeniser, normalization)
+        return cls(symbols, tags, separator)
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -58,16 +77,19 @@ class Tagged:
         source, tab, tags = text.rpartition(TAB)
         if not tab:
             return text, []
+        if self.multiset:
+            return source, split_tags(self.symbols.canonical(tags), self.separator)
         return source, [tag.strip() for tag in tags.split(self.separator) if tag.strip()]
 
     def canonical(self, text: str) -> str:
-        """`text` with its tags in sorted order, each once: equal sources have equal texts.
+        """`text` in the normal form, its tags in sorted order: equal sources have equal texts.
 
         >>> Tagged(Vocabulary("a"), ["V", "PST"]).canonical("a\\tV; PST;V")
-        'a\\tPST;V'
+        'a\\tPST;V;V'
         """
         source, tags = self.split(text)
-        return source + TAB + self.separator.join(sorted(set(tags)))
+        tags = sorted(tags) if self.multiset else sorted(set(tags))
+        return self.symbols.canonical(source) + TAB + self.separator.join(tags)
 
     def tokens(self, text: str) -> list[str]:
         """The symbols of the source."""
@@ -98,24 +120,23 @@ class Tagged:
         if TAB not in text and unknown == "error":
             raise ValueError(f"{text!r} has no tags: expected source<TAB>tags")
         found = np.zeros(len(self.tags), "float32")
-        for tag in self.split(text)[1]:
+        tags = self.split(text)[1]
+        for tag in number_tags(tags) if self.multiset else tags:
             if tag in self._places:
                 found[self._places[tag]] = 1.0
             elif unknown == "error":
-                raise ValueError(
-                    f"tag {tag!r} was never seen in training (--unknown token leaves it out); tags "
-                    f"are separated by {self.separator!r}, there are: {', '.join(self.tags)}"
-                )
+                raise ValueError(describe_unknown_tag(tag, self.separator, self.tags))
         return found
 
     def to_config(self) -> dict:
         """A dictionary for JSON; `from_config` reads it."""
-        return {
+        own = {
             "kind": "tagged",
             "symbols": self.symbols.to_config(),
             "tags": self.tags,
             "separator": self.separator,
         }
+        return own if self.multiset else {**own, "multiset": False}
 
 
 Side = Vocabulary | Numbers | Tagged  # how one side of a task becomes numbers

@@ -116,10 +116,18 @@ def fingerprint(task: Task) -> str:
         examples = [examples[number] for number in range(SAMPLED)]
     digest = hashlib.blake2b(digest_size=16)
     for side in (task.source, task.target):
-        digest.update(json.dumps(side.to_config()).encode())
+        digest.update(json.dumps(_without_form(side.to_config())).encode())
     for example in examples:
         digest.update(repr(tuple(example)).encode())
     return digest.hexdigest()
+
+
+def _without_form(config: dict) -> dict:
+    """A side without its normal form: the examples are in it, and runs from before it go on."""
+    own = {key: value for key, value in config.items() if key != "normalization"}
+    if isinstance(own.get("symbols"), dict):
+        own["symbols"] = _without_form(own["symbols"])
+    return own
 
 
 @dataclass(kw_only=True, eq=False)

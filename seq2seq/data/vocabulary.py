@@ -5,8 +5,6 @@ A `Vocabulary` turns text into token ids through a tokeniser; `Numbers` turns te
 `to_config`), so that tasks, batching and prediction need not know which of the two they hold.
 """
 
-import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -14,9 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2seq.arguments import check_choice, check_count
+from seq2seq.export.numpy_runtime import (
+    FORMS,
+    SPLITS,
+    describe_symbol,
+    normalize,
+    write_number,
+)
 
 PAD, START, END, UNKNOWN = range(4)
 LARGEST = 1e30  # of real values: well inside float32
+LEAST_SPREAD = 1e-12  # of a feature, as a share of its mean: less is rounding
 SPECIALS = ("<pad>", "<start>", "<end>", "<unknown>")
 
 
@@ -27,11 +33,13 @@ class Tokeniser(NamedTuple):
     join: Callable[[Iterable[str]], str]
 
 
+# Those of `OLD` are only read, from artefacts that were written with them.
 TOKENISERS = {
-    "characters": Tokeniser(list, "".join),
-    "words": Tokeniser(re.compile(r"\w+|[^\w\s]").findall, " ".join),
-    "symbols": Tokeniser(str.split, " ".join),
+    name: Tokeniser(split, ("" if name == "characters" else " ").join)
+    for name, split in SPLITS.items()
 }
+OLD = ("words_without_marks",)
+CHOICES = tuple(name for name in TOKENISERS if name not in OLD)
 
 
 def check_texts(name: str, texts: Sequence[str]) -> None:
@@ -50,11 +58,14 @@ class Vocabulary:
 
     Args:
         symbols: the symbols in the order of their ids, from id 4 on.
-        tokeniser: `"characters"` (each code point), `"words"` (runs of word characters, and each
-            punctuation mark) or `"symbols"` (whatever white space separates).
+        tokeniser: `"characters"` (each code point), `"words"` (runs of word characters with their
+            combining marks and joiners, and each punctuation mark) or `"symbols"` (whatever white
+            space separates).
+        normalization: the normal form of Unicode (UAX 15) that every text is brought to before it
+            is split: `"nfc"`, `"nfd"`, `"nfkc"` or `"none"`.
 
     Raises:
-        ValueError: for an unknown tokeniser, a symbol that is no text or stands twice.
+        ValueError: for an unknown tokeniser or form, a symbol that is no text or stands twice.
 
     >>> vocabulary = Vocabulary("abc")
     >>> vocabulary.encode("cab")
@@ -63,8 +74,11 @@ class Vocabulary:
     'cab'
     """
 
-    def __init__(self, symbols: Iterable[str], tokeniser: str = "characters"):
+    def __init__(
+        self, symbols: Iterable[str], tokeniser: str = "characters", normalization: str = "none"
+    ):
         self.tokeniser = check_choice("tokeniser", tokeniser, TOKENISERS)
+        self.normalization = check_choice("normalization", normalization, FORMS)
         self.symbols = (*SPECIALS, *symbols)
         own = self.symbols[len(SPECIALS) :]  # text that spells "<end>" is not the end
         check_texts("symbols of a vocabulary", own)
@@ -74,24 +88,30 @@ class Vocabulary:
             raise ValueError(f"symbols stand twice in the vocabulary: {twice[:5]}")
 
     @classmethod
-    def build(cls, texts: Iterable[str], tokeniser: str) -> "Vocabulary":
+    def build(
+        cls, texts: Iterable[str], tokeniser: str, normalization: str = "none"
+    ) -> "Vocabulary":
         """The vocabulary of all symbols in `texts`, in sorted order.
 
         >>> Vocabulary.build(["K AE T", "K IH T"], "symbols").symbols[4:]
         ('AE', 'IH', 'K', 'T')
         """
-        split = TOKENISERS[check_choice("tokeniser", tokeniser, TOKENISERS)].split
+        empty = cls((), tokeniser, normalization)
         symbols: set[str] = set()
         for text in texts:
-            symbols.update(split(text))
-        return cls(sorted(symbols), tokeniser)
+            symbols.update(empty.tokens(text))
+        return cls(sorted(symbols), tokeniser, normalization)
 
     def __len__(self) -> int:
         return len(self.symbols)
 
+    def canonical(self, text: str) -> str:
+        """`text` as all texts that mean the same are written: in the normal form."""
+        return normalize(text, self.normalization)
+
     def tokens(self, text: str) -> list[str]:
         """The symbols of `text`."""
-        return TOKENISERS[self.tokeniser].split(text)
+        return TOKENISERS[self.tokeniser].split(self.canonical(text))
 
     def encode(self, text: str, unknown: str = "error") -> list[int]:
         """Token ids of `text`, without start and end.
@@ -110,9 +130,9 @@ class Vocabulary:
         if unknown == "error" and UNKNOWN in numbers:
             place = numbers.index(UNKNOWN)
             raise ValueError(
-                f"symbol {tokens[place]!r} at position {place + 1} was never seen in training; "
-                "remove it, or let the unknown token stand for it (--unknown token; in Python "
-                'unknown="token")'
+                f"symbol {describe_symbol(tokens[place])} at position {place + 1} was never seen "
+                "in training; remove it, or let the unknown token stand for it (--unknown token; "
+                'in Python unknown="token")'
             )
         return numbers
 
@@ -155,11 +175,13 @@ class Vocabulary:
 
     def to_config(self) -> dict:
         """A dictionary for JSON; `seq2seq.data.tags.from_config` reads it."""
-        return {
+        own = {
             "kind": "tokens",
             "tokeniser": self.tokeniser,
             "symbols": self.symbols[len(SPECIALS) :],
         }
+        normal = self.normalization != "none"
+        return {**own, "normalization": self.normalization} if normal else own
 
 
 def to_float(text: str) -> float:
@@ -181,7 +203,8 @@ class Numbers:
 
     Args:
         features: values per time step.
-        mean, scale: what standardises the values; 0 and 1 leave them as they are.
+        mean, scale: what standardises the values, one number for each feature, or one for all; 0
+            and 1 leave them as they are.
 
     >>> Numbers().encode("0.5 -1").tolist()
     [[0.5], [-1.0]]
@@ -189,19 +212,44 @@ class Numbers:
     '0.5,1 2,3'
     """
 
-    def __init__(self, features: int = 1, mean: float = 0.0, scale: float = 1.0):
-        check_count("features", features)
-        if not (math.isfinite(mean) and math.isfinite(scale) and scale > 0):
-            raise ValueError(f"expected a finite mean and a positive scale, got {mean} and {scale}")
-        self.features, self.mean, self.scale = features, float(mean), float(scale)
+    def __init__(
+        self,
+        features: int = 1,
+        mean: float | Sequence[float] = 0.0,
+        scale: float | Sequence[float] = 1.0,
+    ):
+        self.features = check_count("features", features)
+        self.mean = self._check_statistics("mean", mean)
+        if not (np.array(scale, "float64") > 0).all():
+            raise ValueError(f"scale must be positive, got {scale}")
+        self.scale = self._check_statistics("scale", scale)
+
+    def _check_statistics(self, name: str, values: float | Sequence[float]) -> np.ndarray:
+        numbers = np.array(values, "float64")
+        if numbers.shape not in ((), (self.features,)) or not np.isfinite(numbers).all():
+            raise ValueError(
+                f"{name} must be a finite number, or {self.features} of them, got {values}"
+            )
+        return np.broadcast_to(numbers, self.features)
 
     @classmethod
     def build(cls, texts: Sequence[str]) -> "Numbers":
-        """Features, mean and scale as they are in `texts`."""
+        """Features, and the mean and scale of each, as they are in `texts`.
+
+        A feature that is constant (but for rounding) has scale 1.
+        """
         first = next((text.split()[0] for text in texts if text.strip()), "0")
         plain = cls(features=first.count(",") + 1)
-        values = np.concatenate([plain.encode(text) for text in texts])
-        return cls(plain.features, values.mean(), values.std() or 1.0)
+        values = np.concatenate([plain._parse(text) for text in texts])  # float64: large offsets
+        center = values[:1] if len(values) else np.zeros((1, plain.features))
+        mean = center[0] + (values - center).mean(0)
+        scale = (values - mean).std(0)
+        constant = scale <= LEAST_SPREAD * np.abs(mean)
+        return cls(plain.features, mean, np.where(constant, 1.0, scale))
+
+    def canonical(self, text: str) -> str:
+        """`text` itself."""
+        return text
 
     def tokens(self, text: str) -> list[tuple[float, ...]]:
         """The values of `text` in their own units, one tuple of features a step.
@@ -245,8 +293,8 @@ class Numbers:
         return self.join(self.decode_tokens(values))
 
     def join(self, tokens: Iterable[tuple[float, ...]]) -> str:
-        """Text of values in their own units, six significant digits each."""
-        return " ".join(",".join(f"{value:.6g}" for value in step) for step in tokens)
+        """Text of values in their own units, with the digits that their spread calls for."""
+        return " ".join(",".join(map(write_number, step, self.scale)) for step in tokens)
 
     def decode_tokens(self, values: np.ndarray, source: Sequence = ()) -> list[tuple[float, ...]]:
         """Values (time, features) in their own units, one tuple a step."""
@@ -259,6 +307,9 @@ class Numbers:
         return {
             "kind": "numbers",
             "features": self.features,
-            "mean": self.mean,
-            "scale": self.scale,
+            **{name: self._as_plain(name) for name in ("mean", "scale")},
         }
+
+    def _as_plain(self, name: str) -> float | list[float]:
+        numbers = getattr(self, name).tolist()
+        return numbers[0] if len(set(numbers)) == 1 else numbers

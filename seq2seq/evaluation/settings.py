@@ -154,6 +154,7 @@ class Decoding:
         return rules
 
     def _ids(self, target: Vocabulary, symbols: Sequence[str], field: str) -> list[int]:
+        symbols = [target.canonical(symbol) for symbol in symbols]
         for symbol in symbols:
             if symbol not in target.symbols:
                 raise ValueError(f"decoding.{field} names {symbol!r}, which the model cannot say")

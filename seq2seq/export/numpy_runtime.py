@@ -11,6 +11,7 @@ be made of, and decodes greedily or with a beam. All is float32. Sequences have 
 """
 
 import argparse
+import functools
 import hashlib
 import itertools
 import json
@@ -19,6 +20,7 @@ import os
 import re
 import struct
 import sys
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +32,8 @@ import numpy as np
 
 # ------------------------------------------------------------------------------ the artefact
 
-FORMAT = 2
+FORMAT = 3
+READABLE = (2, FORMAT)  # a header of format 2 is read as `upgrade` says
 HEADER, DIGEST = "header.json", "header.sha256"  # its two members that are no weights
 WEIGHTS = ("float32", "float16", "int8")  # how weights can be stored
 SCALE = ":scale"  # ends the name of the scales of an array of int8
@@ -149,25 +152,48 @@ def _read_header(path: Path, members: dict[str, Stored]) -> dict:
         raise ValueError(f"{path} is damaged, or of a format before 2: it has no {DIGEST}")
     if stored.digest() != bytes(digest.data).decode("ascii", "replace"):
         raise ValueError(f"{path} is damaged: its header has another checksum")
-    header = parse_header(path, stored, FORMAT, FIELDS)
+    header = upgrade(parse_header(path, stored, READABLE, FIELDS))
     if header["weights"] not in WEIGHTS:
         known = ", ".join(WEIGHTS)
         raise ValueError(f"{path} has weights of {header['weights']!r}, this version reads {known}")
     return header
 
 
-def parse_header(path: Path, stored: Stored, version: int, fields: dict[str, type]) -> dict:
-    """What a header says, if it is of the format's `version` and has all `fields`."""
+def parse_header(path: Path, stored: Stored, versions: tuple, fields: dict[str, type]) -> dict:
+    """What a header says, if it is of one of the format's `versions` and has all `fields`."""
     try:
         header = json.loads(bytes(stored.data))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: its header is no JSON ({error})") from error
     found = header.get("format") if isinstance(header, dict) else None
-    if found != version:
-        raise ValueError(f"{path} has format {found}, this version reads {version}")
+    if found not in versions:
+        known = " and ".join(map(str, versions))
+        raise ValueError(f"{path} has format {found}, this version reads {known}")
     if missing := [key for key, kind in fields.items() if not isinstance(header.get(key), kind)]:
         raise ValueError(f"{path} is damaged: its header lacks {', '.join(missing)}")
     return header
+
+
+def upgrade(header: dict) -> dict:
+    """A header as the newest format would say it: an older one means what it meant.
+
+    In format 2 `words` were cut at every combining mark, and tags were a set.
+    """
+    if header["format"] == FORMAT:
+        return header
+    sides = {name: _upgrade_side(header[name]) for name in ("source", "target")}
+    return {**header, **sides, "format": FORMAT}
+
+
+def _upgrade_side(side: dict) -> dict:
+    side = dict(side)
+    if side.get("tokeniser") == "words":
+        side["tokeniser"] = "words_without_marks"
+    if side.get("kind") == "tagged":
+        side["multiset"] = False
+        if isinstance(side.get("symbols"), dict):
+            side["symbols"] = _upgrade_side(side["symbols"])
+    return side
 
 
 def _compare(path: Path, what: str, found: dict, wanted: dict) -> None:
@@ -197,8 +223,102 @@ PAD, START, END, UNKNOWN = range(4)
 SPECIALS = ("<pad>", "<start>", "<end>", "<unknown>")
 TAB = "\t"  # stands between a source and its tags
 LARGEST = 1e30  # of real values
-JOINTS = {"characters": "", "words": " ", "symbols": " "}
-SPLITS = {"characters": list, "words": re.compile(r"\w+|[^\w\s]").findall, "symbols": str.split}
+FORMS = ("nfc", "nfd", "nfkc", "none")  # of Unicode normalization
+JOINTS = {"characters": "", "words": " ", "symbols": " ", "words_without_marks": " "}
+
+
+def split_words(text: str) -> list[str]:
+    """Runs of word characters, and each other character that is no white space.
+
+    A combining mark (Unicode's category M) and a joiner (U+200C, U+200D) belong to the character
+    before them.
+    """
+    return _compile_words().findall(text)
+
+
+@functools.cache
+def _compile_words() -> re.Pattern:
+    """`re` knows no categories: the marks are spelt out, as ranges."""
+    codes = (*range(0x300, 0x1F000), *range(0xE0100, 0xE01F0))
+    kinds = ((unicodedata.category(chr(code))[0] == "M", code) for code in codes)
+    runs = [[*run] for is_mark, run in itertools.groupby(kinds, lambda kind: kind[0]) if is_mark]
+    marks = "".join(f"{chr(run[0][1])}-{chr(run[-1][1])}" for run in runs)
+    joined = f"(?:[{marks}\u200c]|\u200d[^\\w\\s]?)*"  # as in a family of emoji
+    return re.compile(f"\\w[\\w{marks}\u200c\u200d]*|[^\\w\\s]{joined}")
+
+
+SPLITS = {
+    "characters": list,
+    "words": split_words,
+    "symbols": str.split,
+    "words_without_marks": re.compile(r"\w+|[^\w\s]").findall,  # words, in files of format 2
+}
+
+
+def normalize(text: str, form: str) -> str:
+    """`text` in a normal form of Unicode: one of `FORMS`."""
+    return text if form == "none" else unicodedata.normalize(form.upper(), text)
+
+
+def describe_symbol(symbol: str) -> str:
+    """A symbol for a message; one that can't be seen by itself has its code point and name.
+
+    >>> describe_symbol("a"), describe_symbol("\u0301")
+    ("'a'", 'U+0301 COMBINING ACUTE ACCENT')
+    """
+    if len(symbol) == 1 and (unicodedata.category(symbol)[0] in "MCZ"):
+        return f"U+{ord(symbol):04X} {unicodedata.name(symbol, '')}".rstrip()
+    return repr(symbol)
+
+
+def write_number(value: float, scale: float) -> str:
+    """`value` with the digits that its spread calls for, and at least six significant ones.
+
+    >>> write_number(1234595.62599, 52.0), write_number(0.123456789, 1.0)
+    ('1234595.626', '0.123457')
+    """
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.6g}"
+    decimals = max(0, 4 - math.floor(math.log10(scale)))  # down to a ten thousandth of the scale
+    digits = math.floor(math.log10(abs(value))) + 1 + decimals
+    return f"{value:.{min(17, max(6, digits))}g}"
+
+
+def split_tags(text: str, separator: str) -> list[str]:
+    """The tags of a column: `separator` stands between two, and inside brackets it does not.
+
+    >>> split_tags("N;ABL(PL;PSS(2,PL))", ";")
+    ['N', 'ABL(PL;PSS(2,PL))']
+    """
+    parts = text.split(separator)
+    if text.count("(") == text.count(")"):
+        parts = _close_brackets(parts, separator)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _close_brackets(parts: list[str], separator: str) -> list[str]:
+    closed, depth = [], 0
+    for part in parts:
+        if depth > 0:
+            closed[-1] += separator + part
+        else:
+            closed.append(part)
+        depth += part.count("(") - part.count(")")
+    return closed
+
+
+def number_tags(tags: list[str]) -> list[str]:
+    """A name for each tag; the second of two equal ones is a tag of its own.
+
+    >>> number_tags(["V", "PRF", "PRF"])
+    ['V', 'PRF', 'PRF\\t2']
+    """
+    counts = {}
+    names = []
+    for tag in tags:
+        counts[tag] = counts.get(tag, 0) + 1
+        names.append(tag if counts[tag] == 1 else f"{tag}{TAB}{counts[tag]}")  # no tag has a tab
+    return names
 
 
 class Vocabulary:
@@ -207,10 +327,12 @@ class Vocabulary:
     Args:
         symbols: the symbols from id 4 on.
         tokeniser: `"characters"`, `"words"` or `"symbols"`.
+        normalization: the normal form of Unicode that every text is brought to.
     """
 
-    def __init__(self, symbols: list[str], tokeniser: str):
+    def __init__(self, symbols: list[str], tokeniser: str, normalization: str = "none"):
         choose("tokeniser", tokeniser, SPLITS)
+        self.normalization = choose("normalization", normalization, FORMS)
         check_texts("symbols", symbols)
         self.split, self.joint = SPLITS[tokeniser], JOINTS[tokeniser]
         self.symbols, self.tags = (*SPECIALS, *symbols), ()
@@ -219,7 +341,7 @@ class Vocabulary:
 
     def tokens(self, text: str) -> list[str]:
         """The symbols of `text`."""
-        return self.split(text)
+        return self.split(normalize(text, self.normalization))
 
     def encode(self, text: str, unknown: str) -> list[int]:
         """Ids of `text` and an end; a ValueError names an unknown symbol if that is an error."""
@@ -228,9 +350,9 @@ class Vocabulary:
         if unknown == "error" and UNKNOWN in numbers:
             place = numbers.index(UNKNOWN)
             raise ValueError(
-                f"symbol {tokens[place]!r} at position {place + 1} was never seen in training; "
-                "remove it, or let the unknown token stand for it (--unknown token; in Python "
-                'unknown="token")'
+                f"symbol {describe_symbol(tokens[place])} at position {place + 1} was never seen "
+                "in training; remove it, or let the unknown token stand for it (--unknown token; "
+                'in Python unknown="token")'
             )
         return [*numbers, END]
 
@@ -253,11 +375,19 @@ class Vocabulary:
 class Numbers:
     """Real values as text, `"0.1,0.2 0.3,0.4"`; see `seq2seq.data.vocabulary`."""
 
-    def __init__(self, features: int, mean: float, scale: float):
-        check_count("features", features)
-        if not (is_number(mean, -1e300, 1e300) and is_number(scale, 5e-324, 1e300)):
-            raise ValueError(f"expected numbers as mean and scale, got {mean!r} and {scale!r}")
-        self.size, self.mean, self.scale, self.tags = features, mean, scale, ()
+    def __init__(self, features: int, mean: float | list, scale: float | list):
+        self.size, self.tags = check_count("features", features), ()
+        for name, numbers, least in (("mean", mean, -1e300), ("scale", scale, 5e-324)):
+            several = numbers if isinstance(numbers, list) else [numbers]
+            fits = len(several) == features or several is not numbers
+            if not fits or not all(is_number(number, least, 1e300) for number in several):
+                raise ValueError(
+                    f"expected a number as {name}, or one for each feature, got {str(numbers):.80}"
+                )
+        # A view: a damaged header may ask for more features than memory holds.
+        self.mean, self.scale = (
+            np.broadcast_to(np.array(numbers, "float64"), features) for numbers in (mean, scale)
+        )
 
     def tokens(self, text: str) -> list[tuple[float, ...]]:
         """The values of `text` in their own units, a tuple a step; a ValueError names a bad one."""
@@ -288,23 +418,26 @@ class Numbers:
         return [tuple(step) for step in (restored * self.scale + self.mean).tolist()]
 
     def join(self, tokens: list[tuple[float, ...]]) -> str:
-        """Text of values, six significant digits each."""
-        return " ".join(",".join(f"{value:.6g}" for value in step) for step in tokens)
+        """Text of values, with the digits that their spread calls for."""
+        return " ".join(",".join(map(write_number, step, self.scale)) for step in tokens)
 
 
 class Tagged(Vocabulary):
     """Sources with tags, `source<TAB>tag;tag`; see `seq2seq.data.tags`."""
 
-    def __init__(self, symbols: dict, tags: list[str], separator: str):
-        super().__init__(symbols["symbols"], symbols["tokeniser"])
+    def __init__(self, symbols: dict, tags: list[str], separator: str, multiset: bool = True):
+        super().__init__(**{key: value for key, value in symbols.items() if key != "kind"})
         check_texts("tags", tags)
+        if type(multiset) is not bool:
+            raise ValueError(f"multiset must be true or false, got {multiset!r}")
+        self.multiset = multiset
         if type(separator) is not str or not separator or TAB in separator:
             raise ValueError(f"the separator of tags must be text, got {separator!r}")
         self.tags, self.separator = list(tags), separator
 
     def tokens(self, text: str) -> list[str]:
         """The symbols of the source."""
-        return self.split(text.rpartition(TAB)[0] if TAB in text else text)
+        return super().tokens(text.rpartition(TAB)[0] if TAB in text else text)
 
     def encode(self, text: str, unknown: str) -> list[int]:
         """Ids of the source, see `Vocabulary.encode`."""
@@ -317,16 +450,28 @@ class Tagged(Vocabulary):
         if TAB not in text and unknown == "error":
             raise ValueError(f"{text!r} has no tags: expected source<TAB>tags")
         found = np.zeros(len(self.tags), "float32")
-        for tag in text.partition(TAB)[2].split(self.separator):
-            if tag.strip() in self.tags:
-                found[self.tags.index(tag.strip())] = 1.0
-            elif tag.strip() and unknown == "error":
-                raise ValueError(
-                    f"tag {tag.strip()!r} was never seen in training (--unknown token leaves it "
-                    f"out); tags are separated by {self.separator!r}, there are: "
-                    f"{', '.join(self.tags)}"
-                )
+        for tag in self._name_tags(text.partition(TAB)[2]):
+            if tag in self.tags:
+                found[self.tags.index(tag)] = 1.0
+            elif unknown == "error":
+                raise ValueError(describe_unknown_tag(tag, self.separator, self.tags))
         return found
+
+    def _name_tags(self, text: str) -> list[str]:
+        if self.multiset:
+            return number_tags(split_tags(normalize(text, self.normalization), self.separator))
+        return [tag.strip() for tag in text.split(self.separator) if tag.strip()]
+
+
+def describe_unknown_tag(tag: str, separator: str, tags: Iterable[str]) -> str:
+    """What is wrong with a tag that training never showed."""
+    name, _, number = tag.partition(TAB)
+    times = f" {number} times in one source" if number else ""
+    known = ", ".join(tag for tag in tags if TAB not in tag)
+    return (
+        f"tag {name!r} was never seen{times} in training (--unknown token leaves it out); tags are "
+        f"separated by {separator!r}, there are: {known}"
+    )
 
 
 SIDES = {"tokens": Vocabulary, "numbers": Numbers, "tagged": Tagged}

@@ -1,13 +1,16 @@
 """Tasks from files: splits by seed, grouped by source, without overlap."""
 
+import unicodedata
+
 import pytest
 
 from seq2seq.data import Pairs, Tagged
+from seq2seq.data.pairs import group_by_source
 from seq2seq.data.task import SPLITS
 
 
 def write(path, rows):
-    path.write_text("".join(f"{source}\t{target}\n" for source, target in rows))
+    path.write_text("".join("\t".join(row) + "\n" for row in rows), "utf-8")
     return str(path)
 
 
@@ -230,3 +233,70 @@ def test_one_set_of_tags_is_one_source_however_it_is_written(tmp_path):
     words = {split: {s.split("\t")[0] for s in sources(task, split)} for split in SPLITS}
     assert not words["test"] & (words["train"] | words["validation"])
     assert all(source.endswith("V;PST") for source in sources(task, "train"))
+
+
+def test_spellings_of_one_source_are_never_divided(tmp_path):
+    words = [f"caf\u00e9{letter}{other}" for letter in "abcdefgh" for other in "abcd"]
+    rows = [(form, word) for word in words for form in (word, unicodedata.normalize("NFD", word))]
+    task = Pairs(write(tmp_path / "a.tsv", rows))
+    assert task.notes[-1].startswith("32 rows were brought to Unicode's normal form NFC")
+    train = {example.source for example in task.examples("train")}
+    for split in ("validation", "test"):
+        held_out = [example.source for example in task.examples(split)]
+        assert held_out and not train & set(held_out)
+        assert all(unicodedata.is_normalized("NFC", source) for source in held_out)
+    nfd = unicodedata.normalize("NFD", words[0])
+    assert task.source.encode(nfd) == task.source.encode(words[0])
+    apart = Pairs(write(tmp_path / "b.tsv", rows), normalization="none")
+    assert len(apart.examples("test")) > len(task.examples("test"))
+
+
+def test_a_tag_that_stands_twice_makes_another_source(tmp_path):
+    rows = [
+        row
+        for number in range(40)
+        for row in (
+            (f"lemma{number}", f"one{number}", "V;PL;PRF"),
+            (f"lemma{number}", f"two{number}", "PRF;PL;V;PRF"),
+        )
+    ]
+    task = Pairs(write(tmp_path / "a.tsv", rows), columns=[1, 2, 3])
+    examples = [e for split in ("train", "validation", "test") for e in task.examples(split)]
+    assert len(examples) == 80 and all(len(example.references) == 1 for example in examples)
+    assert task.source.tags == ("PL", "PRF", "PRF\t2", "V")
+
+
+def test_every_reader_of_pairs_agrees_on_what_one_source_is(tmp_path):
+    rows = [(f"lemma{n % 20}", f"form{n}", "PST;V" if n < 20 else "V;PST") for n in range(40)]
+    task = Pairs(write(tmp_path / "a.tsv", rows), columns=[1, 2, 3])
+    pairs = [(f"{lemma}\t{tags}", form) for lemma, form, tags in rows]
+    grouped = group_by_source(pairs, task.source.canonical)
+    assert len(grouped) == 20 and all(len(one.references) == 2 for one in grouped)
+    assert len(group_by_source(pairs)) == 40
+
+
+def test_rows_that_are_too_long_are_left_out_and_counted(tmp_path):
+    rows = [(f"{'ab' * 5}{chr(97 + n % 26)}{n}", "x") for n in range(50)]
+    path = write(tmp_path / "a.tsv", [*rows, ("a" * 3000, "y")])
+    note = "the longest source has 3,000 symbols, half of all have 13 at most"
+    assert any(note in text for text in Pairs(path).notes)
+    task = Pairs(path, max_source_length=100)
+    assert "1 rows were left out: their source is longer than task.max_source_length=100" in (
+        task.notes
+    )
+    assert not any("longest" in text for text in task.notes)
+    with pytest.raises(ValueError, match="task.max_target_length must be a whole number of at lea"):
+        Pairs(path, max_target_length=0)
+    with pytest.raises(ValueError, match="task.max_source_length=3 leaves no train row"):
+        Pairs(path, max_source_length=3)
+
+
+@pytest.mark.parametrize(
+    "source, hint",
+    [("0,5 0,7", True), ("1021.12,-0.06 1023.5,-0.03", False), ("1,2,3 4,5,6", False)],
+)
+def test_several_features_are_named(tmp_path, source, hint):
+    path = write(tmp_path / "a.tsv", [(source.replace("5", str(n % 9)), "1") for n in range(40)])
+    task = Pairs(path, source_tokens="numbers", target_tokens="numbers")
+    [note] = [text for text in task.notes if "features a step" in text]
+    assert ("decimal comma" in note) == hint

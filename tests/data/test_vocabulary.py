@@ -1,6 +1,8 @@
 """Text to numbers and back, and errors that name the symbol and its place."""
 
 import json
+import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -146,9 +148,99 @@ def test_bad_numbers_name_their_place(text, message):
 def test_configuration_survives_json(side):
     again = from_config(json.loads(json.dumps(side.to_config())))
     assert type(again) is type(side)
-    assert vars(again) == vars(side)
+    assert again.to_config() == side.to_config()
 
 
 def test_unknown_kinds_are_refused():
     with pytest.raises(ValueError, match="got 'pickle'"):
         from_config({"kind": "pickle"})
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "हिन्दी", "தமிழ்", "שָׁלוֹם", "cafe\u0301", "می\u200cخواهم", "မြန်မာ", "ខ្មែរ", "ภาษาไทย",
+        "क\u094d\u200dष", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u2764\ufe0f",
+    ],
+)  # fmt: skip
+def test_marks_and_joiners_belong_to_the_word_that_they_follow(word):
+    vocabulary = Vocabulary("", "words")
+    assert vocabulary.tokens(word) == [word]
+    text = f"a {word} 3"
+    assert vocabulary.tokens(text) == ["a", word, "3"]
+    assert vocabulary.join(vocabulary.tokens(text)) == text
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=30))
+def test_words_lose_no_character_and_hold_no_space(text):
+    tokens = Vocabulary("", "words").tokens(text)
+    assert "".join(tokens) == re.sub(r"\s", "", text)
+    without_marks = Vocabulary("", "words_without_marks").tokens(text)
+    if not any(unicodedata.category(c)[0] == "M" or c in "\u200c\u200d" for c in text):
+        assert tokens == without_marks
+
+
+@pytest.mark.parametrize("form", ["nfc", "nfd", "nfkc"])
+def test_spellings_of_one_text_are_one_text(form):
+    spellings = ["caf\u00e9", "cafe\u0301"]
+    vocabulary = Vocabulary.build(spellings[:1], "characters", form)
+    assert vocabulary.encode(spellings[0]) == vocabulary.encode(spellings[1])
+    assert vocabulary.canonical(spellings[0]) == vocabulary.canonical(spellings[1])
+    again = from_config(json.loads(json.dumps(vocabulary.to_config())))
+    assert again.encode(spellings[1]) == vocabulary.encode(spellings[0])
+
+
+def test_a_mark_is_named_by_its_code_point():
+    with pytest.raises(ValueError, match=r"symbol U\+0301 COMBINING ACUTE ACCENT at position 2"):
+        Vocabulary("e").encode("e\u0301")
+
+
+def test_each_feature_has_statistics_of_its_own():
+    rows = [f"{1000 + n},{n / 100} {1000 - n},{-n / 100}" for n in range(100)]
+    numbers = Numbers.build(rows)
+    encoded = np.concatenate([numbers.encode(row) for row in rows])
+    np.testing.assert_allclose(encoded.mean(0), [0, 0], atol=1e-6)
+    np.testing.assert_allclose(encoded.std(0), [1, 1], atol=1e-6)
+    again = from_config(json.loads(json.dumps(numbers.to_config())))
+    np.testing.assert_array_equal(again.encode(rows[7]), numbers.encode(rows[7]))
+
+
+@pytest.mark.parametrize("offset", [0, 1e6, 1e9, 1e12])
+def test_statistics_survive_an_offset(offset):
+    values = np.random.default_rng(0).normal(size=2000)
+    numbers = Numbers.build([f"{value + offset!r}" for value in values.tolist()])
+    assert numbers.mean[0] - offset == pytest.approx(values.mean(), abs=1e-3)
+    assert numbers.scale[0] == pytest.approx(values.std(), rel=1e-3)
+
+
+@pytest.mark.parametrize("text", ["14.62 14.62", "0.1", "1013.25 1013.25", "0 0"])
+def test_a_constant_has_scale_1(text):
+    numbers = Numbers.build([text] * 37)
+    assert numbers.scale.tolist() == [1.0] and numbers.encode(text)[0, 0] == pytest.approx(0)
+
+
+def test_large_values_have_a_scale():
+    assert Numbers.build(["1e20 -1e20"]).scale.tolist() == [1e20]
+
+
+@pytest.mark.parametrize(
+    "mean, scale, value, text",
+    [
+        (1234658.04, 51.97, 1234595.62599, "1234595.626"),
+        (1.76e9, 28.9, 1760000012.34567, "1760000012.346"),
+        (0.0, 1.0, 0.123456789, "0.123457"),
+        (0.0, 1.0, -12.5, "-12.5"),
+        (0.0, 1e-7, 1.2345e-7, "1.2345e-07"),
+        (0.0, 1e20, 1.25e20, "1.25e+20"),
+        (0.0, 1.0, 0.0, "0"),
+    ],
+)
+def test_numbers_are_written_with_the_digits_of_their_spread(mean, scale, value, text):
+    assert Numbers(1, mean, scale).join([(value,)]) == text
+
+
+def test_what_is_written_reads_as_what_was_meant():
+    numbers = Numbers(2, [1.76e9, 0.5], [28.9, 0.001])
+    values = np.random.default_rng(0).normal(size=(50, 2))
+    restored = numbers.encode(numbers.decode(values))
+    np.testing.assert_allclose(restored, values, atol=1e-3)
