@@ -9,7 +9,7 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ def add_verbs(verbs: Any) -> None:
         "predict",
         help="answer sources with a trained model",
         description="One answer a line, in order. Sources come from the arguments, from --input, "
-        "or from standard input, one a line; a source with tags is source<TAB>tags.",
+        "or from standard input, one a line; a source with tags is source<TAB>tags. A source that "
+        "can't be read has an empty line, is named on standard error, and the exit status is 2 at "
+        "the end.",
     )
     predict.add_argument("run", metavar="RUN", help=RUN_HELP)
     predict.add_argument("sources", nargs="*", metavar="SOURCE")
@@ -49,7 +51,7 @@ def add_verbs(verbs: Any) -> None:
         "its source; jsonl: an object a source, with all that is known",
     )
     predict.add_argument("--prefix", metavar="TEXT", help="what every answer begins with")
-    add_decoding(predict)
+    add_decoding(predict, skip=True)
 
     export = verbs.add_parser(
         "export",
@@ -152,21 +154,29 @@ class Answerer:
             print("source", "rank", *(["score"] if options.scores else []), "answer", sep="\t")
 
     def answer_all(self, batches: Iterable[list[str]]) -> None:
-        """Answer every line; the ones before a bad line are answered before it is named."""
+        """Answer every line; one that can't be read has an empty answer and is named.
+
+        Raises:
+            ValueError: there was such a line, and `--unknown skip` was not asked for.
+        """
         from seq2seq.evaluation.sources import BadSource
+        from seq2seq.export.numpy_runtime import report_unanswered
 
         done, watched = 0, sys.stderr.isatty() and not sys.stdout.isatty()
+        problems: list[str] = []
         for lines in batches:
             try:
                 self.answer(lines)
-            except BadSource as error:
-                self.answer(lines[: error.number - 1])
-                raise ValueError(f"line {done + error.number}: {error.reason}") from error
+            except BadSource:
+                bad = self.predictor.find_bad(lines, self.decoding.unknown)
+                self.answer(lines, bad)
+                problems += [f"line {done + number}: {why}" for number, why in bad.items()]
             done += len(lines)
             if watched:
                 print(f"\r{done:,} lines", end="", file=sys.stderr, flush=True)
         if watched:
             print(file=sys.stderr)
+        report_unanswered(problems, done, self.options.unknown == "skip")
 
     def converse(self) -> None:
         """Ask for a source, answer it, until the input ends."""
@@ -181,13 +191,15 @@ class Answerer:
             except ValueError as error:
                 print(f"error: {error}", file=sys.stderr)
 
-    def answer(self, lines: list[str]) -> None:
-        """Answer some lines together."""
-        found = self.predictor.predict(
-            lines, n_best=self.n_best, prefix=self.options.prefix, decoding=self.decoding
+    def answer(self, lines: list[str], bad: Collection[int] = ()) -> None:
+        """Answer some lines together, but for those whose numbers are `bad`, which stay empty."""
+        good = [line for number, line in enumerate(lines, 1) if number not in bad]
+        answers = self.predictor.predict(
+            good, n_best=self.n_best, prefix=self.options.prefix, decoding=self.decoding
         )
-        for line, hypotheses in zip(lines, found, strict=True):
-            self.show(line, hypotheses)
+        following = iter(answers)
+        for number, line in enumerate(lines, 1):
+            self.show(line, [] if number in bad else next(following))
         sys.stdout.flush()
 
     def _text(self, source: str, hypotheses: list) -> None:
@@ -205,6 +217,8 @@ class Answerer:
     def _tsv(self, source: str, hypotheses: list) -> None:
         from seq2seq.data.files import escape
 
+        if not hypotheses:
+            print(escape(source), *[""] * (3 if self.options.scores else 2), sep="\t")
         for rank, one in enumerate(hypotheses, 1):
             score = [f"{one.score:.4f}"] if self.options.scores else []
             print(escape(source), rank, *score, escape(one.text), sep="\t")

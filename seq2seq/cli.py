@@ -13,7 +13,7 @@ from pathlib import Path
 from seq2seq import __version__, answers, inspection, reporting, studies
 from seq2seq.arguments import check_choice
 from seq2seq.engine import held_back_noise
-from seq2seq.flags import count, number
+from seq2seq.flags import Parser, count, names, number
 from seq2seq.launch import guarded, run_training, tell_end, train
 from seq2seq.places import EXPERIMENTS
 from seq2seq.training.signals import Interrupted
@@ -24,21 +24,31 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["train"]:
         return train(arguments[1:])
-    options, overrides = make_parser().parse_known_args(arguments)
-    words = [word for word in overrides if options.verb not in TAKE_OVERRIDES or "=" not in word]
-    if words:
-        make_parser().error(f"unrecognised arguments: {' '.join(words)}")
+    parser, verbs = make_parsers()
+    verb = arguments[0] if arguments else None
+    if verb not in VERBS:  # --help, --version, or no verb at all
+        parser.parse_args(arguments)
+        return 0
+    options, overrides = verbs[verb].parse_known_intermixed_args(arguments[1:])
+    if words := [word for word in overrides if verb not in TAKE_OVERRIDES or "=" not in word]:
+        advice = "; put -- before a text that begins with a dash"
+        dashed = any(word.startswith("-") for word in words)
+        verbs[verb].error(f"unrecognised arguments: {' '.join(words)}{advice if dashed else ''}")
     options.overrides = overrides
-    return guarded(lambda: VERBS[options.verb](options), overrides)
+    return guarded(lambda: VERBS[verb](options), overrides)
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of every verb but `train`, whose arguments are Hydra's."""
-    parser = argparse.ArgumentParser(
+def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Make the parser of the command, and those of its verbs.
+
+    The arguments of `train` are Hydra's. A verb's are parsed by its own parser, which takes options
+    and texts in any order; a parser of verbs could not.
+    """
+    parser = Parser(
         prog="seq2seq", description="Recurrent encoder-decoder models, built on state passing."
     )
     parser.add_argument("--version", action="version", version=f"seq2seq {__version__}")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
     verbs.add_parser(
         "train",
         help="train, test and keep a run (= python train.py), or go on with one (train RUN "
@@ -95,7 +105,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="how far a metric may be away: in itself up to 1, beyond as a share of it "
         "(default: 0.01, of an exact match one percentage point)",
     )
-    return parser
+    return parser, verbs.choices
 
 
 def natural(text: str) -> int:
@@ -108,11 +118,6 @@ def natural(text: str) -> int:
 def naturals(text: str) -> list[int]:
     """Whole numbers of at least 0, for argparse."""
     return [natural(part) for part in text.split(",")]
-
-
-def names(text: str) -> list[str]:
-    """Names, for argparse."""
-    return text.split(",")
 
 
 def tolerance(text: str) -> float:

@@ -280,6 +280,11 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
             "several values for one key are several runs: add -m (python train.py -m ...); a comma "
             "that belongs to the value stands in quotes (\"key='a,b'\")"
         )
+    if isinstance(error, OverrideParseException) and "=" not in error.override:
+        return (
+            f"{error.override!r} is no KEY=VALUE; to go on with a run: "
+            f"seq2seq train {error.override} --resume"
+        )
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
         return f'{error.override} can\'t be read; put text in quotes: "{key}={quote(value)}"'

@@ -1,11 +1,33 @@
 """The flags that say how answers are made, and the settings they make."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, NoReturn
 
 STRATEGIES = ("greedy", "beam", "sample")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and whose options take `--` as a value (`--ban=--`)."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print an error and where there is help, and exit with status 2."""
+        if message.endswith("expected one argument"):
+            message += " (a value that begins with a dash is written --option=VALUE)"
+        print(f"error: {message}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.option_strings and arg_strings == ["--"]:  # argparse takes it away
+            return self._get_value(action, "--")
+        return super()._get_values(action, arg_strings)
+
+
+def names(text: str) -> list[str]:
+    """Names separated by commas, for argparse."""
+    return text.split(",")
 
 
 def add_ensemble(parser: argparse.ArgumentParser) -> None:
@@ -20,12 +42,15 @@ def add_ensemble(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_decoding(parser: argparse.ArgumentParser, ensemble: bool = True) -> None:
+def add_decoding(
+    parser: argparse.ArgumentParser, ensemble: bool = True, skip: bool = False
+) -> None:
     """The options of decoding; what is not given is as the run says.
 
     Args:
         parser: gets them.
         ensemble: whether several runs may answer together.
+        skip: whether `--unknown skip` is a choice.
     """
     if ensemble:
         add_ensemble(parser)
@@ -67,9 +92,10 @@ def add_decoding(parser: argparse.ArgumentParser, ensemble: bool = True) -> None
         )
     group.add_argument(
         "--unknown",
-        choices=("error", "token", "copy"),
-        help="a symbol never seen in training: stop; read the unknown token instead; or also copy "
-        "it where the model says the unknown token",
+        choices=("error", "token", "copy", *(["skip"] if skip else [])),
+        help="a symbol never seen in training: an error; read the unknown token instead; or also "
+        "copy it where the model writes the unknown token"
+        + ("; or leave the answer empty, which is no error then" if skip else ""),
     )
 
 
@@ -126,6 +152,8 @@ def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
             flag = "--" + next(iter(own)).replace("_", "-")
             raise ValueError(f"{flag} belongs to --strategy {name}")
         chosen = replace(chosen, **own)
+    if given.get("unknown") == "skip":
+        given["unknown"] = "error"  # of the text; the line is then left empty
     shared = ("max_length", "min_length", "no_repeat", "unknown")
     changes = {name: given[name] for name in shared if name in given}
     for flag, name in (("ban", "banned"), ("allow", "allowed")):

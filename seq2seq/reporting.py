@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.evaluation.compare import SEEDS, Group, flatten, group_runs
+from seq2seq.flags import names
 from seq2seq.inspection import find_output
 from seq2seq.studies import check_figures, write_figure, write_file
 
@@ -41,9 +42,10 @@ def add_verbs(verbs: Any) -> None:
     )
     report.add_argument(
         "--metric",
-        nargs="+",
+        action="extend",
+        type=names,
         default=[],
-        metavar="NAME",
+        metavar="NAME,NAME",
         help="of the table: of the test as in summary.json, or of validation, for example "
         "val_exact_match (default: the usual ones that all runs have)",
     )

@@ -120,7 +120,7 @@ def test_an_unknown_symbol_names_its_line(capsys, kept, monkeypatch):
     monkeypatch.setattr(answers, "CHUNK", 2)
     pipe(monkeypatch, "a\nb\nc\naXb\n")
     status, out, err = call(capsys, "predict", kept)
-    assert status == 2 and out.count("\n") == 3
+    assert status == 2 and out.count("\n") == 4
     assert "error: line 4: symbol 'X' at position 2 was never seen in training" in err
     pipe(monkeypatch, "a\naXb\n")
     status, out, _ = call(capsys, "predict", kept, "--unknown", "token")
@@ -160,11 +160,78 @@ def test_what_is_no_run_is_named(capsys, verb, tmp_path):
     assert status == 2 and "model.npz is missing" in err
 
 
-def test_wrong_usage_exits_with_two(capsys):
-    for arguments in (["predict"], ["nonsense"], ["predict", "run", "--nonsense"], []):
-        with pytest.raises(SystemExit) as caught:
-            cli.main(arguments)
-        assert caught.value.code == 2
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["predict"], "the following arguments are required: RUN"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["predict", "run", "--nonsense"], "unrecognised arguments: --nonsense; put -- before"),
+        (["predict", "run", "-12+3"], "put -- before a text that begins with a dash"),
+        (["predict", "run", "abc", "--prefix", "-in"], "a dash is written --option=VALUE"),
+        (["predict", "run", "--width", "0"], "argument --width: expected a whole number of at"),
+        ([], "the following arguments are required: VERB"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exits_with_two(capsys, arguments, message):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(arguments)
+    error = capsys.readouterr().err
+    assert caught.value.code == 2 and message in error
+    assert error.startswith("error: ") and error.count("\n") == 1 and "--help" in error
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ("predict R --width 3 abc", {"sources": ["abc"], "width": 3}),
+        ("predict R abc --width 3 def", {"sources": ["abc", "def"]}),
+        ("predict --width 3 R abc", {"run": "R", "sources": ["abc"]}),
+        ("predict R --unknown token -- -abc --x", {"sources": ["-abc", "--x"]}),
+        ("predict R -- -abc", {"sources": ["-abc"]}),
+        ("predict R -3", {"sources": ["-3"]}),
+        ("predict R --prefix=-in --ban=-- --ban a", {"prefix": "-in", "ban": ["--", "a"]}),
+        ("predict R --input -", {"input": "-", "sources": []}),
+        ("evaluate R --pairs -", {"pairs": "-"}),
+        ("inspect R --top 3 a b --gates", {"sources": ["a", "b"], "gates": True}),
+        ("interpolate R abc --steps 3 def", {"sources": ["abc", "def"]}),
+        ("interpolate R --steps 3 -- -a -b", {"sources": ["-a", "-b"]}),
+        ("report A -o X B", {"places": ["A", "B"], "output": "X"}),
+        ("report --metric exact_match A", {"places": ["A"], "metric": ["exact_match"]}),
+        ("report A --metric a,b B", {"places": ["A", "B"], "metric": ["a", "b"]}),
+        ("capacity A -o X B", {"places": ["A", "B"]}),
+    ],
+)
+def test_options_and_texts_stand_in_any_order(arguments, expected, monkeypatch):
+    verb, received = arguments.split()[0], []
+    monkeypatch.setitem(cli.VERBS, verb, received.append)
+    assert cli.main(arguments.split()) == 0
+    assert {name: getattr(received[0], name) for name in expected} == expected
+
+
+def test_lines_that_cannot_be_read_are_named_and_the_others_answered(capsys, kept, monkeypatch):
+    right = call(capsys, "predict", kept, "abc", "cab")[1].splitlines()
+    lines = ["abc", "a\u0301b", "cab", "12"]
+    pipe(monkeypatch, "\n".join(lines) + "\n")
+    status, out, err = call(capsys, "predict", kept)
+    assert (status, out.splitlines()) == (2, [right[0], "", right[1], ""])
+    assert err.splitlines()[0].startswith("line 2: symbol U+0301 COMBINING ACUTE ACCENT at pos")
+    assert "error: 2 of 4 lines have no answer (--unknown skip: no error; --unknown" in err
+    status, out, err = call(capsys, "predict", kept, "--unknown", "skip", *lines)
+    assert (status, out.splitlines()) == (0, [right[0], "", right[1], ""])
+    assert err.splitlines()[1].startswith("line 4: symbol '1'") and "note: 2 of 4 lines" in err
+    status, out, err = call(capsys, "predict", kept, *lines[:3])
+    assert status == 2 and out.splitlines() == [right[0], "", right[1]]
+    assert err.startswith("error: line 2: symbol") and err.count("\n") == 1
+    status, out, _ = call(capsys, "predict", kept, "--unknown=skip", "--format=tsv", *lines[1:3])
+    assert out.splitlines()[1:] == ["a\u0301b\t\t", f"cab\t1\t{right[1]}"]
+    _, out, _ = call(capsys, "predict", kept, "--unknown=skip", "--format=jsonl", *lines[1:3])
+    assert [len(json.loads(line)["hypotheses"]) for line in out.splitlines()] == [0, 1]
+
+
+def test_many_unread_lines_are_counted(capsys, kept, monkeypatch):
+    pipe(monkeypatch, "1\n" * 5000)
+    status, out, err = call(capsys, "predict", kept)
+    assert status == 2 and out == "\n" * 5000 and len(err.splitlines()) == 11
 
 
 def test_noise_is_held_back_and_errors_pass(capfd, monkeypatch):
@@ -195,7 +262,7 @@ class Echo:
 
 @pytest.mark.parametrize("shape", ["text", "tsv", "jsonl"])
 def test_a_line_end_inside_an_answer_does_not_end_the_line(capsys, shape):
-    options = cli.make_parser().parse_args(["predict", "run", "--format", shape])
+    options = cli.make_parsers()[1]["predict"].parse_args(["run", "--format", shape])
     answers.Answerer(options, Echo(), Decoding()).answer(["a\nb\rc", ""])
     out = capsys.readouterr().out
     assert out.count("\n") == (3 if shape == "tsv" else 2) and "\r" not in out

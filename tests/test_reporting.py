@@ -35,7 +35,7 @@ def test_a_table_and_what_does_not_count(capsys, runs):
         "not counted: runs/16/2 (not finished)",
     ]
     assert not (runs / "report.csv").exists()
-    _, out, err = call(capsys, "report", "runs/16/0", "--metric", "count", "exact_match")
+    _, out, err = call(capsys, "report", "runs/16/0", "--metric", "count,exact_match")
     assert err == "" and "| count" in out and "failed" not in out
 
 

@@ -18,7 +18,7 @@ from seq2seq.decoding.search import Hypotheses
 from seq2seq.evaluation.hypotheses import Hypothesis, point, read_row
 from seq2seq.evaluation.inside import Inside
 from seq2seq.evaluation.settings import Decoding
-from seq2seq.evaluation.sources import check_targets, fill, group, list_texts, measure
+from seq2seq.evaluation.sources import check_targets, fill, find_bad, group, list_texts, measure
 from seq2seq.export.numpy_runtime import check_lengths
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
@@ -216,6 +216,18 @@ class Predictor(Inside):
         if n_best is not None and n_best > most:
             raise ValueError(f"n_best={n_best} is more than this strategy gives: {most}")
         return replace(decoding, strategy=strategy, unknown=unknown or decoding.unknown)
+
+    def find_bad(self, sources: Sequence[str], unknown: str | None = None) -> dict[int, str]:
+        """Find the sources that `predict` would refuse.
+
+        Args:
+            sources: texts.
+            unknown: see `predict`.
+
+        Returns:
+            The number of each, counted from 1, and what is wrong with it.
+        """
+        return find_bad(sources, self.source, unknown or self.decoding.unknown, self.copying)
 
     def _measure(self, texts: Sequence[str], unknown: str) -> list[int]:
         return measure(texts, self.source, unknown, self.copying)

@@ -80,6 +80,17 @@ def measure(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> li
     return lengths
 
 
+def find_bad(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> dict[int, str]:
+    """The sources that can't be encoded: their numbers, counted from 1, and why; see `measure`."""
+    bad = {}
+    for number, text in enumerate(texts, 1):
+        try:
+            measure([text], side, unknown, copying)
+        except BadSource as error:
+            bad[number] = error.reason
+    return bad
+
+
 def check_targets(targets: Sequence[str], side: Side, unknown: str, copying: bool) -> None:
     """Raise a BadTarget that names the first target that can't be encoded.
 

@@ -221,6 +221,7 @@ def _restore(path: Path, members: dict[str, Stored]) -> dict[str, np.ndarray]:
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIALS = ("<pad>", "<start>", "<end>", "<unknown>")
+MAX_NAMED = 10  # lines without an answer
 TAB = "\t"  # stands between a source and its tags
 LARGEST = 1e30  # of real values
 FORMS = ("nfc", "nfd", "nfkc", "none")  # of Unicode normalization
@@ -1680,7 +1681,11 @@ def main(arguments: list[str] | None = None) -> int:
     add("--length-penalty", metavar="ALPHA", help="of a beam, or average")
     add("--n-best", type=int, metavar="N", help="so many answers a source, separated by tabs")
     add("--scores", action="store_true", help="after each answer its log-probability")
-    add("--unknown", choices=("error", "token"), help="a symbol never seen in training")
+    add(
+        "--unknown",
+        choices=("error", "token", "skip"),
+        help="a symbol never seen in training; skip: its line stays empty, and that is no error",
+    )
     add("--max-length", metavar="N", help="of an answer, in tokens, or 1.5x the source's")
     options = parser.parse_args(arguments)
     try:
@@ -1703,19 +1708,40 @@ def answer_standard_input(options: argparse.Namespace) -> None:
         alpha = float(alpha)
     if most is not None and most.isdecimal():
         most = int(most)
-    plan, done = runtime.plan(options.width, alpha, options.n_best, options.unknown, most), 0
+    skip = options.unknown == "skip"
+    unknown = "error" if skip else options.unknown
+    plan, done = runtime.plan(options.width, alpha, options.n_best, unknown, most), 0
+    problems = []
     for lines in arriving(sys.stdin.buffer):
-        try:
-            for best in runtime.answer(decode(lines), plan):
-                parts = [(one.text, f"{one.score:.4f}")[: 1 + options.scores] for one in best]
-                said = "\t".join(itertools.chain(*parts))
-                said = said.replace("\n", "\\n").replace("\r", "\\r")
-                sys.stdout.buffer.write(said.encode() + b"\n")
-        except BadSource as error:
-            raise ValueError(f"line {done + error.number}: {error.reason}") from error
-        finally:
-            sys.stdout.buffer.flush()
-        done += len(lines)
+        while lines:
+            try:
+                for best in runtime.answer(decode(lines), plan):
+                    parts = [(one.text, f"{one.score:.4f}")[: 1 + options.scores] for one in best]
+                    said = "\t".join(itertools.chain(*parts))
+                    said = said.replace("\n", "\\n").replace("\r", "\\r")
+                    sys.stdout.buffer.write(said.encode() + b"\n")
+                number = len(lines)
+            except BadSource as error:  # those before it are answered
+                number = error.number
+                problems.append(f"line {done + number}: {error.reason}")
+                sys.stdout.buffer.write(b"\n")
+            done += number
+            lines = lines[number:]
+        sys.stdout.buffer.flush()
+    report_unanswered(problems, done, skip)
+
+
+def report_unanswered(problems: list[str], count: int, skipped: bool) -> None:
+    """Name the lines that have no answer; a ValueError unless they were to be passed over."""
+    if len(problems) == 1 and not skipped:
+        raise ValueError(problems[0])
+    for problem in problems[:MAX_NAMED]:
+        print(problem, file=sys.stderr)
+    if problems:
+        summary = f"{len(problems):,} of {count:,} lines have no answer"
+        if not skipped:
+            raise ValueError(f"{summary} (--unknown skip: no error; --unknown token: read them)")
+        print(f"note: {summary}", file=sys.stderr)
 
 
 def arriving(file: BufferedReader) -> Iterator[list[bytes]]:

@@ -494,8 +494,18 @@ def test_what_is_wrong_is_one_line(answer, tiny, text, options, message):
     done = answer(text, *options)
     assert done.returncode == 2 and done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
-    said = tiny[1].predict(["bad"]) if "line 2" in message else []
-    assert done.stdout.splitlines() == said  # what came before was answered
+    answers = [*tiny[1].predict(["bad"]), ""] if "line 2" in message else []
+    assert done.stdout.splitlines() == answers
+
+
+@pytest.mark.parametrize("options, status", [([], 2), (["--unknown", "skip"], 0)])
+def test_lines_that_cannot_be_read_are_named_and_the_others_answered(answer, tiny, options, status):
+    bad, cab = tiny[1].predict(["bad", "cab"])
+    done = answer("bad\nbaq\nxx\ncab\n", *options)
+    assert (done.returncode, done.stdout) == (status, f"{bad}\n\n\n{cab}\n")
+    assert done.stderr.startswith("line 2: symbol 'q'") and "2 of 4 lines have no answer" in (
+        done.stderr
+    )
 
 
 def test_a_file_that_is_none_is_one_line(answer, tmp_path):
@@ -523,7 +533,8 @@ def test_a_line_that_is_not_utf8_is_named(script, tiny, tmp_path):
     done = subprocess.run(command, input=b"bad\n\xff\ncab\n", capture_output=True)
     assert done.returncode == 2
     assert done.stderr == b"error: line 2: not UTF-8 (invalid start byte)\n"
-    assert done.stdout.decode() == tiny[1].predict(["bad"])[0] + "\n"
+    bad, cab = tiny[1].predict(["bad", "cab"])
+    assert done.stdout.decode() == f"{bad}\n\n{cab}\n"
 
 
 def test_the_module_is_a_program_too(tiny, python, tmp_path):
