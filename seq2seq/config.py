@@ -290,7 +290,7 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         return f'{error.override} can\'t be read; put text in quotes: "{key}={quote(value)}"'
     unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
     if unknown:
-        return f"unknown key {unknown[1]!r}; {_suggest_key(unknown[1], _chosen(overrides))}"
+        return f"unknown key {unknown[1]!r}; {suggest_key(unknown[1], _chosen(overrides))}"
     if not isinstance(error, ERRORS):
         return f"{type(error).__name__}: {text} (SEQ2SEQ_TRACEBACK=1 shows where it came from)"
     return text
@@ -304,7 +304,8 @@ def _chosen(overrides: Sequence[str]) -> dict:
         return compose([])
 
 
-def _suggest_key(key: str, config: dict) -> str:
+def suggest_key(key: str, config: dict) -> str:
+    """Name the key of a configuration that an unknown one may have meant, or those there are."""
     known = [*_keys(config)]
     short = ".".join(key.split(".")[-2:])
     if short in known and short != key:

@@ -107,10 +107,22 @@ def train_several(jobs: Sequence[Any], at_once: int, options: argparse.Namespace
     given = {f"--{flag.replace('_', '-')}": getattr(options, flag) for flag in flags}
     multirun = Multirun(at_once, [f"{key}={value}" for key, value in given.items() if value])
     ended = multirun.train(plan(jobs))
-    complete = [one for one in ended if one.status != EXIT_ERROR and is_complete(one.path)]
+    complete = [
+        one
+        for one in ended
+        if one.status != EXIT_ERROR and not one.in_use and is_complete(one.path)
+    ]
     if len(complete) > 1:
         runs = [read_run(one.path) for one in complete]
         print("\n" + make_table(group_runs(runs)), flush=True)
+    if in_use := [one.name for one in ended if one.in_use]:
+        print(
+            f"{len(in_use)} of {len(ended)} runs are in use by other processes, and not in the "
+            "table; the same command with resume=true shows them once they have ended:",
+            *in_use,
+            sep="\n",
+            file=sys.stderr,
+        )
     cut = multirun.received
     failed = [one.name for one in ended if one.status and not (cut and one.status > EXIT_SIGNAL)]
     if failed:
@@ -139,6 +151,10 @@ def in_hydras_words(arguments: Sequence[str]) -> list[str]:
     if "--resume" in arguments:
         run = _resumed_run(rest)
         rest.remove(run)
+        if not several:
+            from seq2seq.resumption import check_overrides
+
+            rest = check_overrides(Path(run).expanduser(), quote_overrides(rest))
         rest += [f"run_dir={quote(run)}", "resume=true"]
     return [*several[:1], *quote_overrides(rest, is_multirun=bool(several))]
 
@@ -162,7 +178,7 @@ def check_resumed(arguments: Sequence[str]) -> None:
 
 def _resumed_run(arguments: Sequence[str]) -> str:
     """Return the one run that `arguments` beside `--resume` name."""
-    runs = [one for one in arguments if "=" not in one or Path(one).is_dir()]
+    runs = [one for one in arguments if "=" not in one or Path(one).expanduser().is_dir()]
     if len(runs) != 1:
         raise ValueError("--resume needs one run: seq2seq train runs/latest --resume")
     return runs[0]

@@ -24,6 +24,7 @@ from seq2seq.arguments import check_path
 from seq2seq.config import Job
 from seq2seq.overrides import quote
 from seq2seq.runs import resume
+from seq2seq.training.run_directory import is_in_use
 from seq2seq.training.signals import CAUGHT, EXIT_ERROR, EXIT_SIGNAL
 
 LONGEST = 200  # of a name; file systems take 255 bytes
@@ -39,11 +40,18 @@ class Planned(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """A run after its end, and the exit status of its process."""
+    """A run after its end.
+
+    Attributes:
+        name, path: of the run.
+        status: the exit status of its process.
+        in_use: whether another process trains it; then it was passed over.
+    """
 
     name: str
     path: Path
     status: int
+    in_use: bool = False
 
 
 def name_run(swept: Sequence[str]) -> str:
@@ -133,13 +141,22 @@ class Multirun:
         if nothing_left(run):
             self._say(f"{number}: {run.name} is complete")
             return Ended(run.name, run.path, 0)
+        if is_in_use(run.path):
+            return self._pass_over(run, number)
         share = self._shares.get()
         try:
             if share is not None:
                 os.sched_setaffinity(0, share)  # of this thread, and of the process that it starts
-            return Ended(run.name, run.path, self._train_apart(run, number))
+            status = self._train_apart(run, number)
         finally:
             self._shares.put(share)
+        if status == EXIT_ERROR and is_in_use(run.path):  # another process was faster
+            return self._pass_over(run, number)
+        return Ended(run.name, run.path, status)
+
+    def _pass_over(self, run: Planned, number: str) -> Ended:
+        self._say(f"{number}: {run.name} is in use by another process, and is passed over")
+        return Ended(run.name, run.path, 0, in_use=True)
 
     def _train_apart(self, run: Planned, number: str) -> int:
         """Train in a new process; its exit status."""

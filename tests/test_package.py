@@ -27,6 +27,7 @@ ORDER = [
     r"runs",
     r"composition",
     r"config|engine|flags|pair_input",
+    r"resumption",
     r"answers|inspection|multirun",
     r"experiments",
     r"studies|reporting",

@@ -222,6 +222,17 @@ def _lock(path: Path) -> int:
     return handle
 
 
+def is_in_use(path: Path) -> bool:
+    """Tell whether another process trains in a directory."""
+    if not (path / LOCK).is_file():
+        return False
+    try:
+        os.close(_lock(path))
+    except ValueError:
+        return True
+    return False
+
+
 def _create_fresh(name: str) -> Path:
     """A new directory, also when several runs start within the same second."""
     stamp = Path("runs", name, time.strftime("%Y-%m-%d_%H-%M-%S"))
