@@ -4,8 +4,8 @@
     python benchmarks/first_model.py DATA inflection --models pointer attention lstm
 
 DATA holds NAME_train.tsv, NAME_dev.tsv and NAME_test.tsv of each NAME: a word, a tab, and phones
-separated by spaces, as https://github.com/sigmorphon/2020 has them in the folders of task1/data. The
-name `inflection` is the generated task, which needs no files. Complete runs are not repeated.
+separated by spaces, as https://github.com/sigmorphon/2020 has them in the folders of task1/data.
+The name `inflection` is the generated task without files. Complete runs are not repeated.
 What was measured is written to OUTPUT/first_model.csv; the table is printed as Markdown.
 
 Seconds are of training with its validations, by the clock; CPU seconds (user and system) are of the
