@@ -5,7 +5,6 @@ order. Memory does not grow with the input.
 """
 
 import argparse
-import io
 import json
 import sys
 import threading
@@ -120,8 +119,6 @@ def predict(options: argparse.Namespace) -> None:
     if options.sources and options.input:
         raise ValueError("give sources as arguments or with --input FILE, not both")
     check_texts("sources", [*options.sources, options.prefix or ""])  # a shell takes any bytes
-    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
-        sys.stdout.reconfigure(encoding="utf-8")  # as what is read, whatever a terminal speaks
     predictor = load_run(options.run, options.others)
     decoding = choose_decoding(options, predictor.decoding)
     answerer = Answerer(options, predictor, decoding)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seq2seq import __version__, answers, inspection, reporting, studies
 from seq2seq.arguments import check_choice
-from seq2seq.engine import held_back_noise
+from seq2seq.engine import held_back_noise, set_output_encoding
 from seq2seq.flags import Parser, count, names, number
 from seq2seq.launch import guarded, run_training, tell_end, train
 from seq2seq.places import EXPERIMENTS
@@ -22,6 +22,7 @@ from seq2seq.training.signals import Interrupted
 def main(arguments: list[str] | None = None) -> int:
     """The console script."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    set_output_encoding()
     if arguments[:1] == ["train"]:
         return train(arguments[1:])
     parser, verbs = make_parsers()

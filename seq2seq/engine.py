@@ -1,6 +1,7 @@
 """Starting the engine quietly: its start-up remarks are held back, anything else is passed on."""
 
 import contextlib
+import io
 import logging
 import os
 import re
@@ -28,6 +29,20 @@ def quiet_engine() -> None:
 
 def _is_news(record: logging.LogRecord) -> bool:
     return "triggered tf.function retracing" not in str(record.msg)
+
+
+def set_output_encoding() -> None:
+    """Let standard output take every character.
+
+    Files and pipes are UTF-8, as what is read is, whatever the environment says; a terminal that
+    lacks a character shows a question mark.
+    """
+    if not isinstance(sys.stdout, io.TextIOWrapper):  # closed, or another program's
+        return
+    if sys.stdout.isatty():
+        sys.stdout.reconfigure(errors="replace")
+    else:
+        sys.stdout.reconfigure(encoding="utf-8")
 
 
 @contextlib.contextmanager

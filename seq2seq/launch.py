@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.arguments import check_count, check_flag
-from seq2seq.engine import held_back_noise, quiet_engine
+from seq2seq.engine import held_back_noise, quiet_engine, set_output_encoding
 from seq2seq.places import CONFIGS
 from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, Interrupted
 
@@ -21,6 +21,7 @@ EXIT_INTERRUPTED = EXIT_SIGNAL + signal.SIGINT
 
 def train(arguments: list[str]) -> int:
     """`python train.py ARGUMENTS`: Hydra's overrides and flags, and ours."""
+    set_output_encoding()
     statuses, jobs = [], []
 
     def launch() -> int:
