@@ -70,9 +70,9 @@ class RunDirectory:
                 f"run_dir={self.path} already holds a run ({', '.join(held)}); choose another "
                 "directory, go on with the run with resume=true, or replace it with overwrite=true"
             )
-        if not resume:
-            self._set_aside(held)
         self._point_latest()
+        if not resume:
+            self._set_aside(held)  # last, when nothing can be refused any more
 
     def __enter__(self) -> "RunDirectory":
         return self
@@ -180,10 +180,15 @@ class RunDirectory:
 
     def _point_latest(self) -> None:
         """Let `runs/latest` point here, without a moment at which it points nowhere."""
-        LATEST.parent.mkdir(exist_ok=True)
         temporary = LATEST.with_name(f".latest.{os.getpid()}")
-        temporary.symlink_to(os.path.relpath(self.path, LATEST.parent.resolve()))
-        temporary.replace(LATEST)
+        try:
+            LATEST.parent.mkdir(exist_ok=True)
+            temporary.symlink_to(os.path.relpath(self.path, LATEST.parent.resolve()))
+            temporary.replace(LATEST)
+        except OSError as error:  # no links here, or a folder that can't be written
+            logger.warning(
+                "note: %s can't point at this run (%s); it is %s", LATEST, error.strerror, self.path
+            )
 
 
 def _follow_latest(path: Path) -> Path:

@@ -1,8 +1,13 @@
 """Files that appear whole or not at all."""
 
+import errno
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+
+# What a file system answers that has no modes, no links, or no folders that can be synchronised.
+UNSUPPORTED = {errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EISDIR}
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -18,15 +23,32 @@ def write_whole(path: Path, content: bytes | str) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        _where_supported(os.chmod, temporary, 0o644)
         os.replace(temporary, path)
     except BaseException as error:
         os.unlink(temporary)
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _where_supported(_sync_folder, path.parent)  # the new name itself
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name itself
+        os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _where_supported(action: Callable, *arguments: object) -> None:
+    """Do what some file systems can't: exFAT, network drives and others go on without it.
+
+    Raises:
+        OSError: it failed for another reason, as when the disk is broken.
+    """
+    try:
+        action(*arguments)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise

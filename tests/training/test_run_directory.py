@@ -1,5 +1,6 @@
 """Run directories: never overwritten unasked, and `runs/latest` points at the newest."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from seq2seq.training.environment import read_environment
 from seq2seq.training.run_directory import RunDirectory, _create_fresh
+from seq2seq.training.writing import write_whole
 
 
 @pytest.fixture(autouse=True)
@@ -185,3 +187,40 @@ def test_rows_become_csv():
     run = RunDirectory("mine", "copy-lstm")
     run.write_rows("history.csv", [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
     assert (run.path / "history.csv").read_text() == "epoch,loss\n1,0.5\n2,0.25\n"
+
+
+def refuse(number):
+    def action(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return action
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EROFS])
+def test_without_links_a_run_is_trained_and_latest_is_a_note(number, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Path, "symlink_to", refuse(number))
+    with RunDirectory("mine", "name"):
+        pass
+    assert f"runs/latest can't point at this run ({os.strerror(number)}); it is mine" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["chmod", "fsync"])
+def test_modes_and_synchronised_folders_are_extras(name, tmp_path, monkeypatch):
+    own = getattr(os, name)
+
+    def without_extras(target, *arguments):
+        if name == "chmod" or os.path.isdir(f"/proc/self/fd/{target}"):
+            raise OSError(errno.EINVAL, "no such thing here")
+        return own(target, *arguments)
+
+    monkeypatch.setattr(os, name, without_extras)
+    write_whole(tmp_path / "a.txt", "whole")
+    assert (tmp_path / "a.txt").read_text() == "whole"
+
+
+def test_another_error_of_a_file_is_no_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", refuse(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):
+        write_whole(tmp_path / "a.txt", "whole")
+    assert list(tmp_path.iterdir()) == []
