@@ -60,6 +60,6 @@ def test_few_pairs_are_not_given_up_while_exact_match_is_still_nothing():
     Path("rev.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in words))
     test = learn(
         "task=pairs", "task.train=rev.tsv", "model=lstm", "attention=general",
-        "training.epochs=150", "training.patience=5",
+        "training.epochs=150", "training.patience=5", "training.batch_size=64",
     )  # fmt: skip
     assert test["exact_match"] >= 0.9
