@@ -24,7 +24,7 @@ from seq2seq.arguments import check_path
 from seq2seq.config import Job
 from seq2seq.overrides import quote
 from seq2seq.runs import resume
-from seq2seq.training.run_directory import is_in_use
+from seq2seq.training.lock import is_in_use
 from seq2seq.training.signals import CAUGHT, EXIT_ERROR, EXIT_SIGNAL
 
 LONGEST = 200  # of a name; file systems take 255 bytes

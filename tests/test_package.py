@@ -17,7 +17,7 @@ ORDER = [
     r"|evaluation\.(bleu|metrics|compare|seeds|tables|experiment|selection|validation)",
     r"models\b.*",
     r"analysis\.trace|analysis$",
-    r"training\.(losses|forcing|signals|writing|checkpoints|environment|resume)|training$"
+    r"training\.(lock|losses|forcing|signals|writing|checkpoints|environment|resume)|training$"
     r"|training\.run_directory",
     r"evaluation\b.*",
     r"training\b.*",

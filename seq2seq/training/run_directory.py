@@ -1,8 +1,6 @@
 """The run directory: where a run keeps all that it made. Files appear whole or not at all."""
 
 import csv
-import errno
-import fcntl
 import io
 import itertools
 import json
@@ -15,16 +13,16 @@ from pathlib import Path
 
 from seq2seq.arguments import check_flag, check_path
 from seq2seq.training.environment import ENVIRONMENT, environment_changes, read_environment
+from seq2seq.training.lock import lock
 from seq2seq.training.resume import Checkpoints
 from seq2seq.training.writing import write_whole
 
 logger = logging.getLogger("seq2seq")
 
 MODEL, SUMMARY, HISTORY, PREVIOUS = "model.npz", "summary.json", "history.csv", "previous"
-CONFIG, CHECKPOINTS, LOCK = "config.yaml", "checkpoints", ".lock"
+CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
 LATEST = Path("runs/latest")
 FILES = (CONFIG, ENVIRONMENT, HISTORY, CHECKPOINTS, MODEL, "predictions.tsv", SUMMARY)
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 class RunDirectory:
@@ -61,7 +59,7 @@ class RunDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"run_dir={self.path} is a file, a directory was expected")
         self.path.mkdir(parents=True, exist_ok=True)
-        self._unlock = weakref.finalize(self, os.close, _lock(self.path))
+        self._unlock = weakref.finalize(self, os.close, lock(self.path))
         self._resume, self.checkpoints = resume, Checkpoints(self.path / CHECKPOINTS)
         held = [file for file in FILES if (self.path / file).exists()]
         if held and not (overwrite or resume):
@@ -202,40 +200,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _lock(path: Path) -> int:
-    """Take the directory for this process; the lock dies with it.
-
-    Raises:
-        ValueError: another process has it.
-    """
-    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(handle, 20).decode("ascii", "replace").strip()
-        os.close(handle)
-        raise ValueError(f"run_dir={path} is in use by another process ({owner})") from None
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        logger.warning("warning: %s can't be locked: let no other process train there", path)
-        return handle
-    os.ftruncate(handle, 0)
-    os.write(handle, f"{os.getpid()}\n".encode())
-    return handle
-
-
-def is_in_use(path: Path) -> bool:
-    """Tell whether another process trains in a directory."""
-    if not (path / LOCK).is_file():
-        return False
-    try:
-        os.close(_lock(path))
-    except ValueError:
-        return True
-    return False
 
 
 def _create_fresh(name: str) -> Path:

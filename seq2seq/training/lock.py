@@ -1,0 +1,45 @@
+"""The lock of a run directory, which one process has; it needs no engine."""
+
+import errno
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+LOCK = ".lock"
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+logger = logging.getLogger("seq2seq")
+
+
+def lock(path: Path) -> int:
+    """Take the directory for this process; the lock dies with it.
+
+    Raises:
+        ValueError: another process has it.
+    """
+    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(handle, 20).decode("ascii", "replace").strip()
+        os.close(handle)
+        raise ValueError(f"run_dir={path} is in use by another process ({owner})") from None
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        logger.warning("warning: %s can't be locked: let no other process train there", path)
+        return handle
+    os.ftruncate(handle, 0)
+    os.write(handle, f"{os.getpid()}\n".encode())
+    return handle
+
+
+def is_in_use(path: Path) -> bool:
+    """Tell whether another process trains in a directory."""
+    if not (path / LOCK).is_file():
+        return False
+    try:
+        os.close(lock(path))
+    except ValueError:
+        return True
+    return False
