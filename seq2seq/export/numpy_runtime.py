@@ -8,7 +8,11 @@
 It reads the artefact `model.npz` (of which the reader is here), knows every part that a model can
 be made of, and decodes greedily or with a beam. All is float32. Sequences have time first here,
 (time, batch, ...): what is computed at one step lies together.
+
+It needs Python 3.9 or newer, and NumPy 1.21 or newer.
 """
+
+from __future__ import annotations
 
 import argparse
 import functools
@@ -23,10 +27,17 @@ import sys
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import NamedTuple
+
+if sys.version_info < (3, 9):  # noqa: UP036  # a file that is copied anywhere may be run anywhere
+    NEEDED = "numpy_runtime.py needs Python 3.9 or newer, and this is Python "
+    NEEDED += ".".join(map(str, sys.version_info[:3]))
+    if __name__ == "__main__":
+        sys.exit("error: " + NEEDED)
+    raise ImportError(NEEDED)
 
 import numpy as np
 
@@ -45,6 +56,18 @@ PREFIX = re.compile(
     rb"'shape': \(((?:\d{1,18}, )*(?:\d{1,18},?)?)\), \} *\n",
     re.DOTALL,
 )
+
+
+def align(*sequences: Sequence) -> Iterator[tuple]:
+    """Return `zip(*sequences)`; the `strict=True` of it is Python 3.10's.
+
+    Raises:
+        ValueError: the sequences differ in length.
+    """
+    lengths = [len(sequence) for sequence in sequences]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"sequences of {', '.join(map(str, lengths))} elements do not align")
+    return zip(*sequences)
 
 
 class Stored(NamedTuple):
@@ -486,7 +509,7 @@ def make_side(config: dict) -> Vocabulary | Numbers | Tagged:
 
 def check_texts(name: str, texts: object) -> None:
     """Raise a ValueError unless `texts` are different texts."""
-    if not isinstance(texts, list | tuple) or not all(type(text) is str for text in texts):
+    if not isinstance(texts, (list, tuple)) or not all(type(text) is str for text in texts):
         raise ValueError(f"{name} must be a list of texts, got {str(texts):.80}")
     if len(set(texts)) < len(texts):
         raise ValueError(f"{name} holds a text twice")
@@ -526,7 +549,7 @@ class Weights:
     def __init__(self, arrays: dict[str, np.ndarray], path: str = ""):
         self.arrays, self.path = arrays, path
 
-    def below(self, *names: str) -> "Weights":
+    def below(self, *names: str) -> Weights:
         """Those whose path goes on with `names`."""
         return Weights(self.arrays, self.path + "".join(f"{name}/" for name in names))
 
@@ -540,7 +563,7 @@ class Weights:
             raise ValueError(f"the weight {self.path}{name} holds values that are not finite")
         return np.ascontiguousarray(array, "float32")
 
-    def dense(self, name: str, size: int, inputs: int, bias: bool = True) -> "Dense":
+    def dense(self, name: str, size: int, inputs: int, bias: bool = True) -> Dense:
         """A dense layer."""
         layer = self.below(name)
         kernel = layer.take("kernel", inputs, size)  # whether there is so much is known after it
@@ -604,9 +627,7 @@ class Cell:
     def _arrange(self, array: np.ndarray, halve: bool = True) -> np.ndarray:
         parts = np.split(array, len(self.gates), axis=-1)
         halves = [0.5 if halve and place < self.sigmoids else 1.0 for place in range(len(parts))]
-        parts = [
-            parts[gate] * np.float32(half) for gate, half in zip(self.gates, halves, strict=True)
-        ]
+        parts = [parts[gate] * np.float32(half) for gate, half in align(self.gates, halves)]
         return np.ascontiguousarray(np.concatenate(parts, axis=-1))
 
     def _fold(self, embeddings: np.ndarray, inputs: int) -> None:
@@ -732,7 +753,7 @@ class Stack:
         """What the top layer says (batch, units) and all states, from what the first hears."""
         after = [self.cells[0].step(heard, states[0])]
         said = after[0][0]
-        for cell, before in zip(self.cells[1:], states[1:], strict=True):
+        for cell, before in align(self.cells[1:], states[1:]):
             after.append(cell.step(cell.read(said), before))
             said = said + after[-1][0] if self.residual else after[-1][0]
         return said, tuple(after)
@@ -751,9 +772,7 @@ class Stack:
                 back = self.backward[number]
                 other, ends = unroll(back, reverse(back.read(sequence), lengths), lengths)
                 said = np.concatenate([said, reverse(other, lengths)], axis=2)
-                state = tuple(
-                    np.concatenate(pair, axis=1) for pair in zip(state, ends, strict=True)
-                )
+                state = tuple(np.concatenate(pair, axis=1) for pair in align(state, ends))
             sequence = said + sequence if self.residual and number else said
             states.append(state)
         return sequence, tuple(states)
@@ -767,7 +786,7 @@ def unroll(cell: Cell, heard: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarr
     for step in range(time):
         live = np.count_nonzero(lengths > step)  # those that go on; the others change no more
         after = cell.step(heard[step, :live], tuple(part[:live] for part in state))
-        for part, new in zip(state, after, strict=True):
+        for part, new in align(state, after):
             part[:live] = new
         said[step, :live] = after[0]
     return said, state
@@ -810,7 +829,7 @@ class Bridge:
         return [
             tuple(
                 make(f"layer_{number}_{field}", size, number)
-                for field, size in zip(("hidden", "cell"), layer, strict=False)
+                for field, size in zip(("hidden", "cell"), layer)
             )
             for number, layer in enumerate(self.sizes)
         ]
@@ -830,13 +849,13 @@ class Bridge:
             zeros = [tuple(np.zeros((batch, n), "float32") for n in layer) for layer in self.sizes]
             if self.kind == "Zero":
                 return tuple(zeros)
-            return tuple((one[0], *rest[1:]) for one, rest in zip(states, zeros, strict=True))
+            return tuple((one[0], *rest[1:]) for one, rest in align(states, zeros))
         if self.kind == "Dense":
             joined = np.concatenate([part for state in states for part in state], axis=1)
             states = tuple((joined,) * len(layer) for layer in self.sizes)
         started = []
-        for layer, state in zip(self.parts, states, strict=True):
-            hidden, *cell = [project(part) for project, part in zip(layer, state, strict=True)]
+        for layer, state in align(self.parts, states):
+            hidden, *cell = [project(part) for project, part in align(layer, state)]
             started.append((np.tanh(hidden), *cell))  # a hidden state is bounded, a cell is not
         return tuple(started)
 
@@ -989,7 +1008,7 @@ def take(part, rows: np.ndarray):
     """The rows `rows` of every array in a structure of tuples."""
     if isinstance(part, tuple):
         taken = [take(one, rows) for one in part]
-        return type(part)(*taken) if isinstance(part, State | Memory) else tuple(taken)
+        return type(part)(*taken) if isinstance(part, (State, Memory)) else tuple(taken)
     return None if part is None else part[rows]
 
 
@@ -1239,7 +1258,7 @@ def greedy(model: Model, state: State, memory: Memory, limits: np.ndarray) -> li
         log_probabilities, state = model.step(said, state, memory)
         said = log_probabilities.argmax(1)
         scores[sources] += log_probabilities[np.arange(len(said)), said]
-        for source, token in zip(sources.tolist(), said.tolist(), strict=True):
+        for source, token in align(sources.tolist(), said.tolist()):
             if token != END:
                 tokens[source].append(token)
         live = (said != END) & (limits[sources] > step + 1)
@@ -1248,7 +1267,7 @@ def greedy(model: Model, state: State, memory: Memory, limits: np.ndarray) -> li
         if not live.all():
             sources, said = sources[live], said[live]
             state, memory = take(state, live), take(memory, live)
-    return [[found] for found in zip(tokens, scores.tolist(), strict=True)]
+    return [[found] for found in align(tokens, scores.tolist())]
 
 
 def follow(model: Model, state: State, memory: Memory, limits: np.ndarray) -> list[list[Found]]:
@@ -1258,7 +1277,7 @@ def follow(model: Model, state: State, memory: Memory, limits: np.ndarray) -> li
     for step in range(values.shape[1]):
         said, state = model.decoder.step(said, state, memory)
         values[:, step] = said
-    return [[(row[:limit], 0.0)] for row, limit in zip(values, limits, strict=True)]
+    return [[(row[:limit], 0.0)] for row, limit in align(values, limits)]
 
 
 class Beam(NamedTuple):
@@ -1300,7 +1319,7 @@ class Beam(NamedTuple):
             best = largest(scores, 2 * width)
             parents, tokens = np.divmod(best, symbols)
             found = (np.take_along_axis(scores, best, axis=1), parents, tokens)
-            for beam, *candidates in zip(live, *(part.tolist() for part in found), strict=True):
+            for beam, *candidates in align(live, *(part.tolist() for part in found)):
                 beam.advance(*candidates)
             on = np.array([not beam.done for beam in live])
             rows = [row * width + one for row, beam in enumerate(live) for one in beam.parents]
@@ -1332,14 +1351,14 @@ class Hypotheses:
         """One step, given the best `2 * width` candidates in their order."""
         self.steps += 1
         width, penalty, going = self.beam.width, self.beam.penalty(self.steps), []
-        for place, (score, parent, token) in enumerate(zip(scores, parents, tokens, strict=True)):
+        for place, (score, parent, token) in enumerate(align(scores, parents, tokens)):
             if token != END:
                 going.append((score, parent, (self.said[parent], token)))
             elif place < width and score > -math.inf:
                 self.pool.append((score / penalty, score, self.said[parent]))
         self.pool.sort(key=lambda ended: -ended[0])
         del self.pool[self.beam.n_best :]
-        self.scores, self.parents, self.said = map(list, zip(*going[:width], strict=True))
+        self.scores, self.parents, self.said = map(list, align(*going[:width]))
         self.done = self.steps >= self.limit or self._is_beaten()
 
     def _is_beaten(self) -> bool:
@@ -1351,7 +1370,7 @@ class Hypotheses:
 
     def results(self) -> list[Found]:
         """Those that ended in order of rank, then those that were cut off in order of score."""
-        cut = [(0, *one) for one in zip(self.scores, self.said, strict=True) if one[0] > -math.inf]
+        cut = [(0, *one) for one in align(self.scores, self.said) if one[0] > -math.inf]
         return [(unlink(said), score) for _, score, said in (self.pool + cut)[: self.beam.n_best]]
 
 
@@ -1445,7 +1464,7 @@ class Runtime:
             check_lengths(settings)
         except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"the header can't be read ({error!r})") from error
-        if not isinstance(strategy, dict | None):
+        if not isinstance(strategy, (dict, type(None))):
             raise ValueError(f"the strategy must be described, got {strategy!r}")
         self.longest_target = settings["longest_target"]
         self.target_length = settings["target_length"]
@@ -1607,7 +1626,7 @@ class Runtime:
             group = [sources[number] for number in order[:size]]
             limits = [self._limit(len(source.encoded), plan.max_length) for source in group]
             found = plan.search(self.model, *self._start(group), np.array(limits))
-            for number, source, best in zip(order, group, found, strict=False):
+            for number, source, best in zip(order, group, found):
                 said = [(self.target.decode(one, source.symbols), score) for one, score in best]
                 answers[number] = [Hypothesis(self.target.join(one), one, s) for one, s in said]
             order = order[size:]
