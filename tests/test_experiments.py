@@ -8,7 +8,7 @@ import pytest
 
 from seq2seq import cli, experiments
 from seq2seq.config import build_task, compose, compose_experiment, train
-from seq2seq.data import pairs
+from seq2seq.data import pronunciation
 from seq2seq.evaluation.compare import read_history, read_summary
 from seq2seq.evaluation.experiment import Expected, Experiment, Row, measure, read_results
 from seq2seq.places import CONFIGS, EXPERIMENTS
@@ -49,7 +49,7 @@ def test_every_run_of_an_experiment_goes(name, row, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [f"{a}{b}{c}  {a.upper()} {b.upper()}1\n" for a in "abcd" for b in "efgh" for c in "ij"]
     write_whole(tmp_path / "dictionary", "".join(lines))
-    monkeypatch.setattr(pairs, "fetch_dictionary", lambda: tmp_path / "dictionary")
+    monkeypatch.setattr(pronunciation, "fetch_dictionary", lambda: tmp_path / "dictionary")
     chosen = compose([f"experiment={name}", *row.overrides, "training=quick", "run_dir=run"])
     outcome, path = train(chosen, build_task(chosen))
     assert outcome.error is None

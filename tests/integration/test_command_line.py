@@ -92,7 +92,7 @@ def test_a_file_of_pairs_with_a_bad_row(python, tmp_path):
     done = python(TRAIN, *arguments, "task.on_bad_row=skip")
     assert done.returncode == 0 and "note: 1 bad row was skipped" in done.stderr
     assert "note: 3 updates in all (3 an epoch)" in done.stderr
-    assert "\ntraining ended: all 2 updates are done (1 epoch)\n" in done.stderr
+    assert "\ntraining ended: all 3 updates are done (1 epoch)\n" in done.stderr
     assert "exact match" in done.stdout
 
 
