@@ -3,10 +3,21 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 from keras import ops, tree
 
 from seq2seq.arguments import check_count, check_flag, check_number
-from seq2seq.decoding.search import FORBIDDEN, MOST, Hypotheses, Now, Tensor, at_limit, extend, keep
+from seq2seq.decoding.search import (
+    FORBIDDEN,
+    MOST,
+    Hypotheses,
+    Now,
+    Strategy,
+    Tensor,
+    at_limit,
+    extend,
+    keep,
+)
 
 AVERAGE = "average"
 MOST_PENALTY, MOST_WEIGHT = 10, 1e6  # scores and their parts stay finite
@@ -43,7 +54,7 @@ class Groups(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Beam:
+class Beam(Strategy):
     """Follows the `width` likeliest hypotheses of each source at once.
 
     Hypotheses that have ended are kept beside those that go on. Without early stopping the search
@@ -106,7 +117,13 @@ class Beam:
     @property
     def needs_weights(self) -> bool:
         """Whether it needs attention weights."""
-        return self.coverage_penalty > 0
+        return not (np.isscalar(self.coverage_penalty) and self.coverage_penalty == 0)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """See `Strategy`; without a coverage penalty no coverage is computed at all."""
+        covered = ("coverage_penalty",) if self.needs_weights else ()
+        return ("length_penalty", "diversity", *covered)
 
     @property
     def size(self) -> int:
@@ -127,7 +144,7 @@ class Beam:
         live = live._replace(scores=ops.where(first, FORBIDDEN, live.scores))
         ranks = ops.full_like(pool.scores, FORBIDDEN)
         coverage = ()
-        if self.coverage_penalty:
+        if self.needs_weights:
             coverage = ops.zeros_like(live.attention[:, :, 0])
         group = Group(live, coverage, pool, ranks, done=limits <= 0)
         return Groups((group,) * self.groups)
@@ -190,7 +207,7 @@ class Beam:
     def _collect(self, group: Group, new: Hypotheses, coverage, now: Now):
         """The pool and its ranks with those of `new` that have ended and rank high enough."""
         ranks = new.scores / self._penalty(now.index + 1)
-        if self.coverage_penalty:
+        if self.needs_weights:
             covered = ops.log(ops.clip(coverage, 1e-10, 1.0))
             if now.source_mask is not None:
                 covered = ops.where(now.source_mask[:, None], covered, 0.0)
@@ -214,7 +231,7 @@ class Beam:
     def _penalty(self, length: Tensor) -> Tensor:
         """What the score of a hypothesis of `length` tokens, the end included, is divided by."""
         length = ops.cast(length, "float32")
-        if self.length_penalty == AVERAGE:
+        if isinstance(self.length_penalty, str):  # "average"
             return length
         return ((5.0 + length) / 6.0) ** self.length_penalty
 

@@ -38,6 +38,7 @@ class Sample(Greedy):
     seed: int = 0
     samples: int = 1
     name = "sample"
+    numbers = ("temperature", "top_k", "top_p", "min_p", "seed")
 
     def __post_init__(self):
         check_number("decoding.temperature", self.temperature, above=True)
@@ -49,6 +50,13 @@ class Sample(Greedy):
         check_count("decoding.samples", self.samples, most=MOST)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise ValueError(f"decoding.seed must be a whole number, got {self.seed!r}")
+
+    @staticmethod
+    def as_array(name: str, value: float) -> np.ndarray:
+        """See `Strategy.as_array`; of a seed the last 32 bits, of which the draws are made."""
+        if name == "seed":
+            return np.asarray(value % 2**32, "uint32")
+        return np.asarray(value, "int32" if name == "top_k" else "float32")
 
     @property
     def size(self) -> int:
@@ -96,7 +104,8 @@ class Sample(Greedy):
     def _draw(self, now: Now) -> Tensor:
         """(batch, samples) numbers in [0, 1), from seed, source, sample and step alone."""
         number = ops.cast(ops.arange(self.samples, dtype="int32"), "uint32")[None]
-        seed = np.uint32((self.seed + 1) * 0x9E3779B9 % 2**32)
+        seed = self.as_array("seed", self.seed) if isinstance(self.seed, int) else self.seed
+        seed = (ops.cast(seed, "uint32") + np.uint32(1)) * np.uint32(0x9E3779B9)
         state = mix(ops.cast(now.keys, "uint32")[:, None] + seed)
         state = mix(state + number * np.uint32(0x85EBCA6B))
         state = mix(state + ops.cast(now.index, "uint32") * np.uint32(0xC2B2AE35))

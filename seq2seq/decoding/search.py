@@ -6,10 +6,12 @@ It knows a step function, never a model: `step(tokens, state, memory)` returns s
 constraints (see `seq2seq.decoding.constraints`) go with every strategy of tokens.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
 from keras import ops, tree
 
 Tensor = Any
@@ -118,8 +120,38 @@ def keep(done: Tensor, old: Any, new: Any) -> Any:
     return tree.map_structure(lambda a, b: ops.where(over(done, b), a, b), old, new)
 
 
+def split_strategy(strategy: Any) -> tuple[Any, dict[str, np.ndarray]]:
+    """`strategy` with an ellipsis for each of its numbers, and those numbers as arrays.
+
+    One compiled search then serves all numbers. What is not set (None, or a word) stays: it is
+    another computation, not another number.
+    """
+    values = {name: strategy.__dict__[name] for name in strategy.numbers}
+    given = {name: v for name, v in values.items() if not (v is None or isinstance(v, str))}
+    arrays = {name: strategy.as_array(name, value) for name, value in given.items()}
+    return with_numbers(strategy, dict.fromkeys(given, ...)), arrays
+
+
+def with_numbers(strategy: Any, numbers: dict[str, Any]) -> Any:
+    """`strategy` with other numbers, which may be tensors: they were checked as it was made."""
+    other = copy.copy(strategy)
+    other.__dict__.update(numbers)
+    return other
+
+
+class Strategy:
+    """Base class of the strategies; `numbers` names the fields that are no part of a program."""
+
+    numbers: ClassVar[tuple[str, ...]] = ()
+
+    @staticmethod
+    def as_array(name: str, value: float) -> np.ndarray:
+        """The number `value` of the field `name` as a compiled search takes it."""
+        return np.asarray(value, "float32")
+
+
 @dataclass(frozen=True)
-class Greedy:
+class Greedy(Strategy):
     """The likeliest token at each step."""
 
     name = "greedy"
@@ -167,7 +199,7 @@ def at_limit(now: Now) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Values:
+class Values(Strategy):
     """Real values, each fed back as it was predicted, up to the limit.
 
     Args:

@@ -90,8 +90,8 @@ def _name_layers(model: Seq2Seq, course: Course, masks: list, gates: bool) -> di
     """The four lists of layers that a trace has."""
     stack, backwards = model.encoder.stack, model.encoder.backwards
     ways = ["", BACKWARDS] if stack.bidirectional else [BACKWARDS if backwards else ""]
-    encoder = [f"encoder {n}{way}" for n in range(1, stack.layers + 1) for way in ways]
-    decoder = [f"decoder {n}" for n in range(1, model.decoder.layers + 1)]
+    encoder = [f"encoder {n}{way}" for n in range(1, stack.num_layers + 1) for way in ways]
+    decoder = [f"decoder {n}" for n in range(1, model.decoder.num_layers + 1)]
 
     def follow(names, followed, mask):
         layers = []

@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from seq2seq.arguments import check_count, check_flag
+from seq2seq.layers.base import Layer
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
 
@@ -30,7 +31,7 @@ def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
     return ops.where(mask, ops.softmax(scores, axis=-1), 0.0)
 
 
-class Attention(keras.layers.Layer):
+class Attention(Layer):
     """What attentions share. A subclass implements `score`, and `make_weights` and `keys`.
 
     Args:
@@ -51,9 +52,9 @@ class Attention(keras.layers.Layer):
         before: bool = False,
         input_feeding: bool = False,
         name: str = "attention",
-        dtype: str | None = None,
+        **kwargs,
     ):
-        super().__init__(name=name, dtype=dtype, autocast=False)  # weights stay float32
+        super().__init__(name=name, autocast=False, **kwargs)  # weights stay float32
         self.before = check_flag("attention.before", before)
         self.input_feeding = check_flag("attention.input_feeding", input_feeding)
         if before and input_feeding:
@@ -132,12 +133,8 @@ class Attention(keras.layers.Layer):
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
-        return {
-            "before": self.before,
-            "input_feeding": self.input_feeding,
-            "name": self.name,
-            "dtype": self.dtype_policy.name,
-        }
+        config = super().get_config()
+        return {**config, "before": self.before, "input_feeding": self.input_feeding}
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -199,9 +196,9 @@ class Additive(Attention):
         input_feeding: bool = False,
         coverage: bool = False,
         name: str = "attention",
-        dtype: str | None = None,
+        **kwargs,
     ):
-        super().__init__(before, input_feeding, name, dtype)
+        super().__init__(before, input_feeding, name, **kwargs)
         self.units = None if units is None else check_count("attention.units", units)
         self.coverage = check_flag("attention.coverage", coverage)
 
@@ -258,9 +255,9 @@ class Concat(Additive):
         input_feeding: bool = False,
         coverage: bool = False,
         name: str = "attention",
-        dtype: str | None = None,
+        **kwargs,
     ):
-        super().__init__(units, before, input_feeding, coverage, name, dtype)
+        super().__init__(units, before, input_feeding, coverage, name, **kwargs)
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -283,9 +280,9 @@ class Local(General):
         before: bool = False,
         input_feeding: bool = False,
         name: str = "attention",
-        dtype: str | None = None,
+        **kwargs,
     ):
-        super().__init__(before, input_feeding, name, dtype)
+        super().__init__(before, input_feeding, name, **kwargs)
         self.width = check_count("attention.width", width)
 
     def make_weights(self) -> None:
@@ -322,8 +319,8 @@ class Peek(Attention):
     stepwise = False
     weightless = True
 
-    def __init__(self, name: str = "attention", dtype: str | None = None):
-        super().__init__(before=True, name=name, dtype=dtype)
+    def __init__(self, name: str = "attention", **kwargs):
+        super().__init__(before=True, name=name, **kwargs)
 
     def keys(self, values: Tensor, state: tuple) -> Tensor:
         """The top layer's last hidden state, (batch, 1, memory_size)."""
@@ -336,7 +333,9 @@ class Peek(Attention):
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
-        return {"name": self.name, "dtype": self.dtype_policy.name}
+        config = super().get_config()
+        del config["before"], config["input_feeding"]
+        return config
 
 
 @keras.saving.register_keras_serializable("seq2seq")

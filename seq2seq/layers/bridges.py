@@ -7,6 +7,7 @@ structure with integers for tensors.
 import keras
 from keras import ops, tree
 
+from seq2seq.layers.base import Layer
 from seq2seq.layers.projection import projection
 from seq2seq.layers.stack import States
 
@@ -24,7 +25,7 @@ def batch_of(state: States):
     return ops.shape(tree.flatten(state)[0])[0]
 
 
-class Bridge(keras.layers.Layer):
+class Bridge(Layer):
     """What bridges share: they are connected once, and then called on states.
 
     A subclass implements `call(state)`, and `connect` where it has a condition or weights.
@@ -33,8 +34,8 @@ class Bridge(keras.layers.Layer):
 
     passes = True
 
-    def __init__(self, name: str = "bridge", dtype: str | None = None):
-        super().__init__(name=name, dtype=dtype)
+    def __init__(self, name: str = "bridge", **kwargs):
+        super().__init__(name=name, **kwargs)
         self.encoder_sizes = self.decoder_sizes = None
 
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:
@@ -46,6 +47,7 @@ class Bridge(keras.layers.Layer):
         if self.decoder_sizes is not None:
             raise ValueError(f"this {type(self).__name__} joins two sides already; make a new one")
         self.encoder_sizes, self.decoder_sizes = encoder_sizes, decoder_sizes
+        self.built = True  # a subclass creates its weights right after
 
     def refusal(
         self, encoder_sizes: States, decoder_sizes: States, why: str, others: str = ""
@@ -64,13 +66,6 @@ class Bridge(keras.layers.Layer):
     def get_build_config(self) -> None:
         """Nothing: `connect`, not `build`, creates the weights."""
         return None
-
-    def get_config(self) -> dict:
-        """The constructor's arguments."""
-        return {
-            "name": self.name,
-            "dtype": self.dtype_policy.name,
-        }
 
 
 @keras.saving.register_keras_serializable("seq2seq")

@@ -3,20 +3,20 @@
 import keras
 from keras import ops
 
+from seq2seq.layers.base import Layer
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
 
 
-class Readout(keras.layers.Layer):
+class Readout(Layer):
     """A dense layer: logits of tokens, or real values.
 
     Args:
         size: different tokens, or values a step.
     """
 
-    def __init__(self, size: int, name: str = "readout", dtype: str | None = None):
-        super().__init__(name=name, dtype=dtype, autocast=False)  # attention weights stay float32
-        self.supports_masking = True  # masks are arguments here, never attached to tensors
+    def __init__(self, size: int, name: str = "readout", **kwargs):
+        super().__init__(name=name, autocast=False, **kwargs)  # attention weights stay float32
         self.size = size
 
     def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
@@ -57,6 +57,10 @@ class Readout(keras.layers.Layer):
             copies: from `prepare`.
         """
         return self.logits(output)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {**super().get_config(), "size": self.size}
 
 
 class Tied(Readout):

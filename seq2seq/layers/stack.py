@@ -6,6 +6,7 @@ import keras
 from keras import ops, tree
 
 from seq2seq.arguments import check_count, check_flag
+from seq2seq.layers.base import Layer
 from seq2seq.layers.kernels import draw_mask
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import Cell, State, follow, run
@@ -78,7 +79,7 @@ def reverse(sequence: Tensor, mask: Tensor | None) -> Tensor:
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Stack(keras.layers.Layer):
+class Stack(Layer):
     """Recurrent layers on top of each other; each hands its sequence to the next.
 
     A bidirectional stack has two layers at each place, one for each direction; what they say and
@@ -90,6 +91,7 @@ class Stack(keras.layers.Layer):
         layers: how many.
         cell: what a layer is: a `Cell`, or its kind; None: a plain LSTM.
         bidirectional: whether the inputs are read in both directions; such a stack has no `step`.
+        kwargs: of `keras.layers.Layer`: `dtype`, `trainable`.
     """
 
     def __init__(
@@ -100,16 +102,15 @@ class Stack(keras.layers.Layer):
         cell: Cell | str | dict | None = None,
         bidirectional: bool = False,
         name: str = "stack",
-        dtype: str | None = None,
+        **kwargs,
     ):
-        super().__init__(name=name, dtype=dtype)
-        self.supports_masking = True  # masks are arguments here, never attached to tensors
+        super().__init__(name=name, **kwargs)
         self.input_size = check_count("input_size", input_size)
         self.units = check_count("units", units)
-        self.layers = check_count("layers", layers, most=MAX_LAYERS)
+        self.num_layers = check_count("layers", layers, most=MAX_LAYERS)
         self.bidirectional = check_flag("bidirectional", bidirectional)
         self.cell = Cell.of(cell)
-        if self.cell.residual and self.layers == 1:
+        if self.cell.residual and self.num_layers == 1:
             raise ValueError("cell.residual=true: a single layer has no layer below to add")
         self.seed = keras.random.SeedGenerator() if any(self._rates) else None
         self.recurrent, self.backward = [], []
@@ -129,18 +130,19 @@ class Stack(keras.layers.Layer):
     @property
     def state_sizes(self) -> States:
         """The structure of the state, with sizes in place of tensors: one state a layer."""
-        return tuple(self.cell.sizes(self.output_size) for _ in range(self.layers))
+        return tuple(self.cell.sizes(self.output_size) for _ in range(self.num_layers))
 
     def build(self, input_shape=None):
         """Create the weights; the sizes are known from the constructor."""
         size = self.input_size
-        for number in range(self.layers):
+        for number in range(self.num_layers):
             make = (self.units, size)
             self.recurrent.append(self.cell.make(*make, f"layer_{number}", self.dtype_policy))
             if self.bidirectional:
                 name = f"backward_{number}"
                 self.backward.append(self.cell.make(*make, name, self.dtype_policy))
             size = self.output_size
+        self.freeze_weights()
 
     def call(
         self,
@@ -167,7 +169,7 @@ class Stack(keras.layers.Layer):
             mask = ops.cast(mask, "bool")
         noise = Noise() if noise is None else noise
         sequence, states = inputs, []
-        for number in range(self.layers):
+        for number in range(self.num_layers):
             read = drop(sequence, noise.read, number)
             before = None if state is None else state[number]
             said, after = self._run(number, read, before, mask, noise)
@@ -281,11 +283,11 @@ class Stack(keras.layers.Layer):
         lowest = [(self.input_size - attended, of_read), (attended, of_said)]
         if not attended or of_read == of_said:
             lowest = [(self.input_size, of_read)]
-        read = [lowest, *[[(self.output_size, of_read)]] * (self.layers - 1)]
+        read = [lowest, *[[(self.output_size, of_read)]] * (self.num_layers - 1)]
         return Noise(
             self._masks(axes, read),
             self._masks(axes, [[(self.output_size, of_said)]]),
-            self._masks((rows,), [[(self.units, of_hidden)]] * self.layers * directions),
+            self._masks((rows,), [[(self.units, of_hidden)]] * self.num_layers * directions),
         )
 
     def _masks(self, axes: tuple, wanted: list) -> tuple:
@@ -301,11 +303,10 @@ class Stack(keras.layers.Layer):
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {
+            **super().get_config(),
             "input_size": self.input_size,
             "units": self.units,
-            "layers": self.layers,
+            "layers": self.num_layers,
             "cell": self.cell.to_config(),
             "bidirectional": self.bidirectional,
-            "name": self.name,
-            "dtype": self.dtype_policy.name,
         }

@@ -7,6 +7,7 @@ from keras import ops, tree
 
 from seq2seq.arguments import check_choice, check_count
 from seq2seq.layers.attention import Attention
+from seq2seq.layers.base import Layer
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.kernels import unroll
 from seq2seq.layers.lstm import Tensor
@@ -53,7 +54,7 @@ class StepOutput(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Decoder(keras.layers.Layer):
+class Decoder(Layer):
     """Says a target from the state it is given; each step reads what was said before.
 
     `step` is the definition of what a decoder does; `call` does the same for a whole target that
@@ -71,6 +72,7 @@ class Decoder(keras.layers.Layer):
             embeddings (Press and Wolf 2017); `"pointer"`, also by copying from the source.
         tags: number of different tags that a source may have; None: none. Their vector is read at
             every step.
+        kwargs: of `keras.layers.Layer`: `dtype`, `trainable`.
 
     Raises:
         ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, or a
@@ -98,16 +100,15 @@ class Decoder(keras.layers.Layer):
         readout: str = "dense",
         tags: int | None = None,
         name: str = "decoder",
-        dtype: str | None = None,
+        **kwargs,
     ):
-        super().__init__(name=name, dtype=dtype, autocast=False)  # attention weights stay float32
-        self.supports_masking = True  # masks are arguments here, never attached to tensors
+        super().__init__(name=name, autocast=False, **kwargs)  # attention weights stay float32
         check_one(vocabulary_size, features, "the decoder")
         self.vocabulary_size, self.features = vocabulary_size, features
         if not (attention is None or isinstance(attention, Attention)):
             raise ValueError(f"attention must be one, as in attention=Dot(), got {attention!r}")
         self.units = check_count("units", units)
-        self.layers = check_count("layers", layers, most=MAX_LAYERS)
+        self.num_layers = check_count("layers", layers, most=MAX_LAYERS)
         self.embedding_size = check_count("embedding_size", embedding_size)
         self.cell, self.attention = Cell.of(cell), attention
         self.readout = self._check_readout(readout)
@@ -133,7 +134,7 @@ class Decoder(keras.layers.Layer):
     @property
     def state_sizes(self) -> States:
         """The structure of the layers' state, with sizes in place of tensors."""
-        return tuple(self.cell.sizes(self.units) for _ in range(self.layers))
+        return tuple(self.cell.sizes(self.units) for _ in range(self.num_layers))
 
     def connect(self, memory_size: int, reader: Reader | None = None) -> None:
         """Create the weights, once it is known what the encoder's memory looks like.
@@ -163,6 +164,7 @@ class Decoder(keras.layers.Layer):
         with keras.name_scope(self.name):
             self._make_parts(memory_size)
         self.built = True
+        self.freeze_weights()
 
     @property
     def reads_tokens(self) -> bool:
@@ -208,7 +210,7 @@ class Decoder(keras.layers.Layer):
             if not self.attention.before:
                 self.combine = projection(self.units, said, "combine", dtype, activation="tanh")
                 said = self.units
-        self.stack = Stack(read, self.units, self.layers, self.cell, dtype=dtype)
+        self.stack = Stack(read, self.units, self.num_layers, self.cell, dtype=dtype)
         self.stack.build()
         if self.reader:
             self.reader.build()
@@ -427,8 +429,9 @@ class Decoder(keras.layers.Layer):
         """The constructor's arguments."""
         attention = self.attention
         return {
+            **super().get_config(),
             "units": self.units,
-            "layers": self.layers,
+            "layers": self.num_layers,
             "vocabulary_size": self.vocabulary_size,
             "features": self.features,
             "embedding_size": self.embedding_size,
@@ -436,8 +439,6 @@ class Decoder(keras.layers.Layer):
             "attention": attention and keras.saving.serialize_keras_object(attention),
             "readout": self.readout,
             "tags": self.tags,
-            "name": self.name,
-            "dtype": self.dtype_policy.name,
         }
 
     @classmethod

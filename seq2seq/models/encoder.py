@@ -6,6 +6,7 @@ import keras
 from keras import ops, tree
 
 from seq2seq.arguments import check_count, check_flag
+from seq2seq.layers.base import Layer
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import Cell
 from seq2seq.layers.stack import Followed, Stack, States, reverse
@@ -47,7 +48,7 @@ def check_one(vocabulary_size: int | None, features: int | None, whose: str) -> 
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Reader(keras.layers.Layer):
+class Reader(Layer):
     """What a network reads at each step, as vectors: an embedding of tokens, or values as they are.
 
     Args:
@@ -62,15 +63,14 @@ class Reader(keras.layers.Layer):
         features: int | None,
         embedding_size: int,
         name: str = "reader",
-        dtype: str | None = None,
+        **kwargs,
     ):
-        super().__init__(name=name, dtype=dtype)
-        self.supports_masking = True  # masks are arguments here, never attached to tensors
+        super().__init__(name=name, **kwargs)
         self.vocabulary_size = vocabulary_size
         if features is None:
             self.output_size = check_count("embedding_size", embedding_size)
             self.embedding = keras.layers.Embedding(
-                vocabulary_size, embedding_size, name="embedding", dtype=dtype
+                vocabulary_size, embedding_size, name="embedding", dtype=self.dtype_policy
             )
         else:
             self.output_size, self.embedding = features, None
@@ -93,7 +93,7 @@ class Reader(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Encoder(keras.layers.Layer):
+class Encoder(Layer):
     """Reads a source with a stack of recurrent layers and returns all it knows.
 
     Args:
@@ -107,6 +107,7 @@ class Encoder(keras.layers.Layer):
         bidirectional: whether each layer reads in both directions (Schuster and Paliwal 1997).
         backwards: whether the source is read from its end to its beginning, which brings the
             beginnings of source and target close together (Sutskever et al. 2014, section 3.3).
+        kwargs: of `keras.layers.Layer`: `dtype`, `trainable`.
 
     Raises:
         ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, or both
@@ -131,14 +132,14 @@ class Encoder(keras.layers.Layer):
         bidirectional: bool = False,
         backwards: bool = False,
         name: str = "encoder",
-        dtype: str | None = None,
+        **kwargs,
     ):
-        super().__init__(name=name, dtype=dtype)
-        self.supports_masking = True  # masks are arguments here, never attached to tensors
+        super().__init__(name=name, **kwargs)
         check_one(vocabulary_size, features, "the encoder")
         self.vocabulary_size, self.features = vocabulary_size, features
         self.embedding_size = embedding_size
         self.backwards = check_flag("backwards", backwards)
+        dtype = self.dtype_policy
         self.reader = Reader(vocabulary_size, features, embedding_size, dtype=dtype)
         self.stack = Stack(self.reader.output_size, units, layers, cell, bidirectional, dtype=dtype)
         if self.stack.bidirectional and self.backwards:
@@ -163,6 +164,7 @@ class Encoder(keras.layers.Layer):
         if not self.stack.built:
             self.reader.build()
             self.stack.build()
+        self.freeze_weights()
 
     def call(self, source: Tensor, mask: Tensor | None = None, training: bool = False) -> Memory:
         """Read a batch of sources.
@@ -197,14 +199,13 @@ class Encoder(keras.layers.Layer):
     def get_config(self) -> dict:
         """The constructor's arguments."""
         return {
+            **super().get_config(),
             "units": self.stack.units,
-            "layers": self.stack.layers,
+            "layers": self.stack.num_layers,
             "vocabulary_size": self.vocabulary_size,
             "features": self.features,
             "embedding_size": self.embedding_size,
             "cell": self.stack.cell.to_config(),
             "bidirectional": self.stack.bidirectional,
             "backwards": self.backwards,
-            "name": self.name,
-            "dtype": self.dtype_policy.name,
         }

@@ -8,7 +8,14 @@ import numpy as np
 from keras import ops, tree
 
 from seq2seq.decoding.constraints import Constraint, join, split
-from seq2seq.decoding.search import Greedy, Hypotheses, Values, search
+from seq2seq.decoding.search import (
+    Greedy,
+    Hypotheses,
+    Values,
+    search,
+    split_strategy,
+    with_numbers,
+)
 from seq2seq.layers.kernels import compiled
 from seq2seq.layers.lstm import Tensor
 
@@ -102,10 +109,11 @@ class Searcher:
     def _search(self, given: dict, strategy, max_length, constraints, attention) -> Hypotheses:
         strategy = self.check_strategy(strategy, attention)
         fixed, arrays = split(constraints)
+        strategy, numbers = split_strategy(strategy)
         kind = (strategy, fixed, attention, "state" in given)
         if kind not in self._compiled:
 
-            def run(given, arrays, max_length):
+            def run(given, arrays, numbers, max_length):
                 state, memory, mask = (given.get(name) for name in ("state", "memory", "mask"))
                 if state is None:
                     state, memory = self.start(given["inputs"])
@@ -114,7 +122,7 @@ class Searcher:
                     self.step,
                     state,
                     memory,
-                    strategy,
+                    with_numbers(strategy, numbers),
                     start_id=self.start_id,
                     end_id=self.end_id,
                     max_length=max_length,
@@ -127,7 +135,7 @@ class Searcher:
                 )
 
             self._compiled[kind] = compiled(run, self.variables, self.calls.of(str(kind)))
-        found = self._compiled[kind](given, arrays, max_length=max_length)
+        found = self._compiled[kind](given, arrays, numbers, max_length=max_length)
         return tree.map_structure(ops.convert_to_numpy, found)
 
     def check_strategy(self, strategy: Any, attention: bool = False) -> Any:

@@ -1,11 +1,13 @@
 """Seq2Seq: encoder, bridge and decoder, wired into a Keras model."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 from keras import ops
 
 from seq2seq.arguments import check_flag
+from seq2seq.layers.base import freeze_weights, frozen_weights
 from seq2seq.layers.bridges import Bridge, Copy
 from seq2seq.layers.kernels import Calls
 from seq2seq.layers.lstm import Tensor
@@ -56,6 +58,9 @@ class Seq2Seq(keras.Model, Searcher):
         control: whether a decoder may know nothing of its source, as a control experiment.
         start_id: the token that a target begins with, as the decoder reads it.
         end_id: the token that ends a target.
+        trainable: see `keras.layers.Layer`.
+        frozen: paths of the weights that are not trained, as `get_config` lists those that were
+            frozen by `encoder.trainable = False`, or by the same of any layer inside.
 
     Raises:
         ValueError: the bridge cannot join this encoder and this decoder; or the decoder would know
@@ -82,8 +87,10 @@ class Seq2Seq(keras.Model, Searcher):
         start_id: int = 1,
         end_id: int = 2,
         name: str = "seq2seq",
+        trainable: bool = True,
+        frozen: Sequence[str] = (),
     ):
-        super().__init__(name=name)
+        super().__init__(name=name, trainable=trainable)
         self.bridge = Copy() if bridge is None else bridge
         self.control = check_flag("control", control)
         if not isinstance(self.bridge, Bridge):
@@ -100,9 +107,11 @@ class Seq2Seq(keras.Model, Searcher):
         tied_embeddings = check_flag("tied_embeddings", tied_embeddings)
         decoder.connect(encoder.output_size, encoder.reader if tied_embeddings else None)
         self.bridge.connect(encoder.state_sizes, decoder.state_sizes)
+        self.bridge.freeze_weights()
         self.start_id, self.end_id = start_id, end_id
         self._compiled, self.calls = {}, Calls()  # searches, see `Searcher`
         self.built = True  # every part has its weights from its constructor
+        freeze_weights(self, frozen)
 
     def start(
         self, inputs: dict[str, Tensor], training: bool = False
@@ -168,6 +177,8 @@ class Seq2Seq(keras.Model, Searcher):
             "start_id": self.start_id,
             "end_id": self.end_id,
             "name": self.name,
+            "trainable": self.trainable,
+            "frozen": frozen_weights(self),
         }
 
     @classmethod

@@ -1,0 +1,52 @@
+"""The base class of the package's layers: what Keras keeps of a layer, kept."""
+
+from typing import Self
+
+import keras
+
+
+class Layer(keras.layers.Layer):
+    """A layer whose weights may be created after it was frozen, as those of a decoder are.
+
+    Args:
+        kwargs: of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True  # masks are arguments here, never attached to tensors
+
+    def get_config(self) -> dict:
+        """The arguments of `keras.layers.Layer`, with the dtype policy's name for the policy."""
+        return {**super().get_config(), "dtype": self.dtype_policy.name}
+
+    def freeze_weights(self) -> Self:
+        """Freeze the weights that were created since this layer, or one inside it, was frozen."""
+        for layer in self._flatten_layers():
+            if not layer.trainable:
+                # Keras's setter hands it to the weights; TensorFlow's assignment of a value that
+                # is there already would not reach the setter.
+                keras.layers.Layer.trainable.fset(layer, False)
+        return self
+
+
+def frozen_weights(model: keras.Model) -> list[str]:
+    """The paths of the weights that are not trained, in order."""
+    return [weight.path for weight in model.weights if not weight.trainable]
+
+
+def freeze_weights(model: keras.Model, paths: list[str]) -> None:
+    """Freeze the weights at `paths`, and every layer of which nothing else is left.
+
+    Raises:
+        ValueError: the model has no such weight.
+    """
+    missing = sorted(set(paths) - {weight.path for weight in model.weights})
+    if missing:
+        raise ValueError(f"frozen names {missing[0]!r}, which is no weight of this model")
+    for weight in model.weights:
+        if weight.path in paths:
+            weight.trainable = False
+    for layer in model._flatten_layers(include_self=False):
+        if layer.weights and not any(weight.trainable for weight in layer.weights):
+            layer.trainable = False

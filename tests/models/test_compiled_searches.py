@@ -1,0 +1,105 @@
+"""One compiled search serves all numbers of a strategy, and as many threads as there are."""
+
+import numpy as np
+import pytest
+
+from seq2seq import Additive, Beam, Decoder, Encoder, Greedy, Joined, Sample, Seq2Seq
+from seq2seq.decoding.search import split_strategy, with_numbers
+from seq2seq.models import searcher
+
+SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")
+INPUTS = {"source": SOURCE, "source_mask": SOURCE > 0}
+SAMPLE = {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "min_p": 0.05, "seed": 1, "samples": 2}
+BEAM = {"width": 4, "groups": 2, "length_penalty": 0.6, "coverage_penalty": 0.2, "n_best": 4}
+OTHERS = [
+    (Sample, SAMPLE, {"seed": 0}),
+    (Sample, SAMPLE, {"seed": 2}),
+    (Sample, SAMPLE, {"seed": 2**40 + 7}),
+    (Sample, SAMPLE, {"seed": -1}),
+    (Sample, SAMPLE, {"temperature": 2}),
+    (Sample, SAMPLE, {"top_k": 2}),
+    (Sample, SAMPLE, {"top_p": 0.3}),
+    (Sample, SAMPLE, {"min_p": 0.9}),
+    (Beam, BEAM, {"length_penalty": 0}),
+    (Beam, BEAM, {"length_penalty": 1.7}),
+    (Beam, BEAM, {"coverage_penalty": 3}),
+    (Beam, BEAM, {"diversity": 0}),
+    (Beam, BEAM, {"diversity": 5.0}),
+]
+
+
+@pytest.fixture(scope="module")
+def model():
+    size = {"vocabulary_size": 9, "embedding_size": 6}
+    decoder = Decoder(6, attention=Additive(), **size)
+    model = Seq2Seq(Encoder(6, bidirectional=True, **size), decoder, Joined())
+    for weight in model.weights:
+        weight.assign(3 * np.array(weight))  # far from indifference
+    return model
+
+
+@pytest.fixture
+def traces(monkeypatch):
+    """The strategies for which a search was compiled."""
+    traced, search = [], searcher.search
+
+    def count(step, state, memory, strategy, **options):
+        traced.append(strategy)
+        return search(step, state, memory, strategy, **options)
+
+    monkeypatch.setattr(searcher, "search", count)
+    return traced
+
+
+@pytest.mark.parametrize("kind", [Sample, Beam])
+def test_other_numbers_are_no_other_program(model, traces, kind):
+    model._compiled.clear()
+    answers, first = {}, None
+    for cls, usual, change in OTHERS:
+        if cls is kind:
+            answers[str(change)] = model.decode(
+                **INPUTS, strategy=cls(**{**usual, **change}), max_length=7
+            )
+            first = first or len(traces)
+    assert len(traces) == first and len(model._compiled) == 1
+    told_apart = {found.tokens.tobytes() + found.scores.tobytes() for found in answers.values()}
+    assert len(told_apart) > len(answers) / 2  # the numbers do count
+
+
+@pytest.mark.parametrize("kind, usual, change", OTHERS, ids=lambda value: str(value)[:60])
+def test_what_was_compiled_for_one_number_is_right_for_another(model, kind, usual, change):
+    """Beside the same search step by step, with the numbers as Python has them."""
+    strategy = kind(**{**usual, **change})
+    found = model.decode(**INPUTS, strategy=strategy, max_length=7)
+    state, memory = model.start(INPUTS)
+    keys = searcher.source_keys(INPUTS)
+    plain = searcher.search(
+        model.step, state, memory, strategy, start_id=1, end_id=2, max_length=7, keys=keys,
+        source_mask=INPUTS["source_mask"],
+    )  # fmt: skip
+    np.testing.assert_array_equal(found.tokens, plain.tokens)
+    np.testing.assert_allclose(found.scores, plain.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "strategies, programs",
+    [
+        ([Sample(), Sample(top_k=3), Sample(top_p=0.5), Sample(samples=2)], 4),
+        ([Beam(), Beam(length_penalty="average"), Beam(coverage_penalty=0.1), Beam(3)], 4),
+        ([Beam(), Beam(length_penalty=1.0), Beam(coverage_penalty=0.0), Beam(diversity=0.1)], 1),
+        ([Greedy(), Greedy()], 1),
+    ],
+    ids=["sample", "beam", "numbers", "greedy"],
+)
+def test_another_computation_is_another_program(strategies, programs):
+    assert len({split_strategy(strategy)[0] for strategy in strategies}) == programs
+
+
+def test_a_strategy_is_put_together_again_and_the_one_given_is_left_alone():
+    strategy = Sample(temperature=0.5, top_p=0.25, seed=2**32 + 3)
+    fixed, numbers = split_strategy(strategy)
+    assert {name: array.item() for name, array in numbers.items()} == {
+        "temperature": 0.5, "top_p": 0.25, "seed": 3,
+    }  # fmt: skip
+    assert with_numbers(fixed, {"temperature": 0.5, "top_p": 0.25, "seed": 2**32 + 3}) == strategy
+    assert strategy == Sample(temperature=0.5, top_p=0.25, seed=2**32 + 3)
