@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from seq2seq.arguments import check_choice, check_count
@@ -18,8 +19,17 @@ from seq2seq.decoding.search import Hypotheses
 from seq2seq.evaluation.hypotheses import Hypothesis, point, read_row
 from seq2seq.evaluation.inside import Inside
 from seq2seq.evaluation.settings import Decoding
-from seq2seq.evaluation.sources import check_targets, fill, find_bad, group, list_texts, measure
+from seq2seq.evaluation.sources import (
+    check_targets,
+    fill,
+    find_bad,
+    group,
+    list_texts,
+    make_source,
+    measure,
+)
 from seq2seq.export.numpy_runtime import check_lengths
+from seq2seq.layers import kernels
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.checkpoints import load_model, save_model
@@ -186,6 +196,54 @@ class Predictor(Inside):
             return self.settings["target_length"] or own
         own = length - (0 if isinstance(self.source, Numbers) else 1)
         return decoding.limit(own, 2 * (self.settings["longest_target"] + length))
+
+    def warm_up(self, lengths: Sequence[int], batch_sizes: Sequence[int] = (1,), **options) -> None:
+        """Compile for sources of these sizes now, and not while somebody waits for an answer.
+
+        Sources of about one length share a program; each batch size has its own, and so has each
+        strategy and each kind of constraint.
+
+        Args:
+            lengths: symbols (values, words) of the sources to come.
+            batch_sizes: how many come at once.
+            options: of `predict`: `strategy`, `n_best`, `decoding`.
+
+        Raises:
+            ValueError: a size below 1.
+
+        Example:
+            >>> run = load("runs/latest")  # doctest: +SKIP
+            >>> run.warm_up(range(1, 41), batch_sizes=[1, 8])  # doctest: +SKIP
+        """
+        for number in lengths:
+            check_count("lengths", number)
+        sources = [make_source(self.source, number) for number in sorted(set(lengths))]
+        steps = self._measure(sources, "error")
+        shapes = {bucket(count): text for count, text in zip(steps, sources, strict=True)}
+        calls = kernels.HOT + 1 if self.jit_compile == "auto" else 1
+        for size in batch_sizes:
+            check_count("batch_sizes", size)
+            for text in shapes.values():
+                for _ in range(calls):
+                    self.predict([text] * size, **options)
+
+    @property
+    def jit_compile(self) -> bool | str:
+        """Whether XLA compiles searches, as in `keras.Model.compile`.
+
+        `"auto"`, the default: each shape once it has come 50 times, the first 8 of a strategy;
+        True: each shape at its first call; False: never, and no call waits for it. JAX compiles
+        each shape at its first call.
+        """
+        return self.model.calls.jit_compile
+
+    @jit_compile.setter
+    def jit_compile(self, value: bool | str) -> None:
+        if value not in ("auto", True, False):
+            raise ValueError(f'jit_compile must be "auto", True or False, got {value!r}')
+        if value is False and keras.backend.backend() == "jax":
+            raise ValueError("jit_compile=False: JAX compiles every search at its first call")
+        self.model.calls.jit_compile = value
 
     def save(self, path: Path, weights: str = "float32") -> None:
         """Write the one file that `load` and `seq2seq.export.numpy_runtime` read.

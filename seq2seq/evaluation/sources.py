@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 
 from seq2seq.data.batching import bucket, check_text, encode_row
-from seq2seq.data.tags import Side, Tagged
+from seq2seq.data.tags import TAB, Side, Tagged
+from seq2seq.data.vocabulary import UNKNOWN, Numbers
 
 MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
 MOST_PAIRS = 2**25  # of a step and a symbol that it may copy, that are decoded together
@@ -78,6 +79,24 @@ def measure(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> li
         except ValueError as error:
             raise BadSource(number, str(error)) from None
     return lengths
+
+
+def make_source(side: Side, length: int) -> str:
+    """A source of `length` symbols or values, for what needs its shape alone.
+
+    Raises:
+        ValueError: no symbol of the vocabulary makes such a text.
+    """
+    if isinstance(side, Numbers):
+        return " ".join([",".join("0" * side.features)] * length)
+    vocabulary, end = side, ""
+    if isinstance(side, Tagged):
+        vocabulary, end = side.symbols, TAB + next((t for t in side.tags if TAB not in t), "")
+    for symbol in vocabulary.symbols[UNKNOWN + 1 :]:
+        text = vocabulary.join([symbol] * length) + end
+        if len(side.tokens(text)) == length:
+            return text
+    raise ValueError(f"no symbol of the source's vocabulary makes a text of {length} symbols")
 
 
 def find_bad(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> dict[int, str]:

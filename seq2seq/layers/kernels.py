@@ -2,6 +2,7 @@
 
 import collections
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,16 +12,22 @@ from keras import ops, tree
 
 HOT = 50  # calls with the same shapes after which compiling them by XLA pays
 MOST_HOT = 8  # shapes of a function that are compiled so: each takes some 30 MiB for good
+_COUNTING = threading.Lock()  # calls come from any thread
 
 
 class Calls:
     """How often each compiled function was called with each shape: what XLA compiles follows it.
 
     Other code may compute other bits, so a checkpoint keeps the counts.
+
+    Attributes:
+        jit_compile: whether XLA compiles a shape: `"auto"`, once it has come often; True, at its
+            first call; False, never. JAX compiles each shape at its first call.
     """
 
     def __init__(self):
         self._counts: dict[str, collections.Counter] = {}
+        self.jit_compile: bool | str = "auto"
 
     def of(self, name: str) -> collections.Counter:
         """The counts of one function, by shapes as text."""
@@ -41,13 +48,14 @@ def is_hot(calls: collections.Counter, shapes: str, hot: int, most: int) -> bool
 
     A count that stays at `hot` says that there was no room left: the first `most` are compiled.
     """
-    if calls[shapes] != hot or sum(count > hot for count in calls.values()) < most:
-        calls[shapes] += 1
-    return calls[shapes] > hot
+    with _COUNTING:
+        if calls[shapes] != hot or sum(count > hot for count in calls.values()) < most:
+            calls[shapes] += 1
+        return calls[shapes] > hot
 
 
 def compiled(
-    function: Callable, variables: list, calls: collections.Counter | None = None
+    function: Callable, variables: list, calls: Calls | None = None, name: str = ""
 ) -> Callable:
     """`function` compiled for the engine that runs Keras.
 
@@ -60,7 +68,8 @@ def compiled(
     Args:
         function: written in `keras.ops`, without side effects.
         variables: all variables it reads; their values at the time of a call are used.
-        calls: its counts, of a `Calls`; None: its own.
+        calls: where its calls are counted; None: by itself.
+        name: what it is called there.
     """
     engine = keras.backend.backend()
     if engine == "tensorflow":
@@ -68,7 +77,7 @@ def compiled(
 
         graph = tf.function(function, reduce_retracing=True, autograph=False)
         machine_code = tf.function(function, jit_compile=True, autograph=False)
-        calls = collections.Counter() if calls is None else calls
+        calls = Calls() if calls is None else calls
 
         def to_tensor(array):
             return None if array is None else tf.convert_to_tensor(array)
@@ -77,7 +86,8 @@ def compiled(
             tensors = tree.map_structure(to_tensor, tensors)
             shapes = tuple(tuple(np.shape(tensor)) for tensor in tree.flatten(tensors))
             shapes = str(shapes + tuple(sizes.values()))
-            if is_hot(calls, shapes, HOT, MOST_HOT):
+            hot = is_hot(calls.of(name), shapes, HOT, MOST_HOT)
+            if hot if calls.jit_compile == "auto" else calls.jit_compile:
                 return machine_code(*tensors, **sizes)
             sizes = {name: tf.constant(value, "int32") for name, value in sizes.items()}
             return graph(*tensors, **sizes)

@@ -134,7 +134,7 @@ class Searcher:
                     attention=attention,
                 )
 
-            self._compiled[kind] = compiled(run, self.variables, self.calls.of(str(kind)))
+            self._compiled[kind] = compiled(run, self.variables, self.calls, str(kind))
         found = self._compiled[kind](given, arrays, numbers, max_length=max_length)
         return tree.map_structure(ops.convert_to_numpy, found)
 
@@ -163,7 +163,7 @@ class Searcher:
             return output._replace(logits=ops.log_softmax(output.logits))
 
         if "say" not in self._compiled:
-            self._compiled["say"] = compiled(run, self.variables)
+            self._compiled["say"] = compiled(run, self.variables, self.calls, "say")
         return self._compiled["say"](tokens, state, memory)
 
     def score(self, inputs: dict[str, Tensor], target: Tensor) -> np.ndarray:
@@ -181,7 +181,7 @@ class Searcher:
                 said = self.log_probabilities(inputs)
                 return ops.take_along_axis(said, target[..., None], axis=-1)[..., 0]
 
-            self._compiled["score"] = compiled(run, self.variables)
+            self._compiled["score"] = compiled(run, self.variables, self.calls, "score")
         return ops.convert_to_numpy(self._compiled["score"](inputs, target))
 
 

@@ -1,12 +1,16 @@
 """The loop over time: steps in order, any structure, gradients through it."""
 
+import collections
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from seq2seq.layers import kernels
-from seq2seq.layers.kernels import compiled, draw_mask, feed, unroll
+from seq2seq.layers.kernels import compiled, draw_mask, feed, is_hot, unroll
 
 INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
 
@@ -41,14 +45,14 @@ def test_only_so_many_shapes_are_compiled_for_good(monkeypatch):
     monkeypatch.setattr(kernels, "HOT", 2)
     monkeypatch.setattr(kernels, "MOST_HOT", 3)
     calls = kernels.Calls()
-    run = compiled(lambda x: x * 2, [], calls.of("double"))
+    run = compiled(lambda x: x * 2, [], calls, "double")
     for size in [*range(1, 6)] * 4:
         np.testing.assert_array_equal(run(np.ones(size)), 2 * np.ones(size))
     counts = [*calls.record()["double"].values()]
     assert counts == [4, 4, 4, 2, 2]
     again = kernels.Calls()  # what was resumed has the same places, and no more
     again.restore(calls.record())
-    run = compiled(lambda x: x * 2, [], again.of("double"))
+    run = compiled(lambda x: x * 2, [], again, "double")
     for size in (5, 1, 4):
         run(np.ones(size))
     assert [*again.record()["double"].values()] == [5, 4, 4, 2, 2]
@@ -97,3 +101,38 @@ def test_nothing_waits_for_the_tuning_of_a_pipeline():
     dataset = feed(iter([arrays, arrays]))
     assert dataset.options().autotune.enabled is False
     assert [targets.shape for _, targets, _ in dataset] == [(2, 4), (2, 4)]
+
+
+def test_calls_are_counted_from_many_threads():
+    """Each thread brings shapes of its own, while others look at all that there are."""
+    calls, interval = collections.Counter(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            shapes = [str(number) for number in range(3_000)]
+            asked = [
+                threads.submit(is_hot, calls, shape, 1, 8) for shape in shapes for _ in range(3)
+            ]
+            hot = sum(one.result() for one in asked)
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(calls) == 3_000 and sum(count > 1 for count in calls.values()) == 8
+    assert hot == sum(count - 1 for count in calls.values() if count > 1)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its two compilers")
+@pytest.mark.parametrize("jit_compile, expected", [("auto", "ggm"), (True, "mmm"), (False, "ggg")])
+def test_whether_a_shape_is_compiled(jit_compile, expected, monkeypatch):
+    monkeypatch.setattr(kernels, "HOT", 2)
+    calls, programs = kernels.Calls(), []
+    calls.jit_compile = jit_compile
+
+    def function(fn=None, jit_compile=False, **options):
+        letter = "m" if jit_compile else "g"
+        return lambda *tensors: programs.append(letter)
+
+    monkeypatch.setattr("tensorflow.function", function)
+    run = compiled(lambda x: x, [], calls)
+    for _ in range(3):
+        run(np.ones(3))
+    assert "".join(programs) == expected
