@@ -101,13 +101,15 @@ def train_several(jobs: Sequence[Any], at_once: int, options: argparse.Namespace
     """Several trainings, each in a process of its own, and a table of them; the worst status."""
     from seq2seq.evaluation.compare import group_runs
     from seq2seq.evaluation.tables import make_table
-    from seq2seq.multirun import Multirun, plan
+    from seq2seq.multirun import Multirun, nothing_left, plan
     from seq2seq.runs import is_complete, read_run
 
     flags = ("config_dir", "config_name")
     given = {f"--{flag.replace('_', '-')}": getattr(options, flag) for flag in flags}
     multirun = Multirun(at_once, [f"{key}={value}" for key, value in given.items() if value])
-    ended = multirun.train(plan(jobs))
+    planned = plan(jobs)
+    check_tasks([run.job.config for run in planned if not nothing_left(run)])
+    ended = multirun.train(planned)
     complete = [
         one
         for one in ended
@@ -136,6 +138,29 @@ def train_several(jobs: Sequence[Any], at_once: int, options: argparse.Namespace
         file=sys.stderr,
     )
     return EXIT_SIGNAL + cut
+
+
+def check_tasks(configs: Sequence[dict]) -> None:
+    """Raise a ValueError if there are several runs and none has a task that can be read or drawn.
+
+    The first run whose task can be made ends the check: a person is told once, before a process is
+    started, of a mistake that all runs share, and the others wait for no more than one task.
+    """
+    from seq2seq.config import build_task, explain
+
+    errors = []
+    for config in configs if len(configs) > 1 else ():
+        try:
+            with held_back_noise():
+                task = build_task(config)
+                for split in ("validation", "test"):
+                    task.examples(split)
+        except Exception as error:
+            errors.append(explain(error))
+        else:
+            return
+    if errors:
+        raise ValueError(f"none of {len(errors)} runs can begin: {errors[0]}")
 
 
 def in_hydras_words(arguments: Sequence[str]) -> list[str]:

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from seq2seq import cli, launch
+from seq2seq import cli, config, launch
+from seq2seq.config import compose
+from seq2seq.data import Copy
 
 
 def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
@@ -57,3 +59,21 @@ def test_why_a_training_ended_is_a_line_on_standard_error(capsys):
     assert launch.tell_end(outcome, "run") == 0
     out, err = capsys.readouterr()
     assert out == "" and err == "training ended: ...\noverfits: ...\n"
+
+
+def test_of_runs_that_must_all_fail_a_person_is_told_once(tmp_path):
+    missing = tmp_path / "missing.tsv"
+    runs = [compose(["task=pairs", f"task.train='{missing}'", f"seed={n}"]) for n in range(3)]
+    with pytest.raises(ValueError, match=r"none of 3 runs can begin: .*missing\.tsv") as caught:
+        launch.check_tasks(runs)
+    assert str(caught.value).count("missing.tsv") == 1
+    launch.check_tasks([*runs, compose(["task=copy"])])  # one can: the others say it themselves
+    launch.check_tasks(runs[:1])  # a single one says it as it is
+    launch.check_tasks([])
+
+
+def test_a_check_of_tasks_ends_with_the_first_that_can_be_made(monkeypatch):
+    made = []
+    monkeypatch.setattr(config, "build_task", lambda chosen: made.append(chosen) or Copy())
+    launch.check_tasks([{"task": number} for number in range(5)])
+    assert made == [{"task": 0}]

@@ -25,14 +25,15 @@ class KerasAddition(Task):
     Args:
         digits: most digits of an operand.
         training_examples: pairs in all, the held-out tenth among them: what the example calls
-            training examples.
+            training examples; or as many as there are, and a note says so.
         padded: whether answers are filled up with spaces to `digits` + 1 characters; if not, they
             end where their digits do. Sources always have 2 * `digits` + 1 characters.
         validation_examples: of the held-out tenth.
         seed: the examples are a pure function of it.
 
     Raises:
-        ValueError: for impossible numbers, or (when examples are drawn) more pairs than are found.
+        ValueError: for impossible numbers, or (when examples are drawn) so few pairs that no test
+            is left.
     """
 
     digits: int = 3
@@ -77,6 +78,12 @@ class KerasAddition(Task):
         test = len(examples) - len(examples) // 10
         train, held_out = examples[:test], examples[test:]
         count = self.validation_examples
+        if count >= len(held_out):
+            raise ValueError(
+                f"there are {len(examples)} pairs of at most {self.digits} digits, and a tenth is "
+                f"held out: task.validation_examples={count} leaves no test; take fewer, or more "
+                "digits"
+            )
         return {"train": train, "validation": held_out[:count], "test": held_out[count:]}
 
     def _draw_pairs(self, rng: random.Random) -> list[tuple[int, int]]:
@@ -92,12 +99,19 @@ class KerasAddition(Task):
                 pairs.append((left, right))
                 misses = 0
             elif (misses := misses + 1) > 10 * PATIENCE:
-                raise ValueError(
-                    f"only {len(pairs)} pairs of at most {self.digits} digits were found, "
-                    f"task.training_examples={self.training_examples} were asked for; take fewer "
-                    "pairs or more digits"
-                )
+                break
         return pairs
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `Task`: whether there are fewer pairs than were to be."""
+        count = sum(map(len, self._parts.values()))
+        if count == self.training_examples:
+            return ()
+        return (
+            f"there are {count} pairs of at most {self.digits} digits, all were taken: "
+            f"task.training_examples={self.training_examples} is more",
+        )
 
 
 class FlaxAddition(GeneratedTask):

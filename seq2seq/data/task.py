@@ -142,12 +142,12 @@ class GeneratedTask(Task):
     Args:
         training_examples: how many examples of the stream training has, some more than once; None:
             all, without end.
-        validation_examples, test_examples: distinct examples in each.
+        validation_examples, test_examples: distinct examples in each, or as many as there are; a
+            note then says so.
         seed: the examples are a pure function of it.
 
     Raises:
-        ValueError: for impossible numbers, or (when examples are drawn) a space that holds too few
-            distinct examples.
+        ValueError: for impossible numbers, or (when examples are drawn) a space that holds none.
     """
 
     training_examples: int | None = None
@@ -162,6 +162,14 @@ class GeneratedTask(Task):
         check_count("test_examples", self.test_examples)
         check_count("seed", self.seed, 0)
         self._drawn: dict[str, list[Example]] = {}  # when first asked for
+        self._notes: dict[str, str] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `Task`: the splits that have fewer examples than they were to have."""
+        for split in SPLITS:
+            self.examples(split)
+        return tuple(self._notes.values())
 
     def sizes(self, split: str) -> tuple[int, int]:
         """From where to where the sizes of `split` go; what a size is, the task says."""
@@ -219,18 +227,22 @@ class GeneratedTask(Task):
                 misses = 0
             elif (misses := misses + 1) > PATIENCE:
                 name = "training" if split == "train" else split
-                fewer = f"set task.{name}_examples={len(found)} or " if found else ""
                 where = "there" if split == "train" else "held out of training"
-                raise ValueError(
-                    f"{self._space(split)}: only {len(found)} distinct {name} examples are "
-                    f"{where}, {count} were asked for; {fewer}widen the sizes"
+                if not found:
+                    raise ValueError(
+                        f"{self._space(split)}: no {name} example is {where}; widen the sizes"
+                    )
+                self._notes[split] = (
+                    f"{self._space(split)} for task.{name}_examples={count}: all {len(found)} "
+                    f"distinct ones that are {where} were taken"
                 )
+                break
         return list(found.values())
 
     def _space(self, split: str) -> str:
         low, high = self.sizes(split)
         name = type(self).__name__.lower()
-        return f"the space of task {name} is too small at sizes {low} to {high}"
+        return f"task {name} has too few examples of sizes {low} to {high}"
 
 
 @dataclass(kw_only=True, eq=False)

@@ -81,9 +81,16 @@ def test_impossible_arguments_are_refused(arguments, message):
         KerasAddition(**arguments)
 
 
-def test_more_pairs_than_there_are_are_refused():
-    task = KerasAddition(digits=1, training_examples=56, validation_examples=1)
-    with pytest.raises(ValueError, match="only 55 pairs of at most 1 digits were found.*=56"):
+def test_more_pairs_than_there_are():
+    task = KerasAddition(digits=1, training_examples=5_000, validation_examples=1)
+    assert [len(task.examples(split)) for split in ("train", "validation", "test")] == [50, 1, 4]
+    assert task.notes == (
+        "there are 55 pairs of at most 1 digits, all were taken: task.training_examples=5000 is "
+        "more",
+    )
+    assert KerasAddition(digits=1, training_examples=40, validation_examples=1).notes == ()
+    task = KerasAddition(digits=1, training_examples=5_000, validation_examples=5)
+    with pytest.raises(ValueError, match=r"there are 55 pairs .*validation_examples=5 leaves no"):
         task.examples("test")
     with pytest.raises(ValueError, match="unknown split 'dev'"):
         task.examples("dev")

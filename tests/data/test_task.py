@@ -111,11 +111,24 @@ def test_a_stream_keeps_one_block_and_can_be_read_anywhere():
     assert len(stream._examples) == stream._block
 
 
-def test_a_space_that_is_too_small_says_so_and_what_to_do():
-    with pytest.raises(ValueError, match="reverse is too small.*task.test_examples=") as caught:
-        Reverse(symbols=2, max_length=3).examples("test")
-    number = int(str(caught.value).split("task.test_examples=")[1].split()[0])
-    assert len(Reverse(symbols=2, max_length=3, test_examples=number).examples("test")) == number
+def test_of_a_space_that_is_too_small_all_is_taken_and_a_note_says_so():
+    task = Reverse(symbols=2, max_length=7, validation_examples=5)
+    count = len(task.examples("test"))
+    assert 0 < count == len(set(task.examples("test"))) < 100
+    assert task.notes == (
+        "task reverse has too few examples of sizes 1 to 7 for task.test_examples=2000: all "
+        f"{count} distinct ones that are held out of training were taken",
+    )
+    assert Reverse(symbols=2, max_length=7, validation_examples=5, test_examples=count).notes == ()
+    with pytest.raises(ValueError, match="sizes 1 to 1: no test example is held out of training"):
+        Reverse(symbols=1, max_length=1, validation_examples=0, seed=1).examples("test")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_smallest_addition_trains_with_any_seed(seed):
+    task = Addition(digits=2, seed=seed)
+    assert 400 < len(task.examples("validation")) <= 500 < len(task.examples("test")) < 2000
+    assert any("task.test_examples=2000" in note for note in task.notes)
 
 
 @pytest.mark.parametrize(
