@@ -29,6 +29,7 @@ _PLACES = {
     ],
     "seq2seq.training.losses": ["cross_entropy", "squared_error"],
 }
+_WITHOUT_ENGINE = ("seq2seq.data", "seq2seq.analysis.trace")
 _ROOMS = {name: room for room, names in _PLACES.items() for name in names}
 _MODULES = {"states": "seq2seq.models.states"}  # as in seq2seq.states.swap
 
@@ -36,11 +37,15 @@ __all__ = [*_ROOMS, *_MODULES]
 
 
 def __getattr__(name: str):
-    if name in _MODULES:
-        return importlib.import_module(_MODULES[name])
-    if name not in _ROOMS:
+    place = _MODULES.get(name) or _ROOMS.get(name)
+    if place is None:
         raise AttributeError(f"module 'seq2seq' has no attribute {name!r}")
-    return getattr(importlib.import_module(_ROOMS[name]), name)
+    if place not in _WITHOUT_ENGINE:
+        from seq2seq.engine import import_engine
+
+        import_engine()
+    module = importlib.import_module(place)
+    return module if name in _MODULES else getattr(module, name)
 
 
 def __dir__() -> list[str]:

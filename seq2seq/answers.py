@@ -5,6 +5,7 @@ order. Memory does not grow with the input.
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 from seq2seq.engine import quiet_engine
 from seq2seq.flags import add_decoding, add_ensemble, choose_decoding, count
 from seq2seq.pair_input import PairInput, add_pairs, read_pairs
+from seq2seq.progress import progress
 
 CHUNK = 2048  # lines answered together
 CHARACTERS = 2**20  # of lines answered together: long ones go fewer at a time
@@ -105,10 +107,11 @@ def add_verbs(verbs: Any) -> None:
 
 def load_run(run: str, others: Sequence[str] = ()) -> Any:
     """The run, or the ensemble of several, after the engine has started quietly."""
-    quiet_engine()
-    from seq2seq.evaluation.predictor import ensemble, load
+    with progress(f"loading {run}"):
+        quiet_engine()
+        from seq2seq.evaluation.predictor import ensemble, load
 
-    return ensemble([run, *others]) if others else load(run)
+        return ensemble([run, *others]) if others else load(run)
 
 
 def predict(options: argparse.Namespace) -> None:
@@ -159,20 +162,21 @@ class Answerer:
         from seq2seq.evaluation.sources import BadSource
         from seq2seq.export.numpy_runtime import report_unanswered
 
-        done, watched = 0, sys.stderr.isatty() and not sys.stdout.isatty()
-        problems: list[str] = []
-        for lines in batches:
-            try:
-                self.answer(lines)
-            except BadSource:
-                bad = self.predictor.find_bad(lines, self.decoding.unknown)
-                self.answer(lines, bad)
-                problems += [f"line {done + number}: {why}" for number, why in bad.items()]
-            done += len(lines)
-            if watched:
-                print(f"\r{done:,} lines", end="", file=sys.stderr, flush=True)
-        if watched:
-            print(file=sys.stderr)
+        done, problems = 0, []
+        # Answers on a terminal are progress enough.
+        is_shown = not sys.stdout.isatty()
+        shown = progress("predicting", unit="lines") if is_shown else contextlib.nullcontext()
+        with shown as advance:
+            for lines in batches:
+                try:
+                    self.answer(lines)
+                except BadSource:
+                    bad = self.predictor.find_bad(lines, self.decoding.unknown)
+                    self.answer(lines, bad)
+                    problems += [f"line {done + number}: {why}" for number, why in bad.items()]
+                done += len(lines)
+                if advance is not None:
+                    advance(len(lines))
         report_unanswered(problems, done, self.options.unknown == "skip")
 
     def converse(self) -> None:
@@ -305,7 +309,8 @@ def export(options: argparse.Namespace) -> None:
                 f"--weights {options.weights} is for --format numpy; the graphs of "
                 f"{options.format} hold float32"
             )
-        export_graphs(predictor, options.format, output)
+        with progress(f"exporting to {options.format}"):
+            export_graphs(predictor, options.format, output)
         print(f"written to {output}: {', '.join(sorted(p.name for p in output.iterdir()))}")
         return
     if not output.parent.is_dir() or output.is_dir():

@@ -16,6 +16,7 @@ from seq2seq.engine import held_back_noise, set_output_encoding
 from seq2seq.flags import Parser, count, names, number
 from seq2seq.launch import guarded, run_training, tell_end, train
 from seq2seq.places import EXPERIMENTS
+from seq2seq.progress import progress, show_progress
 from seq2seq.training.signals import Interrupted
 
 
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         dashed = any(word.startswith("-") for word in words)
         verbs[verb].error(f"unrecognised arguments: {' '.join(words)}{advice if dashed else ''}")
     options.overrides = overrides
+    show_progress()
     return guarded(lambda: VERBS[verb](options), overrides)
 
 
@@ -135,7 +137,7 @@ def show_examples(options: argparse.Namespace) -> None:
     from seq2seq.data.tags import Tagged
     from seq2seq.data.task import Stream
 
-    with held_back_noise():
+    with progress("reading the examples"), held_back_noise():
         task = build_task(compose(options.overrides))
     for note in task.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -242,8 +242,8 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
         start = (config["run_dir"], name, config["overwrite"], config["resume"])
     else:
         start = (str(resumed.path), name, False, True)
+    environment = describe_environment(config["seed"], fingerprint(task))
     with RunDirectory(*start) as directory:
-        environment = describe_environment(config["seed"], fingerprint(task))
         changed = {} if resumed is None else resumed.changes
         directory.describe(OmegaConf.to_yaml(config), environment, changed)
         outcome = trainer.train(

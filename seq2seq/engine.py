@@ -1,6 +1,7 @@
 """Starting the engine quietly: its start-up remarks are held back, anything else is passed on."""
 
 import contextlib
+import importlib
 import io
 import logging
 import os
@@ -9,18 +10,29 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from seq2seq.progress import progress
+
 NOISE = re.compile(
     rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
 )
 
 
-def quiet_engine() -> None:
-    """Start TensorFlow without its start-up remarks; anything else it says is passed on.
+def import_engine() -> None:
+    """Import Keras and its engine without their remarks; anything else they say is passed on.
 
-    Nor does it warn of functions that it compiles for several shapes: ours are few by design.
+    Nor does TensorFlow warn of functions that it compiles for several shapes: ours are few by
+    design. No device is looked for: a program may still say which it wants.
     """
     logging.getLogger("tensorflow").addFilter(_is_news)
-    with held_back_noise():
+    if "keras" not in sys.modules:
+        with held_back_noise():
+            importlib.import_module("keras")
+
+
+def quiet_engine() -> None:
+    """Start the engine without its start-up remarks; anything else it says is passed on."""
+    with progress("loading the engine"), held_back_noise():
+        import_engine()
         import keras
 
         # The first tensor looks for devices, the first transposed mask for oneDNN: both say so.

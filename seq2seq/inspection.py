@@ -8,6 +8,7 @@ from typing import Any
 
 from seq2seq.answers import RUN_HELP, load_run
 from seq2seq.flags import add_decoding, choose_decoding, count
+from seq2seq.progress import progress
 
 MOST_FIGURES = 10
 
@@ -19,7 +20,8 @@ def add_verbs(verbs: Any) -> None:
         help="look at the states inside a model while it answers",
         description="Write a page for the browser (one file, no network) and a figure of each "
         "source (PNG and SVG): the encoder's states over time, what goes over the bridge, the "
-        "decoder's states, attention, and the symbols it could have said.",
+        "decoder's states, attention, and the symbols it could have said. Answers are printed, one "
+        "a line, in order.",
     )
     inspect.add_argument("run", metavar="RUN", help=RUN_HELP)
     inspect.add_argument("sources", nargs="+", metavar="SOURCE")
@@ -46,18 +48,25 @@ def inspect(options: argparse.Namespace) -> None:
     output = find_output(options.run, options.output)
     predictor = load_run(options.run)
     from seq2seq.analysis.page import render
+    from seq2seq.data.files import escape
     from seq2seq.training.writing import write_whole
 
     decoding = choose_decoding(options, predictor.decoding)
-    trace = predictor.trace(
-        options.sources, gates=options.gates, top=options.top, decoding=decoding
-    )
-    page = render(trace)
+    with progress("tracing"):
+        trace = predictor.trace(
+            options.sources, gates=options.gates, top=options.top, decoding=decoding
+        )
+        page = render(trace)
+        answers = predictor.predict(options.sources, decoding=decoding)
+    print(*map(escape, answers), sep="\n", flush=True)
     output.mkdir(parents=True, exist_ok=True)
     write_whole(output / "inspect.html", page)
     names = ["inspect.html"]
-    for number in range(0 if options.no_figure else min(len(trace), MOST_FIGURES)):
-        names += draw_figures(trace, number, output)
+    figures = 0 if options.no_figure else min(len(trace), MOST_FIGURES)
+    with progress("drawing", figures, "figures") as advance:
+        for number in range(figures):
+            names += draw_figures(trace, number, output)
+            advance()
     print(f"written to {output}: {', '.join(names)}", file=sys.stderr)
     if len(trace) > MOST_FIGURES and not options.no_figure:
         print(

@@ -14,6 +14,7 @@ from typing import Any
 from seq2seq.arguments import check_count, check_flag
 from seq2seq.engine import held_back_noise, quiet_engine, set_output_encoding
 from seq2seq.places import CONFIGS
+from seq2seq.progress import progress, show_progress
 from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, Interrupted
 
 EXIT_INTERRUPTED = EXIT_SIGNAL + signal.SIGINT
@@ -22,6 +23,7 @@ EXIT_INTERRUPTED = EXIT_SIGNAL + signal.SIGINT
 def train(arguments: list[str]) -> int:
     """`python train.py ARGUMENTS`: Hydra's overrides and flags, and ours."""
     set_output_encoding()
+    show_progress()
     statuses, jobs = [], []
 
     def launch() -> int:
@@ -229,7 +231,8 @@ def run_training(config: dict, resumed: Any = None) -> tuple[Any, Path]:
     """Train, and report on standard output; the outcome and the run directory."""
     from seq2seq import config as configuration
 
-    with held_back_noise():  # reading data needs no engine, fetching a dictionary does
+    # Reading data needs no engine, fetching a dictionary does.
+    with progress("reading the examples"), held_back_noise():
         task = configuration.build_task(config)
     for note in task.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from seq2seq.arguments import check_path
 from seq2seq.evaluation.compare import Run, changes, find_runs, read_history, read_summary
 from seq2seq.evaluation.validation import summarise_validation
+from seq2seq.progress import progress
 from seq2seq.trust import read_config
 
 OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
@@ -38,12 +39,14 @@ def gather(places: Sequence[str | Path]) -> list[Run]:
     Raises:
         ValueError: a place that does not exist or holds no run, or a run that is damaged.
     """
-    runs = []
-    for path in find_runs(places, finished=False):
-        if (path / "summary.json").is_file():
-            runs.append(read_run(path))
-        else:
-            runs.append(Run(read_config(path / "config.yaml"), None, path))
+    runs, paths = [], find_runs(places, finished=False)
+    with progress("reading", len(paths), "runs") as advance:
+        for path in paths:
+            if (path / "summary.json").is_file():
+                runs.append(read_run(path))
+            else:
+                runs.append(Run(read_config(path / "config.yaml"), None, path))
+            advance()
     return runs
 
 

@@ -16,6 +16,7 @@ from seq2seq.engine import held_back_noise, quiet_engine
 from seq2seq.flags import add_decoding, choose_decoding, count
 from seq2seq.inspection import find_output
 from seq2seq.pair_input import add_pairs, read_pairs
+from seq2seq.progress import progress
 from seq2seq.training.writing import write_whole
 
 PACKAGES = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}  # of the extra `analysis`
@@ -251,7 +252,7 @@ def training_sources(run: str, most: int) -> tuple[list[str], str]:
             f"{run} is no run directory: config.yaml, which names the task that probes learn "
             "from, is missing"
         )
-    with held_back_noise():
+    with progress("reading the examples"), held_back_noise():
         task = build_task(read_run(Path(run)).config)
     examples = task.examples("train")
     if isinstance(examples, Stream):
@@ -293,11 +294,11 @@ def capacity(options: argparse.Namespace) -> None:
     quiet_engine()  # only to be quiet: nothing is computed
     from seq2seq.analysis.capacity import measure_capacity
     from seq2seq.evaluation.compare import find_runs, format_table
-    from seq2seq.runs import read_run
+    from seq2seq.runs import gather
 
     paths = find_runs(options.places)
     files = Files("capacity", options.places[0], options)
-    series = measure_capacity([read_run(path) for path in paths], paths)
+    series = measure_capacity(gather(paths), paths)
     lengths = sorted({length for one in series for length in one.lengths})
     rows = []
     for one in series:

@@ -1,6 +1,7 @@
 """The verb `inspect`."""
 
 import importlib.util
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,9 @@ def made_up(monkeypatch):
             self.asked = {"gates": gates, "top": top}
             return make_trace(sources, [source[::-1] for source in sources], top=top, gates=gates)
 
+        def predict(self, sources, decoding) -> list[str]:
+            return [source[::-1] for source in sources]
+
     run = Run()
     monkeypatch.setattr(inspection, "load_run", lambda path: run)
     monkeypatch.setattr(inspection, "choose_decoding", lambda options, decoding: decoding)
@@ -37,7 +41,9 @@ def made_up(monkeypatch):
 def test_a_trained_model_is_inspected(kept, capsys, tmp_path):
     place = tmp_path / "a/b"
     status, out, err = call(capsys, "inspect", kept, "abc", "-o", place, "--max-length", 4)
-    assert (status, out) == (0, "")
+    run = load_once(kept)
+    answers = run.predict(["abc"], decoding=replace(run.decoding, max_length=4))
+    assert (status, out) == (0, f"{answers[0]}\n")
     assert err == f"written to {place}: inspect.html, inspect.png, inspect.svg\n"
     assert {path.name for path in place.iterdir()} == {
         "inspect.html",
@@ -58,7 +64,8 @@ def test_by_default_it_writes_beside_the_model(made_up, capsys, tmp_path):
 
 def test_several_sources_have_one_page_and_a_figure_each(made_up, capsys, tmp_path):
     arguments = ["inspect", "run", "ab", "c", "-o", tmp_path, "--gates", "--top", 3]
-    _, _, err = call(capsys, *arguments)
+    _, out, err = call(capsys, *arguments)
+    assert out == "ba\nc\n"
     assert made_up.asked == {"gates": True, "top": 3}
     names = ["inspect-1.png", "inspect-1.svg", "inspect-2.png", "inspect-2.svg", "inspect.html"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names

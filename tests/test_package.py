@@ -12,7 +12,7 @@ PACKAGE = Path(seq2seq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
-    r"arguments|overrides|places|export\.numpy_runtime|export$",
+    r"arguments|engine|overrides|places|progress|export\.numpy_runtime|export$",
     r"data\b.*|layers\b.*|decoding\b.*|evaluation$"
     r"|evaluation\.(bleu|metrics|compare|seeds|tables|experiment|selection|validation)",
     r"models\b.*",
@@ -26,7 +26,7 @@ ORDER = [
     r"trust",
     r"runs",
     r"composition",
-    r"config|engine|flags|pair_input",
+    r"config|flags|pair_input",
     r"resumption",
     r"answers|inspection|multirun",
     r"experiments",

@@ -16,6 +16,7 @@ from seq2seq.evaluation.sources import measure
 from seq2seq.models.decoder import DecoderState
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.states import Part, add_noise, blind, keep, shuffle, take, zero
+from seq2seq.progress import progress
 
 NOISE = (0.25, 0.5, 1.0, 2.0)
 
@@ -70,12 +71,15 @@ def ablate(
     for size in noise:
         check_number("noise", size)
     batches = _Batches(run, examples)
-    found = [
-        batches.judge(name, change(batches.state))
-        for name, change in _changes(batches.state, noise, seed)
-    ]
-    if run.model.decoder.attention is not None:
-        found.append(batches.judge("attention off", batches.state, blind))
+    changes = list(_changes(batches.state, noise, seed))
+    attends = run.model.decoder.attention is not None
+    found = []
+    with progress("ablating", len(changes) + attends, "changes") as advance:
+        for name, change in changes:
+            found.append(batches.judge(name, change(batches.state)))
+            advance()
+        if attends:
+            found.append(batches.judge("attention off", batches.state, blind))
     return found
 
 

@@ -22,6 +22,7 @@ from seq2seq.evaluation.predictor import Predictor
 from seq2seq.evaluation.sources import measure
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.states import derange
+from seq2seq.progress import progress
 
 LEAST_TRAINING, LEAST_TEST = 200, 20  # sources of a length, to say anything about it
 MOST_LENGTHS, MOST_POSITIONS = 12, 24
@@ -105,12 +106,14 @@ def read_states(run: Predictor, sources: Sequence[str]) -> dict[str, np.ndarray]
     """The decoder's first state: (sources, units of all layers) for each part of it."""
     policy = "token" if run.decoding.unknown == "error" else run.decoding.unknown
     steps, found = measure(sources, run.source, policy, run.copying), {}
-    for rows in run.group(steps):
-        state, _ = run.encode([sources[row] for row in rows], policy)
-        for field in state.layers[0]._fields:
-            vectors = [ops.convert_to_numpy(getattr(layer, field)) for layer in state.layers]
-            vectors = np.concatenate(vectors, axis=-1).astype("float64")
-            found.setdefault(field, np.zeros((len(sources), vectors.shape[-1])))[rows] = vectors
+    with progress("encoding", len(sources), "sources") as advance:
+        for rows in run.group(steps):
+            state, _ = run.encode([sources[row] for row in rows], policy)
+            for field in state.layers[0]._fields:
+                vectors = [ops.convert_to_numpy(getattr(layer, field)) for layer in state.layers]
+                vectors = np.concatenate(vectors, axis=-1).astype("float64")
+                found.setdefault(field, np.zeros((len(sources), vectors.shape[-1])))[rows] = vectors
+            advance(len(rows))
     if len(found) > 1:
         found["both"] = np.concatenate([*found.values()], axis=-1)
     return found
@@ -131,10 +134,18 @@ def probe_states(
     """
     lengths = [_lengths(side) for side in sources]
     chosen, notes = _choose_lengths(*lengths)
+    places = sum(len(_choose_positions(length)[0]) for length in chosen)
+    with progress("probing", len(states[0]) * (1 + places), "probes") as advance:
+        return _probe_all(states, sources, lengths, chosen, notes, seed, advance)
+
+
+def _probe_all(states, sources, lengths, chosen, notes, seed, advance) -> Probing:
+    """See `probe_states`; `chosen` lengths are probed, and `advance()` is told of each probe."""
     readings, commonest = [], {0: _commonest(lengths[1])}
     for part in states[0]:
         given = [side[part] for side in states]
         readings.append(Reading(part, 0, 0, *_read(given, lengths, seed)))
+        advance()
     for length in chosen:
         rows = [np.flatnonzero(side == length) for side in lengths]
         symbols = [np.array([sources[n][row] for row in rows[n]], dtype=object) for n in range(2)]
@@ -148,6 +159,7 @@ def probe_states(
             for place, column in zip(positions, columns, strict=True):
                 wanted = [side[:, column] for side in symbols]
                 readings.append(Reading(part, length, place, *_read(given, wanted, seed)))
+                advance()
     return Probing(readings, commonest, notes)
 
 

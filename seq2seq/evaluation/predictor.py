@@ -16,6 +16,7 @@ from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
 from seq2seq.decoding.constraints import Length
 from seq2seq.decoding.search import Hypotheses
+from seq2seq.engine import quiet_engine
 from seq2seq.evaluation.hypotheses import Hypothesis, point, read_row
 from seq2seq.evaluation.inside import Inside
 from seq2seq.evaluation.settings import Decoding
@@ -32,6 +33,7 @@ from seq2seq.export.numpy_runtime import check_lengths
 from seq2seq.layers import kernels
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.progress import progress
 from seq2seq.training.checkpoints import load_model, save_model
 
 logger = logging.getLogger("seq2seq")
@@ -119,15 +121,17 @@ class Predictor(Inside):
         prefixes = self._encode_prefixes(texts, prefix)
         self._warn_of_length(steps)
         answers: list[list[Hypothesis]] = [[] for _ in texts]
-        for rows in self.group(steps):
-            some = [texts[row] for row in rows]
-            before = None if prefixes is None else [prefixes[row] for row in rows]
-            own = None if lengths is None else [lengths[row] for row in rows]
-            found, arrays = self._find(some, decoding, before, attention, own)
-            steps_read = arrays["source_mask"].sum(1)
-            best = self._read(found, steps_read, some, self._points(decoding))
-            for place, row in enumerate(rows):
-                answers[row] = best[place]
+        with progress("predicting", len(texts), "sources") as advance:
+            for rows in self.group(steps):
+                some = [texts[row] for row in rows]
+                before = None if prefixes is None else [prefixes[row] for row in rows]
+                own = None if lengths is None else [lengths[row] for row in rows]
+                found, arrays = self._find(some, decoding, before, attention, own)
+                steps_read = arrays["source_mask"].sum(1)
+                best = self._read(found, steps_read, some, self._points(decoding))
+                for place, row in enumerate(rows):
+                    answers[row] = best[place]
+                advance(len(rows))
         return (best or [Hypothesis("", [], 0.0)] for best in answers)
 
     def check(self, decoding: Decoding) -> None:
@@ -174,12 +178,14 @@ class Predictor(Inside):
         policy = "error" if (unknown or self.decoding.unknown) == "error" else "token"
         steps = self._measure(sources, policy)
         check_targets(targets, self.target, policy, self.copying)
-        for rows in self.group(steps):
-            some = [pairs[row] for row in fill(rows, self.batch_size)]
-            batch = make_batch(some, self.source, self.target, policy, self.copying)
-            scores = self.model.score(batch.inputs, batch.target_out)
-            for place, row in enumerate(rows):
-                found[row] = scores[place][batch.target_mask[place]]
+        with progress("scoring", len(pairs), "pairs") as advance:
+            for rows in self.group(steps):
+                some = [pairs[row] for row in fill(rows, self.batch_size)]
+                batch = make_batch(some, self.source, self.target, policy, self.copying)
+                scores = self.model.score(batch.inputs, batch.target_out)
+                for place, row in enumerate(rows):
+                    found[row] = scores[place][batch.target_mask[place]]
+                advance(len(rows))
         return found if per_token else np.array([scores.sum() for scores in found])
 
     def limit(self, length: int) -> int:
@@ -245,15 +251,19 @@ class Predictor(Inside):
             raise ValueError("jit_compile=False: JAX compiles every search at its first call")
         self.model.calls.jit_compile = value
 
-    def save(self, path: Path, weights: str = "float32") -> None:
+    def save(self, path: str | Path, weights: str = "float32") -> None:
         """Write the one file that `load` and `seq2seq.export.numpy_runtime` read.
 
         Args:
-            path: of the file.
+            path: of the file, for example `"model.npz"`.
             weights: how they are kept: `"float32"`, `"float16"` or `"int8"`.
+
+        Raises:
+            ValueError: a part of the model is not of this package, so that no other program could
+                load it; or see `save_model`.
         """
         kept = {**self.settings, "decoding": self.decoding.to_config()}
-        save_model(path, self.model, self.source, self.target, kept, weights)
+        save_model(Path(path).expanduser(), self.model, self.source, self.target, kept, weights)
 
     @property
     def copying(self) -> bool:
@@ -396,6 +406,7 @@ def load(path: str | Path) -> Predictor:
         >>> load("runs/latest").predict(["hello"])  # doctest: +SKIP
         ['olleh']
     """
+    quiet_engine()
     path = Path(path).expanduser()
     if path.is_dir():
         if not (path / "model.npz").is_file():

@@ -52,9 +52,15 @@ class Attention(Layer):
         before: bool = False,
         input_feeding: bool = False,
         name: str = "attention",
-        **kwargs,
+        dtype: str | None = None,
+        trainable: bool = True,
     ):
-        super().__init__(name=name, autocast=False, **kwargs)  # weights stay float32
+        super().__init__(
+            name=name,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=False,  # weights stay float32
+        )
         self.before = check_flag("attention.before", before)
         self.input_feeding = check_flag("attention.input_feeding", input_feeding)
         if before and input_feeding:
@@ -196,9 +202,10 @@ class Additive(Attention):
         input_feeding: bool = False,
         coverage: bool = False,
         name: str = "attention",
-        **kwargs,
+        dtype: str | None = None,
+        trainable: bool = True,
     ):
-        super().__init__(before, input_feeding, name, **kwargs)
+        super().__init__(before, input_feeding, name, dtype, trainable)
         self.units = None if units is None else check_count("attention.units", units)
         self.coverage = check_flag("attention.coverage", coverage)
 
@@ -255,9 +262,10 @@ class Concat(Additive):
         input_feeding: bool = False,
         coverage: bool = False,
         name: str = "attention",
-        **kwargs,
+        dtype: str | None = None,
+        trainable: bool = True,
     ):
-        super().__init__(units, before, input_feeding, coverage, name, **kwargs)
+        super().__init__(units, before, input_feeding, coverage, name, dtype, trainable)
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -280,9 +288,10 @@ class Local(General):
         before: bool = False,
         input_feeding: bool = False,
         name: str = "attention",
-        **kwargs,
+        dtype: str | None = None,
+        trainable: bool = True,
     ):
-        super().__init__(before, input_feeding, name, **kwargs)
+        super().__init__(before, input_feeding, name, dtype, trainable)
         self.width = check_count("attention.width", width)
 
     def make_weights(self) -> None:
@@ -319,8 +328,8 @@ class Peek(Attention):
     stepwise = False
     weightless = True
 
-    def __init__(self, name: str = "attention", **kwargs):
-        super().__init__(before=True, name=name, **kwargs)
+    def __init__(self, name: str = "attention", dtype: str | None = None, trainable: bool = True):
+        super().__init__(before=True, name=name, dtype=dtype, trainable=trainable)
 
     def keys(self, values: Tensor, state: tuple) -> Tensor:
         """The top layer's last hidden state, (batch, 1, memory_size)."""

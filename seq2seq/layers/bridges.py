@@ -34,8 +34,8 @@ class Bridge(Layer):
 
     passes = True
 
-    def __init__(self, name: str = "bridge", **kwargs):
-        super().__init__(name=name, **kwargs)
+    def __init__(self, name: str = "bridge", dtype: str | None = None, trainable: bool = True):
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
         self.encoder_sizes = self.decoder_sizes = None
 
     def connect(self, encoder_sizes: States, decoder_sizes: States) -> None:

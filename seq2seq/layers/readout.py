@@ -15,8 +15,15 @@ class Readout(Layer):
         size: different tokens, or values a step.
     """
 
-    def __init__(self, size: int, name: str = "readout", **kwargs):
-        super().__init__(name=name, autocast=False, **kwargs)  # attention weights stay float32
+    def __init__(
+        self, size: int, name: str = "readout", dtype: str | None = None, trainable: bool = True
+    ):
+        super().__init__(
+            name=name,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=False,  # attention weights stay float32
+        )
         self.size = size
 
     def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:

@@ -91,7 +91,7 @@ class Stack(Layer):
         layers: how many.
         cell: what a layer is: a `Cell`, or its kind; None: a plain LSTM.
         bidirectional: whether the inputs are read in both directions; such a stack has no `step`.
-        kwargs: of `keras.layers.Layer`: `dtype`, `trainable`.
+        dtype, trainable: see `keras.layers.Layer`.
     """
 
     def __init__(
@@ -102,9 +102,10 @@ class Stack(Layer):
         cell: Cell | str | dict | None = None,
         bidirectional: bool = False,
         name: str = "stack",
-        **kwargs,
+        dtype: str | None = None,
+        trainable: bool = True,
     ):
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
         self.input_size = check_count("input_size", input_size)
         self.units = check_count("units", units)
         self.num_layers = check_count("layers", layers, most=MAX_LAYERS)

@@ -72,7 +72,7 @@ class Decoder(Layer):
             embeddings (Press and Wolf 2017); `"pointer"`, also by copying from the source.
         tags: number of different tags that a source may have; None: none. Their vector is read at
             every step.
-        kwargs: of `keras.layers.Layer`: `dtype`, `trainable`.
+        dtype, trainable: see `keras.layers.Layer`.
 
     Raises:
         ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, or a
@@ -100,9 +100,15 @@ class Decoder(Layer):
         readout: str = "dense",
         tags: int | None = None,
         name: str = "decoder",
-        **kwargs,
+        dtype: str | None = None,
+        trainable: bool = True,
     ):
-        super().__init__(name=name, autocast=False, **kwargs)  # attention weights stay float32
+        super().__init__(
+            name=name,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=False,  # attention weights stay float32
+        )
         check_one(vocabulary_size, features, "the decoder")
         self.vocabulary_size, self.features = vocabulary_size, features
         if not (attention is None or isinstance(attention, Attention)):

@@ -63,9 +63,10 @@ class Reader(Layer):
         features: int | None,
         embedding_size: int,
         name: str = "reader",
-        **kwargs,
+        dtype: str | None = None,
+        trainable: bool = True,
     ):
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
         self.vocabulary_size = vocabulary_size
         if features is None:
             self.output_size = check_count("embedding_size", embedding_size)
@@ -107,7 +108,7 @@ class Encoder(Layer):
         bidirectional: whether each layer reads in both directions (Schuster and Paliwal 1997).
         backwards: whether the source is read from its end to its beginning, which brings the
             beginnings of source and target close together (Sutskever et al. 2014, section 3.3).
-        kwargs: of `keras.layers.Layer`: `dtype`, `trainable`.
+        dtype, trainable: see `keras.layers.Layer`.
 
     Raises:
         ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, or both
@@ -132,9 +133,10 @@ class Encoder(Layer):
         bidirectional: bool = False,
         backwards: bool = False,
         name: str = "encoder",
-        **kwargs,
+        dtype: str | None = None,
+        trainable: bool = True,
     ):
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
         check_one(vocabulary_size, features, "the encoder")
         self.vocabulary_size, self.features = vocabulary_size, features
         self.embedding_size = embedding_size

@@ -16,6 +16,10 @@ PACKAGE = "seq2seq"
 STATE_OF_TRAINING = ("compile_config", "build_config")  # of what Keras serialises, beside the parts
 
 
+class ForeignPart(ValueError):
+    """A part of a model that is no class of this package."""
+
+
 def make_model(structure: dict, shapes: Mapping[str, tuple[int, ...]]) -> Seq2Seq:
     """The model that `structure` describes, with fresh weights; it is not compiled.
 
@@ -24,8 +28,8 @@ def make_model(structure: dict, shapes: Mapping[str, tuple[int, ...]]) -> Seq2Se
         shapes: of the weights that are there for it, by their paths.
 
     Raises:
-        ValueError: a part is no class of this package or can't be made, or the model has other
-            weights.
+        ForeignPart: a part is no class of this package.
+        ValueError: a part can't be made, or the model has other weights.
     """
     check_parts(structure, len(shapes))
     plain = _leave_out_training(structure)
@@ -62,7 +66,10 @@ def _check_class(part: dict) -> None:
     name, module = part.get("registered_name"), str(part.get("module"))
     known = keras.saving.get_custom_objects().get(name) if isinstance(name, str) else None
     if known is None or {known.__module__.split(".")[0], module.split(".")[0]} != {PACKAGE}:
-        raise ValueError(f"it names {name!r} of the module {module!r}, which is no part of a model")
+        raise ForeignPart(
+            f"{part.get('class_name')!r} of the module {part.get('module')!r} is not a part of "
+            f"this package (registered as {name!r})"
+        )
 
 
 def _leave_out_training(part: Any) -> Any:

@@ -3,6 +3,7 @@
 What remembers anything from update to update has `record` and `restore`, see `keep`.
 """
 
+import contextlib
 import math
 import sys
 import time
@@ -17,6 +18,7 @@ from seq2seq.data.batching import Batch
 from seq2seq.data.task import Example, Task
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Predictor
+from seq2seq.progress import busy
 from seq2seq.training.diagnosis import count_stalled_epochs
 from seq2seq.training.run_directory import HISTORY, MODEL, RunDirectory
 
@@ -267,6 +269,7 @@ class Bar(keras.callbacks.Callback):
             disable=not console.is_terminal,
         )
         self.bar = self.progress.add_task("training", total=steps, speed="")
+        self.shown = contextlib.ExitStack()
 
     def on_train_begin(self, logs=None):
         """Say what begins, and show the bar."""
@@ -280,6 +283,7 @@ class Bar(keras.callbacks.Callback):
         for note in () if done else self.notes:
             self.progress.console.print(f"note: {note}", soft_wrap=True, markup=False)
         self.progress.update(self.bar, completed=done)
+        self.shown.enter_context(busy())  # an evaluation shows no bar beside this one
         self.progress.start()
 
     def on_train_batch_end(self, batch, logs=None):
@@ -309,3 +313,4 @@ class Bar(keras.callbacks.Callback):
     def close(self) -> None:
         """Take the bar away, also after an error."""
         self.progress.stop()
+        self.shown.close()

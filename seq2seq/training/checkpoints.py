@@ -17,7 +17,7 @@ from seq2seq.data.tags import Side, Tagged, from_config
 from seq2seq.data.vocabulary import END, START, Numbers, Vocabulary
 from seq2seq.export.numpy_runtime import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artefact
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.models.structure import make_model
+from seq2seq.models.structure import ForeignPart, check_parts, make_model
 from seq2seq.training.writing import write_whole
 
 
@@ -40,10 +40,11 @@ def save_model(
             `"int8"`, matrices in a quarter, each column with a scale of its own.
 
     Raises:
-        ValueError: an unknown kind of weights, two weights of one path, or weights that are too
-            large for float16.
+        ValueError: an unknown kind of weights, a part that is not of this package, two weights of
+            one path, or weights that are too large for float16.
     """
     check_choice("weights", weights, WEIGHTS)
+    structure = describe_model(model)
     arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
     if len(arrays) < len(model.weights):
         raise ValueError(f"two weights of the model have one path; give its parts names: {path}")
@@ -51,12 +52,32 @@ def save_model(
     header = {
         "format": FORMAT,
         "weights": weights,
-        "model": keras.saving.serialize_keras_object(model),
+        "model": structure,
         "source": source.to_config(),
         "target": target.to_config(),
         "settings": settings,
     }
     write_arrays(path, header, arrays)
+
+
+def describe_model(model: Seq2Seq) -> dict:
+    """The structure of `model`, of which `make_model` makes another.
+
+    Raises:
+        ValueError: it can't: it is no `Seq2Seq`, or a part is not of this package.
+    """
+    if not isinstance(model, Seq2Seq):
+        kind = type(model).__name__
+        raise ValueError(f"model.npz holds one Seq2Seq, got {kind}; save each model by itself")
+    structure = keras.saving.serialize_keras_object(model)
+    try:
+        check_parts(structure, len(model.weights))
+    except ForeignPart as error:
+        raise ValueError(
+            f"{error}: no program could load model.npz; model.save('model.keras') keeps the Keras "
+            "model, and keras.models.load_model loads it where the class is registered"
+        ) from None
+    return structure
 
 
 def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray]) -> None:
@@ -116,6 +137,8 @@ def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
         source, target = from_config(header["source"]), from_config(header["target"])
         model = make_model(header["model"], {name: one.shape for name, one in arrays.items()})
         _check_sides(model, source, target)
+    except ForeignPart as error:
+        raise ValueError(f"{path} can't be loaded: {error}") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = error if type(error) is ValueError else f"its header can't be read ({error!r})"
         raise ValueError(f"{path} is damaged: {reason}") from error

@@ -17,6 +17,7 @@ from seq2seq.evaluation.validation import summarise_validation
 from seq2seq.layers.kernels import feed
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
+from seq2seq.training.checkpoints import describe_model
 from seq2seq.training.diagnosis import list_notes, list_remarks, make_plan
 from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
 from seq2seq.training.initialization import INITIALIZATIONS, initialize_as_pytorch
@@ -242,11 +243,13 @@ def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
 
 
 def check_start(model: Seq2Seq, training: Training) -> None:
-    """Refuse first weights that two settings want to draw.
+    """Refuse a model that could not be kept, and first weights that two settings want to draw.
 
     Raises:
-        ValueError: a forget bias is asked for, and first weights as PyTorch's, which has none.
+        ValueError: see `describe_model`; or a forget bias is asked for, and first weights as
+            PyTorch's, which has none.
     """
+    describe_model(model)
     for part in (model.encoder, model.decoder):
         bias = part.stack.cell.forget_bias
         if training.initialization == "pytorch" and bias is not None:

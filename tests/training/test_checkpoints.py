@@ -5,12 +5,14 @@ import json
 import struct
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 
-from seq2seq import Decoder, Encoder, Seq2Seq, Vocabulary
+from seq2seq import Decoder, Dot, Encoder, Ensemble, Seq2Seq, Vocabulary
 from seq2seq.export.numpy_runtime import DIGEST, FIELDS, HEADER, SCALE
-from seq2seq.training.checkpoints import checksum, load_model, save_model, shrink
+from seq2seq.training.checkpoints import checksum, load_model, save_model, shrink, write_arrays
+from seq2seq.training.trainer import Training, check_start
 
 LETTERS = Vocabulary("ab")
 
@@ -194,7 +196,7 @@ def test_another_format_is_refused(artefact):
 def test_a_strangers_classes_are_refused(artefact):
     path, _ = artefact
     edit(path, lambda header, arrays: header["model"]["config"]["bridge"].update(module="os"))
-    with pytest.raises(ValueError, match="names 'seq2seq>Copy' of the module 'os'"):
+    with pytest.raises(ValueError, match="'Copy' of the module 'os' is not a part of this package"):
         load_model(path)
 
 
@@ -203,3 +205,39 @@ def test_pickled_arrays_are_refused(tmp_path):
     np.savez(path, **{HEADER: np.array([{"a": 1}], dtype=object)})
     with pytest.raises(ValueError, match="damaged: 'header.json' is no array of plain numbers"):
         load_model(path)
+
+
+class Quadratic(Dot):
+    """An attention of somebody else."""
+
+
+@pytest.fixture
+def foreign(artefact, tmp_path):
+    """A model with a part that this package lacks, and what an older version wrote of it."""
+    decoder = Decoder(4, vocabulary_size=6, attention=Quadratic())
+    model = Seq2Seq(Encoder(4, vocabulary_size=6), decoder)
+    structure = keras.saving.serialize_keras_object(model)
+    path = tmp_path / "older.npz"
+    arrays = {weight.path: np.array(weight) for weight in model.weights}
+    header = {**json.loads(np.load(artefact[0])[HEADER].tobytes()), "model": structure}
+    write_arrays(path, header, arrays)
+    return model, path
+
+
+def test_a_model_that_nobody_could_load_is_not_written(foreign, tmp_path):
+    model, _ = foreign
+    path = tmp_path / "own.npz"
+    with pytest.raises(ValueError, match=r"'Quadratic' of the module .* is not a part of this pa"):
+        save_model(path, model, LETTERS, LETTERS, {})
+    assert not path.exists()
+    with pytest.raises(ValueError, match=r"model\.save\('model\.keras'\) keeps the Keras"):
+        check_start(model, Training())  # before the first update
+    together = Ensemble([model, model])
+    with pytest.raises(ValueError, match="holds one Seq2Seq, got Ensemble; save each model by its"):
+        save_model(path, together, LETTERS, LETTERS, {})
+
+
+def test_a_file_with_a_part_of_somebody_else_is_not_called_damaged(foreign):
+    with pytest.raises(ValueError, match=r"older\.npz can't be loaded: 'Quadratic'") as caught:
+        load_model(foreign[1])
+    assert "damaged" not in str(caught.value)
