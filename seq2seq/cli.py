@@ -6,7 +6,6 @@ line and exit status 2; SEQ2SEQ_TRACEBACK=1 shows where it came from.
 
 import argparse
 import itertools
-import os
 import sys
 from pathlib import Path
 
@@ -155,7 +154,8 @@ def show_examples(options: argparse.Namespace) -> None:
 
 def reproduce(options: argparse.Namespace) -> int:
     """`seq2seq reproduce`: an experiment, or a run."""
-    if (Path(options.what) / "config.yaml").is_file() or os.sep in options.what:
+    what = Path(options.what).expanduser()
+    if (what / "config.yaml").is_file() or len(what.parts) > 1:
         if options.overrides or options.seeds or options.rows or options.jobs != 1:
             raise ValueError(
                 f"{options.what} is a run, which is made again as it was; seeds, rows, jobs and "
@@ -175,7 +175,7 @@ def reproduce_run(options: argparse.Namespace) -> int:
     from seq2seq.evaluation.reproduction import DIFFERENT, compare_runs, render, verdict
     from seq2seq.runs import read_finished_config
 
-    before = Path(options.what)
+    before = Path(options.what).expanduser()
     config = read_finished_config(before, compose([]))
     start = {"run_dir": options.output, "overwrite": False, "resume": False}
     outcome, now = run_training({**config, **start})

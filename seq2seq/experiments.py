@@ -102,19 +102,15 @@ def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, j
     command += [f"seed={','.join(map(str, seeds))}", f"run_dir={quote(str(place))}"]
     command += ["resume=true", "--jobs", str(jobs)]
     # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in CAUGHT}
+    # A handler, unlike SIG_IGN, is not handed on to it.
+    before = {number: signal.signal(number, lambda number, frame: None) for number in CAUGHT}
     try:
-        process = subprocess.Popen(command, stdout=sys.stderr, preexec_fn=_heed_signals)
+        process = subprocess.Popen(command, stdout=sys.stderr)
         signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
         return process.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _heed_signals() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def collect(experiment: Experiment, place: Path) -> Iterator[Result]:

@@ -194,7 +194,9 @@ class Multirun:
             stdin=subprocess.DEVNULL,
             stdout=said if apart else None,
             stderr=subprocess.PIPE if apart else None,
-            start_new_session=True,  # the terminal's signals come once: passed on
+            # The terminal's signals come once: they are passed on.
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # of Windows
         )
 
     def _say(self, line: str) -> None:
@@ -205,8 +207,7 @@ class Multirun:
     def _passing_signals_on(self) -> Iterator[None]:
         before = {}
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
-            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # as nohup wants it
-            for number in CAUGHT if ignored else (*CAUGHT, signal.SIGHUP):
+            for number in (*CAUGHT, *heeded_hangup()):
                 before[number] = signal.signal(number, self._pass_on)
         try:
             yield
@@ -219,7 +220,13 @@ class Multirun:
             if self.received is None:
                 self.received = number
             for process in self._going:
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
+
+
+def heeded_hangup() -> tuple[int, ...]:
+    """SIGHUP, unless it is ignored, as `nohup` wants it, or the system has none (Windows)."""
+    number = getattr(signal, "SIGHUP", None)
+    return () if number is None or signal.getsignal(number) is signal.SIG_IGN else (number,)
 
 
 def nothing_left(run: Planned) -> bool:

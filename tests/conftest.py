@@ -1,13 +1,13 @@
 """What all tests share."""
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parents[1]
@@ -61,8 +61,7 @@ def trained(tmp_path_factory):
     place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
     words = ["task=copy", "task.symbols=3", "task.max_length=6", "task.validation_examples=3"]
     words += ["task.test_examples=5", "model.encoder.units=16", "training.steps=40"]
-    with open(place / "trained.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(place / "trained.lock"):
         if not (place / "trained/run").exists():
             (place / "trained").mkdir()
             done = run_python(ROOT / "train.py", *words, "run_dir=run", cwd=place / "trained")

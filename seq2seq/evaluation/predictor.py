@@ -417,7 +417,7 @@ def load(path: str | Path) -> Predictor:
             )
         path = path / "model.npz"
     elif not path.exists():
-        raise ValueError(f"no such run: {path}")
+        raise ValueError(f"no such run: {path}{_newest_beside(path)}")
     model, source, target, settings = load_model(path)
     try:
         decoding = Decoding.from_config(settings.pop("decoding"))
@@ -427,6 +427,15 @@ def load(path: str | Path) -> Predictor:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its settings can't be read: {error}") from None
     return Predictor(model, source, target, decoding, settings)
+
+
+def _newest_beside(path: Path) -> str:
+    """Advice where `runs/latest` is missing, as on a file system without links."""
+    if path.name != "latest":
+        return ""
+    runs = [*path.parent.glob("*/*/model.npz"), *path.parent.glob("*/model.npz")]
+    newest = max(runs, key=lambda model: model.stat().st_mtime, default=None)
+    return "" if newest is None else f" (the newest run there is {newest.parent})"
 
 
 def ensemble(runs: Sequence[Predictor | str | Path], mean: str = "probabilities") -> Predictor:

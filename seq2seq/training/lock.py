@@ -1,13 +1,14 @@
 """The lock of a run directory, which one process has; it needs no engine."""
 
 import errno
-import fcntl
 import logging
 import os
 from pathlib import Path
 
+from filelock import lock_descriptor
+
 LOCK = ".lock"
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)
 logger = logging.getLogger("seq2seq")
 
 
@@ -19,18 +20,20 @@ def lock(path: Path) -> int:
     """
     handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(handle, 20).decode("ascii", "replace").strip()
-        os.close(handle)
-        raise ValueError(f"run_dir={path} is in use by another process ({owner})") from None
+        is_ours = lock_descriptor(handle, blocking=False)
     except OSError as error:
         if error.errno not in NO_LOCKS:
+            os.close(handle)
             raise
         logger.warning("warning: %s can't be locked: let no other process train there", path)
         return handle
+    if not is_ours:
+        os.lseek(handle, 1, os.SEEK_SET)  # Windows locks the first byte, which nobody can read then
+        owner = os.read(handle, 20).decode("ascii", "replace").strip()
+        os.close(handle)
+        raise ValueError(f"run_dir={path} is in use by another process ({owner})")
     os.ftruncate(handle, 0)
-    os.write(handle, f"{os.getpid()}\n".encode())
+    os.write(handle, f" {os.getpid()}\n".encode())
     return handle
 
 

@@ -1,6 +1,8 @@
 """The run directory: where a run keeps all that it made. Files appear whole or not at all."""
 
+import contextlib
 import csv
+import errno
 import io
 import itertools
 import json
@@ -21,7 +23,7 @@ logger = logging.getLogger("seq2seq")
 
 MODEL, SUMMARY, HISTORY, PREVIOUS = "model.npz", "summary.json", "history.csv", "previous"
 CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
-LATEST = Path("runs/latest")
+RUNS, LATEST = Path("runs"), Path("runs/latest")
 FILES = (CONFIG, ENVIRONMENT, HISTORY, CHECKPOINTS, MODEL, "predictions.tsv", SUMMARY)
 
 
@@ -54,7 +56,8 @@ class RunDirectory:
         given = None if path is None else check_path("run_dir", path)
         if path is None and resume:
             raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
-        self._check_latest()
+        if given is None and RUNS.exists() and not RUNS.is_dir():
+            raise ValueError(f"{RUNS} is a file; name another directory for the run: run_dir=PATH")
         self.path = _create_fresh(name) if given is None else _follow_latest(given)
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"run_dir={self.path} is a file, a directory was expected")
@@ -169,23 +172,22 @@ class RunDirectory:
         writer.writerows(rows)
         self.write(file, out.getvalue())
 
-    @staticmethod
-    def _check_latest() -> None:
-        if LATEST.parent.exists() and not LATEST.parent.is_dir():
-            raise ValueError(f"{LATEST.parent} is a file; it must be free to hold {LATEST}")
-        if LATEST.exists() and not LATEST.is_symlink():
-            raise ValueError(f"{LATEST} is no link; it must be free to point at the newest run")
-
     def _point_latest(self) -> None:
         """Let `runs/latest` point here, without a moment at which it points nowhere."""
         temporary = LATEST.with_name(f".latest.{os.getpid()}")
         try:
-            LATEST.parent.mkdir(exist_ok=True)
-            temporary.symlink_to(os.path.relpath(self.path, LATEST.parent.resolve()))
+            RUNS.mkdir(exist_ok=True)
+            if LATEST.exists() and not LATEST.is_symlink():
+                raise FileExistsError(errno.EEXIST, "something else has that name")
+            temporary.symlink_to(os.path.relpath(self.path, RUNS.resolve()))
             temporary.replace(LATEST)
         except OSError as error:  # no links here, or a folder that can't be written
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            old = f"; it still points at {LATEST.resolve()}" if LATEST.is_symlink() else ""
             logger.warning(
-                "note: %s can't point at this run (%s); it is %s", LATEST, error.strerror, self.path
+                "note: %s can't point at this run (%s); the run is %s%s",
+                *(LATEST, error.strerror, self.path, old),
             )
 
 

@@ -1,11 +1,16 @@
-"""SIGINT and SIGTERM: the first lets a run end in good order, the second acts at once."""
+"""SIGINT and SIGTERM: the first lets a run end in good order, the second acts at once.
+
+On Windows SIGBREAK (Ctrl-Break) takes the place of SIGTERM, which no process can be sent there.
+"""
 
 import contextlib
 import os
 import signal
 import threading
 
-CAUGHT = (signal.SIGINT, signal.SIGTERM)
+CAUGHT = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
+)
 EXIT_ERROR, EXIT_SIGNAL = 2, 128  # exit statuses; to the latter the signal's number is added
 
 

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 # What a file system answers that has no modes, no links, or no folders that can be synchronised.
-UNSUPPORTED = {errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EISDIR}
+UNSUPPORTED = {
+    *(errno.EINVAL, errno.EPERM, errno.EACCES, errno.EISDIR, errno.EBADF),
+    *(errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
+}
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -23,14 +26,14 @@ def write_whole(path: Path, content: bytes | str) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _where_supported(os.chmod, temporary, 0o644)
+        where_supported(os.chmod, temporary, 0o644)
         os.replace(temporary, path)
     except BaseException as error:
         os.unlink(temporary)
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
-    _where_supported(_sync_folder, path.parent)  # the new name itself
+    where_supported(_sync_folder, path.parent)  # the new name itself
 
 
 def _sync_folder(path: Path) -> None:
@@ -41,7 +44,7 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _where_supported(action: Callable, *arguments: object) -> None:
+def where_supported(action: Callable, *arguments: object) -> None:
     """Do what some file systems can't: exFAT, network drives and others go on without it.
 
     Raises:

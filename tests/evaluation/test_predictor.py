@@ -1,6 +1,7 @@
 """Prediction: lines in = lines out, in order, whatever they hold."""
 
 import json
+import os
 import re
 from dataclasses import replace
 
@@ -399,3 +400,17 @@ def test_a_wide_beam_of_a_pointer_copies_only_what_is_there():
     found = run.predict(["", "xy", "abcabc"], n_best=20, decoding=beam)
     said = [{token for one in best for token in one.tokens} for best in found]
     assert said == [{"<unknown>", *"abc"}, {"<unknown>", *"abcxy"}, {"<unknown>", *"abc"}]
+
+
+def test_where_there_is_no_link_to_the_newest_run_it_is_named(tmp_path):
+    for age, name in enumerate(["b", "a"]):
+        (tmp_path / f"copy-lstm/{name}").mkdir(parents=True)
+        (tmp_path / f"copy-lstm/{name}/model.npz").touch()
+        os.utime(tmp_path / f"copy-lstm/{name}/model.npz", (age, age))
+    newest = re.escape(str(tmp_path / "copy-lstm/a"))
+    with pytest.raises(
+        ValueError, match=rf"no such run: .*latest \(the newest run there is {newest}\)"
+    ):
+        seq2seq.load(tmp_path / "latest")
+    with pytest.raises(ValueError, match="no such run: [^(]*$"):
+        seq2seq.load(tmp_path / "other")

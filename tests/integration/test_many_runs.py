@@ -1,7 +1,6 @@
 """Real runs side by side: stopped together, gone on with, and each as if it had been alone."""
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -10,6 +9,7 @@ import sys
 import time
 
 import pytest
+from filelock import FileLock
 
 from seq2seq.multirun import shares
 from seq2seq.training.environment import environment_changes, read_environment
@@ -87,8 +87,7 @@ def test_a_grid_that_was_stopped_ends_as_each_run_would_alone(python, tmp_path):
 def test_one_that_is_in_use_is_named_and_the_others_go_on(python, tmp_path):
     (tmp_path / "grid/seed=0").mkdir(parents=True)
     few = ["-m", *RUN[:-1], "training.steps=50", "run_dir=grid", "seed=0,1"]
-    with open(tmp_path / "grid/seed=0/.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with FileLock(tmp_path / "grid/seed=0/.lock"):
         done = python(ROOT / "train.py", *few, "--jobs", "2")
     assert done.returncode == 0, done.stderr
     assert "run 1 of 2: seed=0 is in use by another process, and is passed over" in done.stderr

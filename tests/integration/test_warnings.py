@@ -12,10 +12,10 @@ RUN = [
     *("model.encoder.units=4", "training.batch_size=4", "run_dir=run", "resume=true"),
 ]
 WITHOUT_LOCKS = """
-import errno, fcntl, sys
-def flock(handle, operation):
+import errno, filelock, sys
+def lock_descriptor(handle, blocking=True):
     raise OSError(errno.ENOLCK, "No locks available")
-fcntl.flock = flock
+filelock.lock_descriptor = lock_descriptor
 from seq2seq.cli import main
 sys.exit(main())
 """

@@ -62,10 +62,10 @@ def test_a_replaced_run_is_kept_until_the_new_one_is_complete():
 
 
 OTHER = """
-import fcntl, sys
+import filelock, sys
 file = open("mine/.lock", "w")
-fcntl.flock(file, fcntl.LOCK_EX)
-print(123, file=file, flush=True)
+filelock.lock_descriptor(file.fileno())
+print(" 123", file=file, flush=True)
 print("locked", flush=True)
 sys.stdin.read()
 """
@@ -83,7 +83,7 @@ def test_a_directory_belongs_to_one_process_until_it_dies():
     other.kill()
     other.wait()
     with RunDirectory("mine", "copy-lstm"):
-        assert (Path("mine") / ".lock").read_text() == f"{os.getpid()}\n"
+        assert (Path("mine") / ".lock").read_text() == f" {os.getpid()}\n"
         with pytest.raises(ValueError, match="in use"):
             RunDirectory("mine", "copy-lstm")
     RunDirectory("mine", "copy-lstm").close()
@@ -155,14 +155,28 @@ def test_a_run_does_not_go_on_with_other_examples():
 
 
 @pytest.mark.parametrize("where", ["runs", "runs/latest"])
-def test_nothing_is_touched_where_latest_can_not_be(tmp_path, where):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/summary.json").write_text("{}")
+def test_where_latest_can_not_be_a_named_run_goes_on_and_nothing_is_touched(
+    tmp_path, where, caplog
+):
     (tmp_path / where).parent.mkdir(exist_ok=True)
-    (tmp_path / where).write_text("")
-    with pytest.raises(ValueError, match="must be free"):
-        RunDirectory("mine", "copy-lstm", overwrite=True)
-    assert (tmp_path / "mine/summary.json").exists()
+    (tmp_path / where).write_text("mine")
+    with RunDirectory("elsewhere/run", "copy-lstm") as run:
+        assert run.path == Path("elsewhere/run")
+    assert "note: runs/latest can't point at this run (" in caplog.text
+    assert (tmp_path / where).read_text() == "mine"
+    if where == "runs":
+        with pytest.raises(ValueError, match="runs is a file; name another directory"):
+            RunDirectory(None, "copy-lstm")
+
+
+def test_a_link_that_can_not_be_replaced_is_named_and_nothing_is_left(
+    tmp_path, monkeypatch, caplog
+):
+    RunDirectory("one", "copy-lstm").close()
+    monkeypatch.setattr(Path, "replace", refuse(errno.EACCES))
+    RunDirectory("two", "copy-lstm").close()
+    assert f"the run is two; it still points at {tmp_path / 'one'}" in caplog.text
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["latest"]
 
 
 @pytest.mark.parametrize("path", ["", ["a"], True, False, 1.5])
@@ -202,7 +216,10 @@ def test_without_links_a_run_is_trained_and_latest_is_a_note(number, tmp_path, m
     monkeypatch.setattr(Path, "symlink_to", refuse(number))
     with RunDirectory("mine", "name"):
         pass
-    assert f"runs/latest can't point at this run ({os.strerror(number)}); it is mine" in caplog.text
+    assert (
+        f"runs/latest can't point at this run ({os.strerror(number)}); the run is mine"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("name", ["chmod", "fsync"])
