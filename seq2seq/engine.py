@@ -44,17 +44,18 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def set_output_encoding() -> None:
-    """Let standard output take every character.
+    """Let standard output and standard error take every character.
 
     Files and pipes are UTF-8, as what is read is, whatever the environment says; a terminal that
     lacks a character shows a question mark.
     """
-    if not isinstance(sys.stdout, io.TextIOWrapper):  # closed, or another program's
-        return
-    if sys.stdout.isatty():
-        sys.stdout.reconfigure(errors="replace")
-    else:
-        sys.stdout.reconfigure(encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):  # closed, or another program's
+            continue
+        if stream.isatty():
+            stream.reconfigure(errors="replace")
+        else:
+            stream.reconfigure(encoding="utf-8")
 
 
 @contextlib.contextmanager

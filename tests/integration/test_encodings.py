@@ -1,5 +1,10 @@
 """Standard output that is not UTF-8 fails no command."""
 
+import os
+import pty
+import subprocess
+import sys
+
 import pytest
 
 from tests.conftest import ROOT
@@ -17,6 +22,51 @@ def test_what_is_printed_is_utf8(arguments, encoding, python, tmp_path):
     # The test decodes what came as UTF-8.
     assert process.returncode == 0, process.stderr
     assert ("नदी" if more else "±") in process.stdout
+
+
+def test_errors_are_utf8(python):
+    process = python("-m", "seq2seq", "report", "नदी", PYTHONIOENCODING="latin-1")
+    assert process.returncode == 2 and "नदी" in process.stderr
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_terminal_that_lacks_a_character_shows_a_question_mark(stream):
+    words = ["report", "--help"] if stream == 1 else ["report", "é€नदी"]
+    reader, terminal = pty.openpty()
+    own = {1: subprocess.DEVNULL, 2: subprocess.DEVNULL, stream: terminal}
+    command = [sys.executable, "-m", "seq2seq", *words]
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "latin-1"}
+    process = subprocess.Popen(command, stdout=own[1], stderr=own[2], env=env)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            part = os.read(reader, 4096)
+        except OSError:  # the other end was closed
+            part = b""
+        if not part:
+            break
+        shown += part
+    assert process.wait() == (0 if stream == 1 else 2)
+    assert "±".encode("latin-1") in shown if stream == 1 else "é????".encode("latin-1") in shown
+
+
+def test_what_a_run_said_is_utf8(trained, python):
+    for arguments in (["evaluate", trained], ["report", trained], ["predict", trained, "abc"]):
+        process = python("-m", "seq2seq", *arguments, PYTHONIOENCODING="ascii")
+        assert process.returncode == 0 and process.stdout, process.stderr
+
+
+@pytest.mark.slow
+def test_a_grid_ends_well(python, tmp_path):
+    rows = "".join(f"नदी{n}\tनदी\n" for n in range(100))
+    (tmp_path / "rows.tsv").write_text(rows, "utf-8")
+    few = ["-m", "task=pairs", "task.train=rows.tsv", "training=quick", "seed=0,1", "run_dir=é"]
+    few += ["model=lstm", "--jobs", "2"]
+    process = python(ROOT / "train.py", *few, PYTHONIOENCODING="cp1252", timeout=600)
+    assert process.returncode == 0, process.stderr
+    assert "failed" not in process.stderr and "नदी" in process.stdout
+    assert "±" in process.stdout  # the table of both
 
 
 @pytest.mark.slow
