@@ -9,7 +9,7 @@ import itertools
 import sys
 from pathlib import Path
 
-from seq2seq import __version__, answers, inspection, reporting, studies
+from seq2seq import __version__, answers, archive, inspection, reporting, studies
 from seq2seq.arguments import check_choice
 from seq2seq.engine import held_back_noise, set_output_encoding
 from seq2seq.flags import Parser, count, names, number
@@ -73,6 +73,7 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     inspection.add_verbs(verbs)
     studies.add_verbs(verbs)
     reporting.add_verbs(verbs)
+    archive.add_verbs(verbs)
 
     again = verbs.add_parser(
         "reproduce",
@@ -178,7 +179,7 @@ def reproduce_run(options: argparse.Namespace) -> int:
     before = Path(options.what).expanduser()
     config = read_finished_config(before, compose([]))
     start = {"run_dir": options.output, "overwrite": False, "resume": False}
-    outcome, now = run_training({**config, **start})
+    outcome, now = run_training({**config, **start}, before=before)
     if isinstance(outcome.error, Interrupted):
         return tell_end(outcome, now)
     rows = compare_runs(before, now, options.tolerance)
@@ -199,5 +200,6 @@ VERBS = {
     "interpolate": studies.interpolate,
     "capacity": studies.capacity,
     "report": reporting.report,
+    "archive": archive.archive,
     "reproduce": reproduce,
 }

@@ -216,8 +216,9 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     from seq2seq.evaluation.predictor import Predictor
     from seq2seq.layers.kernels import make_deterministic
     from seq2seq.training import trainer
-    from seq2seq.training.environment import describe_environment
+    from seq2seq.training.environment import describe_environment, read_checkout, shorten_patch
     from seq2seq.training.run_directory import RunDirectory
+    from seq2seq.training.run_files import keep_data
 
     if check_flag("deterministic", config["deterministic"]):
         make_deterministic()
@@ -242,10 +243,14 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
         start = (config["run_dir"], name, config["overwrite"], config["resume"])
     else:
         start = (str(resumed.path), name, False, True)
-    environment = describe_environment(config["seed"], fingerprint(task))
+    checkout = read_checkout()
+    environment = describe_environment(config["seed"], fingerprint(task), checkout)
     with RunDirectory(*start) as directory:
         changed = {} if resumed is None else resumed.changes
-        directory.describe(OmegaConf.to_yaml(config), environment, changed)
+        patch = shorten_patch(checkout.patch)
+        directory.describe(OmegaConf.to_yaml(config), environment, changed, patch)
+        if task.keep_data:
+            keep_data(directory.path, task.files)
         outcome = trainer.train(
             task,
             model,

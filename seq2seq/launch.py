@@ -104,13 +104,14 @@ def train_several(jobs: Sequence[Any], at_once: int, options: argparse.Namespace
     from seq2seq.evaluation.compare import group_runs
     from seq2seq.evaluation.tables import make_table
     from seq2seq.multirun import Multirun, nothing_left, plan
-    from seq2seq.runs import is_complete, read_run
+    from seq2seq.runs import is_complete, read_run, with_kept_data
 
     flags = ("config_dir", "config_name")
     given = {f"--{flag.replace('_', '-')}": getattr(options, flag) for flag in flags}
     multirun = Multirun(at_once, [f"{key}={value}" for key, value in given.items() if value])
     planned = plan(jobs)
-    check_tasks([run.job.config for run in planned if not nothing_left(run)])
+    left = [run for run in planned if not nothing_left(run)]
+    check_tasks([with_kept_data(run.job.config, run.path) for run in left])
     ended = multirun.train(planned)
     complete = [
         one
@@ -227,13 +228,22 @@ def train_one(config: dict, overrides: Sequence[str] = ()) -> int:
     return tell_end(*run_training(config, resumed))
 
 
-def run_training(config: dict, resumed: Any = None) -> tuple[Any, Path]:
-    """Train, and report on standard output; the outcome and the run directory."""
+def run_training(config: dict, resumed: Any = None, before: Path | None = None) -> tuple[Any, Path]:
+    """Train, and report on standard output; the outcome and the run directory.
+
+    Args:
+        config: of the run.
+        resumed: what goes on; None: a new run.
+        before: a run whose data is read, if it keeps some.
+    """
     from seq2seq import config as configuration
+    from seq2seq.runs import with_kept_data
+
+    place = before if resumed is None else resumed.path
 
     # Reading data needs no engine, fetching a dictionary does.
     with progress("reading the examples"), held_back_noise():
-        task = configuration.build_task(config)
+        task = configuration.build_task(with_kept_data(config, place) if place else config)
     for note in task.notes:
         print(f"note: {note}", file=sys.stderr)
     quiet_engine()

@@ -8,6 +8,7 @@ from seq2seq.arguments import check_path
 from seq2seq.evaluation.compare import Run, changes, find_runs, read_history, read_summary
 from seq2seq.evaluation.validation import summarise_validation
 from seq2seq.progress import progress
+from seq2seq.training.run_files import read_kept_data
 from seq2seq.trust import read_config
 
 OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
@@ -15,7 +16,7 @@ OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun
 MAY_CHANGE = (
     *OF_THE_START,
     *("training.steps", "training.epochs", "training.patience"),
-    *("training.tensorboard", "training.checkpoint_share"),
+    *("training.tensorboard", "training.checkpoint_share", "task.keep_data"),
 )
 
 
@@ -109,11 +110,9 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
     saved = read_whole_config(path, config)
     chosen = {one.lstrip("+").partition("=")[0] for one in overrides}
     if chosen <= {*MAY_CHANGE}:
-        training = {
-            key: config["training"][key] if f"training.{key}" in chosen else value
-            for key, value in saved["training"].items()
-        }
-        wanted = {**saved, "training": training}
+        wanted = dict(saved)
+        for group, _, key in (name.partition(".") for name in sorted(chosen) if "." in name):
+            wanted[group] = {**wanted[group], key: config[group][key]}
     else:
         wanted = {**config, **{key: saved[key] for key in OF_THE_START}}
     found = changes(saved, wanted)
@@ -140,6 +139,16 @@ def read_whole_config(path: Path, known: dict) -> dict:
     if wrong := [key for key in known if key not in saved] + wrong:
         raise ValueError(f"{path / 'config.yaml'} is no whole configuration: {', '.join(wrong)}")
     return saved
+
+
+def with_kept_data(config: dict, path: Path) -> dict:
+    """`config` with the copies of its data that the run at `path` keeps, in place of the files."""
+    kept = {
+        key: str(files[0]) if len(files) == 1 else [*map(str, files)]
+        for key, files in read_kept_data(path).items()
+        if key in config["task"]
+    }
+    return {**config, "task": {**config["task"], **kept}}
 
 
 def is_complete(path: Path) -> bool:

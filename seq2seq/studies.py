@@ -245,7 +245,7 @@ def training_sources(run: str, most: int) -> tuple[list[str], str]:
     """
     from seq2seq.config import build_task
     from seq2seq.data.task import Stream
-    from seq2seq.runs import read_run
+    from seq2seq.runs import read_run, with_kept_data
 
     if not (Path(run) / "config.yaml").is_file():
         raise ValueError(
@@ -253,7 +253,7 @@ def training_sources(run: str, most: int) -> tuple[list[str], str]:
             "from, is missing"
         )
     with progress("reading the examples"), held_back_noise():
-        task = build_task(read_run(Path(run)).config)
+        task = build_task(with_kept_data(read_run(Path(run)).config, Path(run)))
     examples = task.examples("train")
     if isinstance(examples, Stream):
         chosen = [example.source for example in itertools.islice(examples, most)]

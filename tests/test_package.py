@@ -17,7 +17,7 @@ ORDER = [
     r"|evaluation\.(bleu|metrics|compare|seeds|tables|experiment|selection|validation)",
     r"models\b.*",
     r"analysis\.trace|analysis$",
-    r"training\.(lock|losses|forcing|signals|writing|checkpoints|environment|resume)|training$"
+    r"training\.(lock|run_files|losses|forcing|signals|writing|checkpoints|environment|resume)|training$"
     r"|training\.run_directory",
     r"evaluation\b.*",
     r"training\b.*",
@@ -28,7 +28,7 @@ ORDER = [
     r"composition",
     r"config|flags|pair_input",
     r"resumption",
-    r"answers|inspection|multirun",
+    r"answers|archive|inspection|multirun",
     r"experiments",
     r"studies|reporting",
     r"launch",

@@ -30,6 +30,11 @@ ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 UNESCAPES = {escaped[1]: character for character, escaped in ESCAPES.items()}
 
 
+def list_paths(path: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The path of a file, or those of parallel ones."""
+    return [Path(one).expanduser() for one in ([path] if isinstance(path, str | Path) else path)]
+
+
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Each line of a text file with its number, counted from 1, without its line end.
 

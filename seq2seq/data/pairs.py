@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from seq2seq.arguments import check_choice, check_count, check_flag
-from seq2seq.data.files import PairReader
+from seq2seq.data.files import PairReader, list_paths
 from seq2seq.data.filters import bound_lengths, note_features
 from seq2seq.data.tags import Side, Tagged, check_separator
 from seq2seq.data.task import SPLITS, Example, Task, position
@@ -219,6 +219,7 @@ class Pairs(FileTask):
         on_bad_row: `"error"`, or `"skip"` to count bad rows and go on.
         comment: lines that begin with it are skipped and counted, as blank ones are; None: there
             are no comments.
+        keep_data: whether a run keeps copies of its files.
         seed: divides the rows.
 
     Raises:
@@ -240,6 +241,7 @@ class Pairs(FileTask):
         normalization: str = "nfc",
         max_source_length: int | None = None,
         max_target_length: int | None = None,
+        keep_data: bool = False,
         seed: int = 0,
     ):
         for side, name in (("source_tokens", source_tokens), ("target_tokens", target_tokens)):
@@ -261,6 +263,8 @@ class Pairs(FileTask):
             for split, path in files.items()
             if path is not None
         }
+        self.keep_data = check_flag("task.keep_data", keep_data)
+        self.files = {key: list_paths(path) for key, path in files.items() if path is not None}
         self.columns = None if columns is None else tuple(columns)
         self.comment = comment
         self.notes = reader.notes

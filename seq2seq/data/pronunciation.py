@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.arguments import check_count, check_flag
-from seq2seq.data.files import read_lines
+from seq2seq.data.files import list_paths, read_lines
 from seq2seq.data.pairs import HELD_OUT, FileTask
 
 # The public dictionary, pinned: a newer one would silently be another task.
@@ -161,6 +161,7 @@ class Pronunciation(FileTask):
         stress: whether ARPAbet's vowels keep their stress digit (the published numbers are
             without). Digits of other alphabets, as tones, stay.
         test_examples: words of the test, but never more than a tenth of the dictionary.
+        keep_data: whether a run keeps a copy of the dictionary.
         seed: divides the words.
     """
 
@@ -172,14 +173,17 @@ class Pronunciation(FileTask):
         path: str | None = None,
         stress: bool = False,
         test_examples: int = 10_000,
+        keep_data: bool = False,
         seed: int = 0,
     ):
         check_count("test_examples", test_examples)
         check_flag("stress", stress)
+        self.keep_data = check_flag("task.keep_data", keep_data)
         path = fetch_dictionary() if path is None else path
         rows, weighted = read_dictionary(read_lines(path), str(path), stress)
         if not rows:
             raise ValueError(f"{path} holds no word with its pronunciation")
+        self.files = {"path": list_paths(path)}
         if weighted:
             self.notes = (f"{weighted:,} lines have probabilities, which were left out",)
         held_out = {**HELD_OUT, "test": (HELD_OUT["test"][0], test_examples)}

@@ -7,8 +7,10 @@ a test example never occurs in training. Tasks need NumPy at most.
 import hashlib
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from seq2seq.arguments import check_choice, check_count, check_range
@@ -73,6 +75,9 @@ class Task:
         columns: of files of examples, which hold source, target and tags; see `PairReader`.
         comment: what comment lines of such files begin with; None: they have none.
         notes: remarks about the data that a person should read before training.
+        files: of the examples, by the keys of the task that name them; nothing of generated ones.
+        keep_data: whether a run keeps copies of `files`, so that it can be trained again where they
+            have changed or are not.
     """
 
     source: Side
@@ -84,6 +89,8 @@ class Task:
     columns: Sequence[int | str] | None = None
     comment: str | None = None
     notes: tuple[str, ...] = ()
+    files: Mapping[str, Sequence[Path]] = MappingProxyType({})
+    keep_data = False
 
     def examples(self, split: str) -> Sequence[Example] | Stream:
         """The examples of `"train"` (a list, or a `Stream`), `"validation"` or `"test"` (lists)."""

@@ -20,7 +20,8 @@ from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.evaluation.predictor import Predictor
 from seq2seq.progress import busy
 from seq2seq.training.diagnosis import count_stalled_epochs
-from seq2seq.training.run_directory import HISTORY, MODEL, RunDirectory
+from seq2seq.training.run_directory import RunDirectory
+from seq2seq.training.run_files import HISTORY, MODEL
 
 
 class LossIsNaN(FloatingPointError):

@@ -1,5 +1,6 @@
 """The environment of a run: what its result may depend on beside its configuration."""
 
+import hashlib
 import json
 import os
 import platform
@@ -8,19 +9,41 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import NamedTuple
 
 from seq2seq.evaluation.compare import changes
 
 ENVIRONMENT = "environment.json"
+OF_THE_PROGRAM = ("seq2seq", "configs", "train.py", "pyproject.toml")  # of a checkout
 OF_ONE_START = ("command", "started", "resumed")  # these differ between any two runs
+LONGEST_PATCH = 2**20  # characters; of a longer one the names of the files are kept
 
 
-def describe_environment(seed: int, data: str) -> dict:
+class Checkout(NamedTuple):
+    """The git checkout that this package runs from.
+
+    Attributes:
+        commit: None outside of a checkout.
+        patch: what of the program and its configurations differs from the commit, new files
+            included, as `git apply` takes it; empty: nothing does.
+    """
+
+    commit: str | None = None
+    patch: str = ""
+
+    @property
+    def digest(self) -> str | None:
+        """The checksum of the patch; None: nothing was changed."""
+        return hashlib.sha256(self.patch.encode()).hexdigest()[:16] if self.patch else None
+
+
+def describe_environment(seed: int, data: str, checkout: Checkout) -> dict:
     """Versions, engine, machine, threads, seed, data, git commit and command of a run.
 
     Args:
         seed: of the run.
         data: the fingerprint of its examples.
+        checkout: see `read_checkout`.
     """
     import keras
 
@@ -40,7 +63,8 @@ def describe_environment(seed: int, data: str) -> dict:
         "devices": keras.distribution.list_devices(),
         "engine": keras.backend.backend(),
         "packages": {name: found for name in packages if (found := _version(name))},
-        "git_commit": _git_commit(),
+        "git_commit": checkout.commit,
+        "git_changes": checkout.digest,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 
@@ -88,16 +112,37 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _git_commit() -> str | None:
-    """The commit of the checkout that this package runs from; None outside one."""
-    here = Path(__file__)
+def read_checkout(package: Path = Path(__file__).parents[1]) -> Checkout:
+    """The checkout that the directory `package` stands in, and what was changed in it since.
 
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(here.parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    Outside of one, or without git, nothing is known.
+    """
+
+    def git(folder: Path, *arguments: str, status: int = 0) -> str:
+        command = ["git", "-C", str(folder), "-c", "core.quotePath=false", *arguments]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode not in (0, status):
+            raise subprocess.CalledProcessError(done.returncode, command)
+        return done.stdout.decode("utf-8", "replace")
 
     try:
-        git("ls-files", "--error-unmatch", here.name)  # installed in somebody else's repository?
-        return git("rev-parse", "HEAD")
+        git(package, "ls-files", "--error-unmatch", "__init__.py")  # another project's repository?
+        commit = git(package, "rev-parse", "HEAD").strip()
+        root = Path(git(package, "rev-parse", "--show-toplevel").rstrip("\n"))
+        parts = ["--", *(name for name in OF_THE_PROGRAM if (root / name).exists())]
+        patch = git(root, "diff", "HEAD", "--no-ext-diff", "--no-color", *parts)
+        new = git(root, "ls-files", "--others", "--exclude-standard", "-z", *parts).split("\0")
+        for name in filter(None, new):  # with differences, `git diff --no-index` ends with 1
+            patch += git(root, "diff", "--no-color", "--no-index", "--", os.devnull, name, status=1)
     except (OSError, subprocess.CalledProcessError):
-        return None
+        return Checkout()
+    return Checkout(commit, patch)
+
+
+def shorten_patch(patch: str) -> str:
+    """`patch`, or if it is too long the names of the files in it."""
+    if len(patch) <= LONGEST_PATCH:
+        return patch
+    files = [line for line in patch.splitlines() if line.startswith("diff --git ")]
+    head = f"# left out: {len(patch):,} characters, {LONGEST_PATCH:,} are kept; the files were:"
+    return "\n".join([head, *files]) + "\n"

@@ -15,7 +15,7 @@ import numpy as np
 
 from seq2seq.training.callbacks import Evaluate
 from seq2seq.training.resume import Checkpoint
-from seq2seq.training.run_directory import MODEL
+from seq2seq.training.run_files import MODEL
 from seq2seq.training.signals import Interrupted, Signals
 from seq2seq.training.writing import write_whole
 

@@ -17,14 +17,19 @@ from seq2seq.arguments import check_flag, check_path
 from seq2seq.training.environment import ENVIRONMENT, environment_changes, read_environment
 from seq2seq.training.lock import lock
 from seq2seq.training.resume import Checkpoints
+from seq2seq.training.run_files import (
+    CHECKPOINTS,
+    CONFIG,
+    FILES,
+    PATCH,
+    PREVIOUS,
+    SUMMARY,
+)
 from seq2seq.training.writing import write_whole
 
 logger = logging.getLogger("seq2seq")
 
-MODEL, SUMMARY, HISTORY, PREVIOUS = "model.npz", "summary.json", "history.csv", "previous"
-CONFIG, CHECKPOINTS = "config.yaml", "checkpoints"
 RUNS, LATEST = Path("runs"), Path("runs/latest")
-FILES = (CONFIG, ENVIRONMENT, HISTORY, CHECKPOINTS, MODEL, "predictions.tsv", SUMMARY)
 
 
 class RunDirectory:
@@ -85,8 +90,10 @@ class RunDirectory:
         """Let other processes have the directory."""
         self._unlock()
 
-    def describe(self, config: str, environment: dict, changes: dict | None = None) -> None:
-        """Write what the run is: `config.yaml` and `environment.json`.
+    def describe(
+        self, config: str, environment: dict, changes: dict | None = None, patch: str = ""
+    ) -> None:
+        """Write what the run is: `config.yaml`, `environment.json` and `changes.patch`.
 
         A run that goes on from a checkpoint keeps its environment, and notes what has changed.
 
@@ -94,6 +101,7 @@ class RunDirectory:
             config: the text of `config.yaml`.
             environment: see `describe_environment`; with `data`, what the examples are.
             changes: keys of the configuration that are no longer as they were, `[old, new]`.
+            patch: what was changed in the program since its commit.
 
         Raises:
             ValueError: the examples are not those that the run began with, or no checkpoint is
@@ -112,9 +120,11 @@ class RunDirectory:
             environment = self._go_on(checkpoint.step, environment, changes or {})
         for file in self.path.glob(".*.*"):  # what was being written when it was killed
             if file.name[1:].rpartition(".")[0] in FILES:
-                file.unlink()
+                _remove(file)
         self.write(CONFIG, config)
         self.write_json(ENVIRONMENT, environment)
+        if patch and not (self.path / PATCH).exists():
+            self.write(PATCH, patch)
 
     def _go_on(self, step: int, now: dict, changes: dict) -> dict:
         """The environment of a run that goes on."""

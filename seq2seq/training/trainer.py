@@ -23,7 +23,8 @@ from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
 from seq2seq.training.initialization import INITIALIZATIONS, initialize_as_pytorch
 from seq2seq.training.keep import Keep
 from seq2seq.training.losses import NORMALIZATIONS, PerExample, cross_entropy, squared_error
-from seq2seq.training.run_directory import MODEL, RunDirectory
+from seq2seq.training.run_directory import RunDirectory
+from seq2seq.training.run_files import MODEL
 from seq2seq.training.signals import Interrupted, Signals
 from seq2seq.training.updates import make_updates
 
