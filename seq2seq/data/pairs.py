@@ -203,7 +203,8 @@ class Pairs(FileTask):
             blank lines.
         validation, test: the same; None: held out of `train` by `seed`, grouped by source (5 % and
             10 % of the sources, at most 2,000 and 10,000).
-        source_tokens, target_tokens: `"characters"`, `"words"`, `"symbols"` (whatever white space
+        source_tokens, target_tokens: `"characters"` (code points), `"graphemes"` (letters with
+            their marks, as a reader counts), `"words"`, `"symbols"` (whatever white space
             separates), or `"numbers"` (real values, a step each, separated by spaces). Words are
             put together again with a space between any two, also before punctuation.
         columns: which columns hold source, target and, if there are three, tags; by number, counted

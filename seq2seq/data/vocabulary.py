@@ -14,6 +14,7 @@ import numpy as np
 from seq2seq.arguments import check_choice, check_count
 from seq2seq.export.numpy_runtime import (
     FORMS,
+    JOINTS,
     SPLITS,
     describe_symbol,
     normalize,
@@ -34,10 +35,7 @@ class Tokeniser(NamedTuple):
 
 
 # Those of `OLD` are only read, from artefacts that were written with them.
-TOKENISERS = {
-    name: Tokeniser(split, ("" if name == "characters" else " ").join)
-    for name, split in SPLITS.items()
-}
+TOKENISERS = {name: Tokeniser(split, JOINTS[name].join) for name, split in SPLITS.items()}
 OLD = ("words_without_marks",)
 CHOICES = tuple(name for name in TOKENISERS if name not in OLD)
 
@@ -58,9 +56,10 @@ class Vocabulary:
 
     Args:
         symbols: the symbols in the order of their ids, from id 4 on.
-        tokeniser: `"characters"` (each code point), `"words"` (runs of word characters with their
-            combining marks and joiners, and each punctuation mark) or `"symbols"` (whatever white
-            space separates).
+        tokeniser: `"characters"` (each code point), `"graphemes"` (what a reader takes for one
+            character: letters with their marks, conjuncts, emoji; UAX 29), `"words"` (runs of word
+            characters with their combining marks and joiners, and each punctuation mark) or
+            `"symbols"` (whatever white space separates).
         normalization: the normal form of Unicode (UAX 15) that every text is brought to before it
             is split: `"nfc"`, `"nfd"`, `"nfkc"` or `"none"`.
 
