@@ -66,6 +66,7 @@ def answer_with_exchanged_states(path: Path) -> str:
 
 def measure(cwd: Path, pages: Path, overrides: Sequence[str]) -> dict[str, dict[str, str]]:
     """Train and look; return the blocks of each page, and copy the pictures."""
+    commit = describe_commit()  # before the pictures are written
     trained = run(["train", *overrides], cwd)
     path = cwd / re.search(r"^kept in (.*)$", trained, re.M)[1]
     pictures = pages / "docs/states-seen"
@@ -77,7 +78,7 @@ def measure(cwd: Path, pages: Path, overrides: Sequence[str]) -> dict[str, dict[
 
     look("inspect", WORDS[0])
     blocks = {
-        "commit": f"Measured by `python benchmarks/pages.py`: {describe_commit()}.\n",
+        "commit": f"Measured by `python benchmarks/pages.py`: {commit}.\n",
         "ablate": table_of(look("ablate")),
         "probe": table_of(look("probe")),
         "interpolate": table_of(run(["interpolate", str(path), *WORDS, "--steps", "9"], cwd)),
@@ -93,7 +94,7 @@ def measure(cwd: Path, pages: Path, overrides: Sequence[str]) -> dict[str, dict[
     output = run(["capacity", *map(str, places), "-o", str(cwd / "analysis")], cwd)
     shutil.copy(cwd / "analysis/capacity.png", pictures / "capacity.png")
     blocks["capacity"] = table_of(output)
-    shown = f"```\n{trained.strip()}\n```\n\n({describe_commit()}; 2 shared CPU cores.)\n"
+    shown = f"```\n{trained.strip()}\n```\n\n({commit}; 2 shared CPU cores.)\n"
     return {README: {"first_command": shown}, SEEN: blocks}
 
 

@@ -122,6 +122,7 @@ class ContainedLoader(ConfigLoaderImpl):
             )
             expected.hydra.overrides.task = lines[False]
             _check_unchanged(_settings(config), _settings(expected))
+            _check_replaced(config, {override.key_or_group for override in parsed})
         return config
 
 
@@ -144,6 +145,16 @@ def _check_unchanged(settings: Any, expected: Any, key: str = "hydra") -> None:
             f"a file of --config-dir is refused: it sets {key}, and Hydra's own settings, which "
             "can name any code, are changed by the command line alone"
         )
+
+
+def _check_replaced(config: DictConfig, keys: set[str]) -> None:
+    """Raise a ValueError if a file, and not the command line, says that a run is to be replaced."""
+    for key in ("overwrite", "resume"):
+        if OmegaConf.select(config, key) not in (None, False) and key not in keys:
+            raise ValueError(
+                f"a file of --config-dir is refused: it sets {key}, which the command line alone "
+                "may say"
+            )
 
 
 @contextlib.contextmanager

@@ -215,6 +215,7 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     from seq2seq.data.task import fingerprint
     from seq2seq.evaluation.predictor import Predictor
     from seq2seq.layers.kernels import make_deterministic
+    from seq2seq.runs import default_name
     from seq2seq.training import trainer
     from seq2seq.training.environment import describe_environment, read_checkout, shorten_patch
     from seq2seq.training.run_directory import RunDirectory
@@ -238,7 +239,7 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     trainer.make_batches(task, training, config["seed"])
     Predictor(model, task.source, task.target, decoding, {}).check(decoding)
     make_optimizer = build_optimizer(config)
-    name = "-".join(config["names"].values())
+    name = default_name(config)
     if resumed is None:
         start = (config["run_dir"], name, config["overwrite"], config["resume"])
     else:

@@ -25,6 +25,7 @@ from seq2seq.evaluation.experiment import (
     verdicts,
     write_results,
 )
+from seq2seq.multirun import COMMAND, environment
 from seq2seq.overrides import quote
 from seq2seq.training.environment import read_environment
 from seq2seq.training.signals import CAUGHT
@@ -98,14 +99,14 @@ def name_place(name: str, overrides: Sequence[str]) -> str:
 
 def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, jobs: int) -> int:
     """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
-    command = [sys.executable, "-m", "seq2seq", "train", "-m", f"experiment={name}", *words]
+    command = [*COMMAND, "-m", f"experiment={name}", *words]
     command += [f"seed={','.join(map(str, seeds))}", f"run_dir={quote(str(place))}"]
     command += ["resume=true", "--jobs", str(jobs)]
     # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
     # A handler, unlike SIG_IGN, is not handed on to it.
     before = {number: signal.signal(number, lambda number, frame: None) for number in CAUGHT}
     try:
-        process = subprocess.Popen(command, stdout=sys.stderr)
+        process = subprocess.Popen(command, stdout=sys.stderr, env=environment())
         signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
         return process.wait()
     finally:

@@ -79,10 +79,12 @@ def find_output(run: str, output: str | None) -> Path:
     """The directory for what is made: the one asked for, or `analysis/` beside the model.
 
     Raises:
-        ValueError: it is a file.
+        ValueError: it is a file; or a link that stands in the run, and may lead anywhere.
     """
     beside = Path(run) if Path(run).is_dir() else Path(run).parent
     chosen = Path(output).expanduser() if output else beside / "analysis"
+    if not output and chosen.is_symlink():
+        raise ValueError(f"{chosen} is a link, and is not followed; name a directory: --output DIR")
     if chosen.exists() and not chosen.is_dir():
         raise ValueError(f"--output {chosen} is a file, a directory was expected")
     return chosen

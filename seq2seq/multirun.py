@@ -23,12 +23,13 @@ from urllib.parse import quote as percent_encode
 from seq2seq.arguments import check_path
 from seq2seq.config import Job
 from seq2seq.overrides import quote
-from seq2seq.runs import resume
+from seq2seq.runs import default_name, resume
 from seq2seq.training.lock import is_in_use
 from seq2seq.training.signals import CAUGHT, EXIT_ERROR, EXIT_SIGNAL
 
 LONGEST = 200  # of a name; file systems take 255 bytes
-COMMAND = [sys.executable, "-m", "seq2seq", "train"]
+# -P: no file of the current directory is taken for a module.
+COMMAND = [sys.executable, "-P", "-m", "seq2seq", "train"]
 
 
 class Planned(NamedTuple):
@@ -88,7 +89,7 @@ def plan(jobs: Sequence[Job]) -> list[Planned]:
             raise ValueError("resume=true needs the runs that it goes on with: run_dir=PATH")
         else:
             here = stamp if number == 1 else f"{stamp}-{number}"
-            path = Path("runs", "-".join(job.config["names"].values()), here)
+            path = Path("runs", default_name(job.config), here)
         if path in planned:
             raise ValueError(f"{name} is asked for twice")
         planned[path] = Planned(job, name, path)

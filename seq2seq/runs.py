@@ -1,5 +1,6 @@
 """Runs that are there: what they are, whether they are complete, and what they may go on with."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -139,6 +140,18 @@ def read_whole_config(path: Path, known: dict) -> dict:
     if wrong := [key for key in known if key not in saved] + wrong:
         raise ValueError(f"{path / 'config.yaml'} is no whole configuration: {', '.join(wrong)}")
     return saved
+
+
+def default_name(config: dict) -> str:
+    """The name of a run's directory in `runs/`, as in `reverse-lstm`.
+
+    Raises:
+        ValueError: a name of its configuration is none, but a path.
+    """
+    for key, name in config["names"].items():
+        if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
+            raise ValueError(f"names.{key} must be a plain name, got {name!r}")
+    return "-".join(config["names"].values())
 
 
 def with_kept_data(config: dict, path: Path) -> dict:

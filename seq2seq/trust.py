@@ -67,6 +67,7 @@ def instantiate(name: str, node: dict) -> Any:
         ValueError: what the constructor said of its arguments, or a target that is refused.
     """
     node = _leave_out_nothing(node)
+    _check_values(name, node)
     for target in _targets(node):
         find_class(target)  # nothing is made before all of them are known to be harmless
     try:
@@ -78,6 +79,25 @@ def instantiate(name: str, node: dict) -> Any:
         ):
             message = f"there is no key {foreign[2]!r} in {foreign[1]}"
         raise ValueError(message if message.startswith(name) else f"{name}: {message}") from error
+
+
+def _check_values(key: str, node: Any) -> None:
+    """Raise a ValueError if a constructor would get a mapping: Keras makes any object of some.
+
+    What is handed to it is plain (numbers, names of activations, lists of them), or an object that
+    a `_target_` of its own makes.
+    """
+    if isinstance(node, dict):
+        if "_target_" not in node:
+            raise ValueError(
+                f"{key} must be a plain value, or a part with a _target_; it has "
+                f"{', '.join(map(str, node)) or 'nothing'}"
+            )
+        for own, value in node.items():
+            _check_values(f"{key}.{own}", value)
+    elif isinstance(node, list):
+        for value in node:
+            _check_values(key, value)
 
 
 def _targets(node: Any) -> Iterator[object]:

@@ -226,6 +226,29 @@ ATTACKS = {  # name: (files of the directory, arguments, what the error says)
         NICE,
         "Overriding hydra.searchpath is only supported from the primary config",
     ),
+    "goes on with a run": (
+        {"experiment/nice.yaml": GLOBAL + "run_dir: theirs\nresume: true\n"},
+        NICE,
+        "it sets resume, which the command line alone may say",
+    ),
+    "replaces a run": (
+        {"experiment/nice.yaml": GLOBAL + "run_dir: theirs\noverwrite: true\n"},
+        NICE,
+        "it sets overwrite, which the command line alone may say",
+    ),
+    "a name that is a path": (
+        {"experiment/nice.yaml": GLOBAL + "names: {task: ../outside/x}\n"},
+        NICE,
+        "names.task must be a plain name, got '../outside/x'",
+    ),
+    "an activation that is an object": (
+        {
+            "experiment/nice.yaml": GLOBAL + "attention: {_target_: seq2seq.layers.LSTM, units: 2, "
+            "activation: {class_name: TFSMLayer, module: keras.layers, config: {filepath: x}}}\n"
+        },
+        [*NICE, "attention=dot"],
+        "activation must be a plain value, or a part with a _target_; it has class_name, module",
+    ),
 }
 
 

@@ -114,3 +114,12 @@ def test_sources_and_runs_are_asked_for(capsys):
         with pytest.raises(SystemExit) as exit:
             cli.main(arguments)
         assert exit.value.code == 2
+
+
+def test_a_link_in_a_run_is_not_written_through(made_up, capsys, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run/analysis").symlink_to(tmp_path / "elsewhere")
+    status, _, err = call(capsys, "inspect", tmp_path / "run", "ab", "--no-figure")
+    assert status == 2 and "analysis is a link, and is not followed" in err
+    assert [*(tmp_path / "elsewhere").iterdir()] == []

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -13,7 +14,17 @@ from omegaconf import OmegaConf
 from seq2seq import multirun
 from seq2seq.config import Job, compose
 from seq2seq.launch import train
-from seq2seq.multirun import LONGEST, Multirun, Planned, name_run, nothing_left, plan, shares
+from seq2seq.multirun import (
+    COMMAND,
+    LONGEST,
+    Multirun,
+    Planned,
+    environment,
+    name_run,
+    nothing_left,
+    plan,
+    shares,
+)
 
 # In place of a training: says what it was told, waits, and leaves a finished run behind.
 TRAINING = """
@@ -307,3 +318,17 @@ def test_what_can_not_be_is_one_line_and_begins_nothing(call, arguments, message
     status, _, err = call(*arguments)
     assert status == 2 and err.startswith("error: ") and message in err and err.count("\n") == 1
     assert not Path("grid").exists()
+
+
+def test_no_file_of_the_current_directory_is_taken_for_a_module(tmp_path):
+    """An unpacked archive may hold a `hydra.py`."""
+    for name in ("hydra", "rich", "keras", "seq2seq", "queue"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('ran')\n")
+    done = subprocess.run(
+        [*COMMAND, "task=copy", "--cfg", "job"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "Copy" in done.stdout, done.stderr

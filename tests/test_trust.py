@@ -164,3 +164,19 @@ def test_other_ways_in_are_closed(arguments, message, capsys, monkeypatch):
     assert cli.train(arguments) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "key, value",
+    [
+        ("activation", {"class_name": "Dense", "module": "keras.layers", "config": {"units": 3}}),
+        ("recurrent_initializer", [{"class_name": "Constant"}]),
+        ("kernel_regularizer", {}),
+    ],
+)
+def test_only_plain_values_reach_keras(key, value):
+    node = {"_target_": "seq2seq.layers.LSTM", "units": 3, key: value}
+    with pytest.raises(ValueError, match=f"bridge.{key} must be a plain value"):
+        instantiate("bridge", node)
+    plain = {"_target_": "seq2seq.layers.LSTM", "units": 3, "activation": "relu"}
+    assert instantiate("bridge", plain).cell.activation.__name__ == "relu"

@@ -12,6 +12,8 @@ A memory, which a decoder with attention looks at, is another value: `take(memor
 exchanges it without the state, `blind(memory)` takes it away.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,7 @@ from seq2seq.models.decoder import DecoderState
 from seq2seq.models.encoder import Memory
 
 FIELDS = ("hidden", "cell")
+CHECKSUMS = "checksums"  # a member of a file of a state
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,10 @@ def blind(memory: Memory) -> Memory:
 
 
 def save_state(path: str | Path, state: DecoderState) -> None:
-    """Write a state to an `.npz` file of plain arrays, named as in `layers.0.hidden`."""
+    """Write a state to an `.npz` file of plain arrays, named as in `layers.0.hidden`.
+
+    `checksums` (JSON, as bytes) has the SHA-256 of each.
+    """
     _check(state)
     arrays = {
         f"layers.{number}.{field}": tensor
@@ -214,8 +220,11 @@ def save_state(path: str | Path, state: DecoderState) -> None:
     }
     rest = {"fed": state.fed, "coverage": state.coverage}
     arrays |= {name: tensor for name, tensor in rest.items() if not isinstance(tensor, tuple)}
-    with open(path, "wb") as file:
-        np.savez(file, **{name: ops.convert_to_numpy(tensor) for name, tensor in arrays.items()})
+    plain = {name: np.asarray(ops.convert_to_numpy(one), order="C") for name, one in arrays.items()}
+    checksums = {name: hashlib.sha256(one.tobytes()).hexdigest() for name, one in plain.items()}
+    encoded = np.frombuffer(json.dumps(checksums).encode(), "uint8")
+    with open(Path(path).expanduser(), "wb") as file:
+        np.savez(file, **plain, **{CHECKSUMS: encoded})
 
 
 def load_state(path: str | Path) -> DecoderState:
@@ -228,6 +237,11 @@ def load_state(path: str | Path) -> DecoderState:
     if not path.is_file():
         raise ValueError(f"no such state: {path}")
     members = read_members(path, check=True)
+    if CHECKSUMS in members:  # files of version 0.1 have none
+        said = _read_checksums(path, members.pop(CHECKSUMS))
+        found = {name: one.digest() for name, one in members.items()}
+        if wrong := sorted(name for name in {*said, *found} if said.get(name) != found.get(name)):
+            raise ValueError(f"{path} is damaged: {wrong[0]} is not what was saved")
     arrays = {name: one.array() for name, one in members.items()}
     layers = []
     while f"layers.{len(layers)}.hidden" in arrays:
@@ -238,6 +252,16 @@ def load_state(path: str | Path) -> DecoderState:
     if arrays or not layers:
         raise ValueError(f"{path} holds no state: {', '.join(arrays) or 'no layers'}")
     return DecoderState(tuple(layers), fed, coverage)
+
+
+def _read_checksums(path: Path, stored: Any) -> dict:
+    try:
+        found = json.loads(stored.array().tobytes())
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is damaged: its checksums can't be read")
+    return found
 
 
 def _change(state: DecoderState, part: Part, change: Callable) -> DecoderState:

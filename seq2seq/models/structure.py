@@ -65,7 +65,8 @@ def check_parts(part: Any, most: int) -> None:
 def _check_class(part: dict) -> None:
     name, module = part.get("registered_name"), str(part.get("module"))
     known = keras.saving.get_custom_objects().get(name) if isinstance(name, str) else None
-    if known is None or {known.__module__.split(".")[0], module.split(".")[0]} != {PACKAGE}:
+    is_ours = known is not None and part.get("class_name") == known.__name__
+    if not is_ours or {known.__module__.split(".")[0], module.split(".")[0]} != {PACKAGE}:
         raise ForeignPart(
             f"{part.get('class_name')!r} of the module {part.get('module')!r} is not a part of "
             f"this package (registered as {name!r})"

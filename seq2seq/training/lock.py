@@ -16,9 +16,12 @@ def lock(path: Path) -> int:
     """Take the directory for this process; the lock dies with it.
 
     Raises:
-        ValueError: another process has it.
+        ValueError: another process has it, or the lock is a link, which could lead to any file.
     """
-    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    if (path / LOCK).is_symlink():
+        raise ValueError(f"{path / LOCK} is a link, and is not followed; remove it")
+    no_link = getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | no_link, 0o644)
     try:
         is_ours = lock_descriptor(handle, blocking=False)
     except OSError as error:

@@ -4,6 +4,7 @@ A checkpoint is one file of plain arrays and JSON, like `model.npz`; see `keep` 
 """
 
 import logging
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ logger = logging.getLogger("seq2seq")
 
 FORMAT = 1
 NAME, PATTERN = "step-{:09d}.npz", "step-*.npz"
+# What `write` leaves: checkpoints, damaged ones, and those that it was writing when it was killed.
+OWN = re.compile(r"step-\d+\.(npz|damaged)|\.step-\d+\.npz\.\w+")
 KEPT = 2
 FIELDS = {"step": int, "record": dict, "arrays": dict, "checksums": dict}
 
@@ -48,7 +51,7 @@ class Checkpoints:
 
     def files(self) -> list[Path]:
         """Those that are there, whole or not, the newest first."""
-        return sorted(self.path.glob(PATTERN), reverse=True)
+        return sorted((file for file in self.path.glob(PATTERN) if file.is_file()), reverse=True)
 
     def newest(self) -> Checkpoint | None:
         """The last one that is whole; None: there are none.
@@ -92,7 +95,7 @@ class Checkpoints:
             raise OSError(f"a checkpoint could not be written ({error}); {has}") from error
         kept = [file for file in self.files() if file <= path][:KEPT]
         for other in self.path.iterdir():  # also what is damaged, or was being written when killed
-            if other not in kept:
+            if other not in kept and OWN.fullmatch(other.name) and not other.is_dir():
                 other.unlink()
 
 

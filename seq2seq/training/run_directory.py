@@ -16,14 +16,17 @@ from pathlib import Path
 from seq2seq.arguments import check_flag, check_path
 from seq2seq.training.environment import ENVIRONMENT, environment_changes, read_environment
 from seq2seq.training.lock import lock
-from seq2seq.training.resume import Checkpoints
+from seq2seq.training.resume import OWN, Checkpoints
 from seq2seq.training.run_files import (
     CHECKPOINTS,
     CONFIG,
+    DESCRIPTION,
     FILES,
+    KEPT_DATA,
     PATCH,
     PREVIOUS,
     SUMMARY,
+    TENSORBOARD,
 )
 from seq2seq.training.writing import write_whole
 
@@ -70,15 +73,38 @@ class RunDirectory:
         self._unlock = weakref.finalize(self, os.close, lock(self.path))
         self._resume, self.checkpoints = resume, Checkpoints(self.path / CHECKPOINTS)
         held = [file for file in FILES if (self.path / file).exists()]
-        if held and not (overwrite or resume):
+        try:
+            self._check_held(held, overwrite)
+        except ValueError:
             self.close()
+            raise
+        self._point_latest()
+        if not resume:
+            self._set_aside(held)  # last, when nothing can be refused any more
+
+    def _check_held(self, held: list[str], overwrite: bool) -> None:
+        """Raise a ValueError unless what is there is a run, and may be replaced or gone on with."""
+        for name in (*FILES, PREVIOUS, TENSORBOARD):
+            if (self.path / name).is_symlink():
+                raise ValueError(
+                    f"{self.path / name} is a link, and is not followed: nothing is written or "
+                    "removed elsewhere; put the run itself there (run_dir=PATH may be a link)"
+                )
+        if held and not (overwrite or self._resume):
             raise ValueError(
                 f"run_dir={self.path} already holds a run ({', '.join(held)}); choose another "
                 "directory, go on with the run with resume=true, or replace it with overwrite=true"
             )
-        self._point_latest()
-        if not resume:
-            self._set_aside(held)  # last, when nothing can be refused any more
+        if held and not is_run(self.path):
+            raise ValueError(
+                f"run_dir={self.path} holds {', '.join(held)}, and no run of this program (it has "
+                f"no {ENVIRONMENT}): nothing of it is touched; choose another directory"
+            )
+        if self._resume and SUMMARY in held and not self.checkpoints.files():
+            raise ValueError(
+                f"run_dir={self.path} has ended, and has no checkpoint to go on from; "
+                "overwrite=true trains it from the beginning"
+            )
 
     def __enter__(self) -> "RunDirectory":
         return self
@@ -114,15 +140,16 @@ class RunDirectory:
                     "note: %s holds no checkpoint yet; training starts from the beginning",
                     self.path,
                 )
-            for file in FILES:
-                _remove(self.path / file)
+            held = [file for file in FILES if (self.path / file).exists()]
+            if not {*held} <= {*DESCRIPTION, KEPT_DATA}:  # something was learned
+                self._set_aside([file for file in held if file != KEPT_DATA])
         else:
             environment = self._go_on(checkpoint.step, environment, changes or {})
         for file in self.path.glob(".*.*"):  # what was being written when it was killed
             if file.name[1:].rpartition(".")[0] in FILES:
-                _remove(file)
+                _remove_own(file)
+        self.write_json(ENVIRONMENT, environment)  # by which a run is known, see `is_run`
         self.write(CONFIG, config)
-        self.write_json(ENVIRONMENT, environment)
         if patch and not (self.path / PATCH).exists():
             self.write(PATCH, patch)
 
@@ -149,22 +176,26 @@ class RunDirectory:
         previous = self.path / PREVIOUS
         if previous.exists() and SUMMARY not in held:  # the run in between was never completed
             for file in held:
-                _remove(self.path / file)
+                _remove_own(self.path / file)
             return
         if held:
-            _remove(previous)
-            previous.mkdir()
+            _remove_own(previous)
+            previous.mkdir(exist_ok=True)
             for file in held:
                 (self.path / file).rename(previous / file)
+            logger.warning(
+                "note: what was here is in %s until this run is complete: %s",
+                *(previous, ", ".join(held)),
+            )
 
     def reopen(self) -> None:
         """Let the run be incomplete again, now that it goes on."""
-        _remove(self.path / SUMMARY)
+        _remove_own(self.path / SUMMARY)
 
     def complete(self, summary: dict) -> None:
         """Write the summary, which makes the run complete, and drop what it replaced."""
         self.write_json(SUMMARY, summary)
-        _remove(self.path / PREVIOUS)
+        _remove_own(self.path / PREVIOUS)
 
     def write(self, file: str, content: str) -> None:
         """Write text."""
@@ -206,12 +237,28 @@ def _follow_latest(path: Path) -> Path:
     return Path(os.path.relpath(path.resolve())) if path.absolute() == LATEST.absolute() else path
 
 
-def _remove(path: Path) -> None:
-    """Take a file or a directory away, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
+def is_run(path: Path) -> bool:
+    """Whether a directory holds a run of this program, whole or not."""
+    try:
+        return "packages" in read_environment(path)
+    except ValueError:
+        return False
+
+
+def _remove_own(path: Path) -> None:
+    """Take a file away, or of a directory what this program wrote; all else stays where it is."""
+    if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
+        return
+    for file in path.iterdir():
+        if path.name == PREVIOUS and file.name in FILES:
+            _remove_own(file)
+        elif path.name == CHECKPOINTS and OWN.fullmatch(file.name) and not file.is_dir():
+            file.unlink()
+    if KEPT_DATA in path.name:
+        shutil.rmtree(path)
+    elif not any(path.iterdir()):
+        path.rmdir()
 
 
 def _create_fresh(name: str) -> Path:

@@ -10,7 +10,7 @@ from seq2seq.training.writing import where_supported
 
 CONFIG, PATCH, KEPT_DATA = "config.yaml", "changes.patch", "kept_data"
 MODEL, SUMMARY, HISTORY, PREDICTIONS = "model.npz", "summary.json", "history.csv", "predictions.tsv"
-CHECKPOINTS, PREVIOUS = "checkpoints", "previous"
+CHECKPOINTS, PREVIOUS, TENSORBOARD = "checkpoints", "previous", "tensorboard"
 DESCRIPTION, RESULTS = (CONFIG, ENVIRONMENT, PATCH), (HISTORY, MODEL, PREDICTIONS, SUMMARY)
 FILES = (*DESCRIPTION, KEPT_DATA, CHECKPOINTS, *RESULTS)
 

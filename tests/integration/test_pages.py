@@ -17,6 +17,14 @@ def marked(folder, page):
     return dict(MARKED.findall((folder / page).read_text("utf-8")))
 
 
+def test_both_pages_are_of_one_commit():
+    named = {
+        re.search(r"commit (\w+), Python", "".join(marked(ROOT, page).values()))[1]
+        for page in PAGES
+    }
+    assert len(named) == 1
+
+
 def columns(text):
     """The columns of a table."""
     head = text.splitlines()[:1]

@@ -227,3 +227,24 @@ def test_a_shape_is_not_believed(tmp_path):
 def test_a_missing_state_is_named(tmp_path):
     with pytest.raises(ValueError, match="no such state: .*nothing.npz"):
         load_state(tmp_path / "nothing.npz")
+
+
+def test_members_that_were_exchanged_are_noticed(tmp_path):
+    """Each is whole by the checksum of the zip file."""
+    path = tmp_path / "state.npz"
+    save_state(path, draw())
+    with np.load(path) as file:
+        arrays = dict(file)
+    other = {**arrays, "layers.0.hidden": arrays["layers.1.hidden"]}
+    np.savez(path, **{**other, "layers.1.hidden": arrays["layers.0.hidden"]})
+    with pytest.raises(ValueError, match=r"state\.npz is damaged: layers\.0\.hidden is not what"):
+        load_state(path)
+    np.savez(path, **{name: one for name, one in arrays.items() if name != "layers.1.cell"})
+    with pytest.raises(ValueError, match=r"layers\.1\.cell is not what was saved"):
+        load_state(path)
+    np.savez(path, **{**arrays, "checksums": np.zeros(3, "uint8")})
+    with pytest.raises(ValueError, match="its checksums can't be read"):
+        load_state(path)
+    del arrays["checksums"]  # as in files of version 0.1
+    np.savez(path, **arrays)
+    np.testing.assert_array_equal(load_state(path).layers[0].hidden, arrays["layers.0.hidden"])

@@ -62,6 +62,18 @@ FOREIGN = [
     {"class_name": "__tensor__", "config": {"value": [1], "dtype": "float32"}},
     {"class_name": "__typespec__", "config": [], "spec_name": "x", "module": "x"},
     {"registered_name": ["seq2seq>Copy"], "class_name": "Copy", "config": {}},
+    {
+        "class_name": "__numpy__",  # Keras looks at it first, and would make an array of any size
+        "registered_name": "seq2seq>Copy",
+        "module": "seq2seq.layers",
+        "config": {"value": ["a"] * 4, "dtype": "S1000000000"},
+    },
+    {
+        "class_name": "Additive",
+        "registered_name": "seq2seq>Copy",
+        "module": "seq2seq.layers",
+        "config": {},
+    },
 ]
 
 

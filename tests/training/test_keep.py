@@ -47,6 +47,7 @@ def run(path, overrides):
     model = build_model(config, task)
     keras.utils.set_random_seed(np.random.SeedSequence().entropy % 2**32)  # it must not matter
     with RunDirectory(path, "a-run", resume=True) as directory:
+        directory.write_json("environment.json", {"packages": {}})
         return train(
             task,
             model,

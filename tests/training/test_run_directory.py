@@ -44,15 +44,17 @@ def test_a_run_is_not_replaced_unless_asked():
 
 def test_a_replaced_run_is_kept_until_the_new_one_is_complete():
     with RunDirectory("mine", "copy-lstm") as run:
+        run.write_json("environment.json", environment())
         run.checkpoints.write(1, {}, {})
         run.complete({"test": 1})
     (run.path / "notes.txt").write_text("keep me")
     for _ in range(2):  # a second try after one that was never completed changes nothing
         with RunDirectory("mine", "copy-lstm", overwrite=True) as run:
             run.write("config.yaml", "new")
+            run.write_json("environment.json", environment())
             run.checkpoints.write(2, {}, {})
-            names = sorted(p.name for p in run.path.iterdir())
-            assert names == [".lock", "checkpoints", "config.yaml", "notes.txt", "previous"]
+            names = {p.name for p in run.path.iterdir()} - {"config.yaml", "environment.json"}
+            assert names == {".lock", "checkpoints", "notes.txt", "previous"}
             assert (run.path / "previous/summary.json").read_text() == '{\n  "test": 1\n}\n'
             (kept,) = (run.path / "previous/checkpoints").iterdir()
             assert kept.name == "step-000000001.npz"
@@ -111,7 +113,7 @@ def test_what_resume_needs(arguments, message):
 
 
 def environment(**other):
-    return {"data": "x", "command": ["a"], "started": "now", "cpus": 2, **other}
+    return {"data": "x", "command": ["a"], "started": "now", "cpus": 2, "packages": {}, **other}
 
 
 def test_a_run_without_a_checkpoint_begins_again(caplog):
@@ -123,8 +125,10 @@ def test_a_run_without_a_checkpoint_begins_again(caplog):
         run.describe("new", environment(cpus=3))
     assert "mine holds no checkpoint yet; training starts from the beginning" in caplog.text
     names = {path.name for path in run.path.iterdir()}
-    assert names == {"config.yaml", "environment.json", ".lock"}
+    assert names == {"config.yaml", "environment.json", ".lock", "previous"}
     assert read_environment(run.path)["cpus"] == 3
+    assert (run.path / "previous/model.npz").read_text() == "old"
+    assert "note: what was here is in mine/previous until this run is complete: " in caplog.text
 
 
 def test_a_run_that_goes_on_notes_what_changed(caplog):
@@ -241,3 +245,72 @@ def test_another_error_of_a_file_is_no_extra(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="Input/output error"):
         write_whole(tmp_path / "a.txt", "whole")
     assert list(tmp_path.iterdir()) == []
+
+
+FOREIGN = {
+    "another environment.json": {"environment.json": '{"name": "x"}', "history.csv": "a"},
+    "no environment.json": {"config.yaml": "learning_rate: 1", "model.npz": "theirs"},
+    "directories": {"checkpoints/epoch-1/model.pt": "theirs", "history.csv": "a"},
+}
+
+
+@pytest.mark.parametrize("held", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("how", [{"resume": True}, {"overwrite": True}, {}], ids=str)
+def test_a_directory_of_another_program_is_not_touched(held, how, tmp_path):
+    for name, content in held.items():
+        (tmp_path / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "theirs" / name).write_text(content)
+    with pytest.raises(ValueError, match="no run of this program|already holds a run"):
+        RunDirectory("theirs", "copy-lstm", **how)
+    for name, content in held.items():
+        assert (tmp_path / "theirs" / name).read_text() == content
+
+
+def test_a_finished_run_whose_checkpoints_are_gone_is_not_begun_anew_by_resuming(tmp_path):
+    with RunDirectory("mine", "a-run") as run:
+        run.describe("old", environment())
+        run.write("model.npz", "learned")
+        run.complete({"test": 1})
+    with pytest.raises(ValueError, match="mine has ended, and has no checkpoint to go on"):
+        RunDirectory("mine", "a-run", resume=True)
+    assert (tmp_path / "mine/model.npz").read_text() == "learned"
+
+
+def test_what_others_put_into_a_run_stays(tmp_path):
+    with RunDirectory("mine", "a-run") as run:
+        run.describe("old", environment())
+        run.checkpoints.write(1, {}, {})
+        for name in ("thesis.txt", "step-notes.npz.txt", ".step-000000001.npz.abc123"):
+            (run.path / "checkpoints" / name).write_text("mine")
+        for step in (2, 3, 4):
+            run.checkpoints.write(step, {}, {})
+        found = {path.name for path in (run.path / "checkpoints").iterdir()}
+        steps = {"step-000000003.npz", "step-000000004.npz"}
+        assert found == {*steps, "step-notes.npz.txt", "thesis.txt"}
+        run.complete({"test": 1})
+    with RunDirectory("mine", "a-run", overwrite=True) as run:
+        (run.path / "previous/notes.txt").write_text("mine")
+        run.describe("new", environment())
+        run.complete({"test": 2})
+    left = {path.relative_to(run.path).as_posix() for path in run.path.glob("previous/*/*")}
+    assert left == {"previous/checkpoints/thesis.txt", "previous/checkpoints/step-notes.npz.txt"}
+    assert (run.path / "previous/notes.txt").exists()
+
+
+FOLDERS = ["checkpoints", "previous", "kept_data", "tensorboard"]
+
+
+@pytest.mark.parametrize("name", [".lock", "config.yaml", "model.npz", *FOLDERS])
+@pytest.mark.parametrize("how", [{"resume": True}, {"overwrite": True}], ids=str)
+def test_links_inside_a_run_are_not_followed(name, how, tmp_path):
+    with RunDirectory("mine", "a-run") as run:
+        run.describe("old", environment())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/step-000000001.npz").write_text("theirs")
+    (tmp_path / "elsewhere/file").write_text("theirs")
+    (tmp_path / "mine" / name).unlink(missing_ok=True)
+    goal = "elsewhere" if name in FOLDERS else "elsewhere/file"
+    (tmp_path / "mine" / name).symlink_to(tmp_path / goal)
+    with pytest.raises(ValueError, match=rf"mine/{name} is a link, and is not followed"):
+        RunDirectory("mine", "a-run", **how)
+    assert [path.read_text() for path in (tmp_path / "elsewhere").iterdir()] == ["theirs"] * 2
