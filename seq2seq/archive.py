@@ -89,11 +89,12 @@ def list_files(path: Path, with_data: bool) -> Iterator[tuple[str, Path]]:
     Raises:
         ValueError: the run is damaged, or its data has changed.
     """
+    from seq2seq.manifest import MANIFEST
     from seq2seq.runs import read_run
     from seq2seq.training.run_files import DESCRIPTION, KEPT_DATA, RESULTS, read_kept_data
 
     config = read_run(path).config
-    for name in (*DESCRIPTION, *RESULTS):
+    for name in (MANIFEST, *DESCRIPTION, *RESULTS):
         if (path / name).is_file():
             yield name, path / name
     kept = read_kept_data(path) or (find_data(config, path) if with_data else {})

@@ -1,5 +1,6 @@
 """Runs that are there: what they are, whether they are complete, and what they may go on with."""
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import NamedTuple
 from seq2seq.arguments import check_path
 from seq2seq.evaluation.compare import Run, changes, find_runs, read_history, read_summary
 from seq2seq.evaluation.validation import summarise_validation
+from seq2seq.manifest import read_manifest
 from seq2seq.progress import progress
 from seq2seq.training.run_files import read_kept_data
 from seq2seq.trust import read_config
+
+logger = logging.getLogger("seq2seq")
 
 OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
 # What a run may be resumed with: how long it goes on, and what it leaves behind.
@@ -109,6 +113,12 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
             )
         return config, None  # there is nothing yet: it begins
     saved = read_whole_config(path, config)
+    if "config.yaml" not in (read_manifest(path) or ["config.yaml"]):
+        logger.warning(
+            "warning: %s was edited since the run began, and goes on as it says now: the result is "
+            "not that of either configuration alone",
+            path / "config.yaml",
+        )
     chosen = {one.lstrip("+").partition("=")[0] for one in overrides}
     if chosen <= {*MAY_CHANGE}:
         wanted = dict(saved)

@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 from hydra._internal.utils import get_args_parser  # Hydra's own, or the two could disagree
 
+from seq2seq.manifest import NotAsWritten, read_checked
+
 # Where the classes stand that a configuration may name, and where those may be defined.
 PLACES = (
     "seq2seq.data",
@@ -154,7 +156,7 @@ def read_plain_yaml(path: Path) -> tuple[str, dict | None]:
         ValueError: the file is missing, no such YAML, or nested too deeply.
     """
     try:
-        text, depth = path.read_text("utf-8"), 0
+        text, depth = read_checked(path).decode("utf-8"), 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             line = event.start_mark.line + 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
@@ -166,6 +168,8 @@ def read_plain_yaml(path: Path) -> tuple[str, dict | None]:
             if depth > DEEPEST:
                 raise ValueError(f"line {line} is nested deeper than {DEEPEST}")
         return text, yaml.safe_load(text)
+    except NotAsWritten:
+        raise
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from None
 

@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 from tests.test_cli import call
 
 PARTS = ["config.yaml", "environment.json", "history.csv", "model.npz", "predictions.tsv"]
+PARTS += ["manifest.json"]
 
 
 def names(path):

@@ -1,12 +1,15 @@
 """Several runs side by side: what sets them apart, and which are seeds of one configuration."""
 
 import csv
+import io
 import json
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from seq2seq.manifest import NotAsWritten, read_checked
 
 SEEDS = ("seed", "task.seed")
 NOT_COMPARED = ("run_dir", "overwrite", "resume")
@@ -204,10 +207,11 @@ def read_summary(path: Path) -> dict:
     """
     file = path / "summary.json"
     try:
-        summary = json.loads(file.read_text("utf-8"))
+        content = read_checked(file)
+        summary = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise ValueError(f"{file} can't be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise ValueError(f"{file} is damaged: it is not JSON") from None
     for wrong in _find_wrong(summary):
         raise ValueError(f"{file} is damaged: {wrong}")
@@ -259,8 +263,10 @@ def read_history(path: Path) -> list[dict[str, float]]:
     if not file.is_file():
         return []
     try:
-        with open(file, encoding="utf-8", newline="") as lines:
-            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+        lines = io.StringIO(read_checked(file).decode("utf-8"), newline="")
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+    except NotAsWritten:
+        raise
     except (ValueError, TypeError, csv.Error) as error:
         raise ValueError(f"{file} is damaged: {error}") from None
     for column in ("epoch", "step"):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from seq2seq.data.files import read_lines, unescape
 from seq2seq.data.task import Example
+from seq2seq.manifest import read_checked
 
 COLUMNS = ("source", "target", "prediction", "verdict", "other_targets")
 
@@ -32,6 +33,7 @@ def read_answers(path: Path) -> list[Answer]:
     """
     if not path.is_file():
         raise ValueError(f"{path} is missing: give pairs to evaluate on (--pairs FILE)")
+    read_checked(path)
     rows = [line.split("\t") for _, line in read_lines(path)]
     if tuple(rows[0]) != COLUMNS:
         raise ValueError(f"{path} is damaged: it does not hold the columns {', '.join(COLUMNS)}")

@@ -9,7 +9,9 @@ import numpy as np
 
 from seq2seq.evaluation.compare import flatten, format_table, read_history, read_summary
 from seq2seq.export.numpy_runtime import read_artefact
+from seq2seq.manifest import read_checked
 from seq2seq.training.environment import environment_changes, read_environment
+from seq2seq.training.run_files import PREDICTIONS
 
 VERDICTS = IDENTICAL, EQUAL, DIFFERENT = "identical", "equal within tolerance", "different"
 # Columns of `history.csv` that say nothing here: the epoch itself, and times.
@@ -47,7 +49,7 @@ def compare_runs(before: Path, now: Path, tolerance: float) -> list[Row]:
     return [
         *_compare_results(*(read_summary(run) for run in runs), tolerance),
         *_compare_histories(*(read_history(run) for run in runs), tolerance),
-        _compare_predictions(*((run / "predictions.tsv").read_text("utf-8") for run in runs)),
+        _compare_predictions(*(read_checked(run / PREDICTIONS).decode("utf-8") for run in runs)),
         _compare_weights(*(read_artefact(run / "model.npz")[1] for run in runs)),
     ]
 

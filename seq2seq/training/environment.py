@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.evaluation.compare import changes
+from seq2seq.manifest import NotAsWritten, read_checked
 
 ENVIRONMENT = "environment.json"
 OF_THE_PROGRAM = ("seq2seq", "configs", "train.py", "pyproject.toml")  # of a checkout
@@ -76,8 +77,10 @@ def read_environment(path: Path) -> dict:
         ValueError: it can't be read.
     """
     try:
-        found = json.loads((path / ENVIRONMENT).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(read_checked(path / ENVIRONMENT).decode("utf-8"))
+    except NotAsWritten:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path / ENVIRONMENT} can't be read: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path / ENVIRONMENT} is damaged: it holds no object")

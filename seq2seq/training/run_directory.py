@@ -14,6 +14,7 @@ import weakref
 from pathlib import Path
 
 from seq2seq.arguments import check_flag, check_path
+from seq2seq.manifest import MANIFEST, NotAsWritten, describe_files
 from seq2seq.training.environment import ENVIRONMENT, environment_changes, read_environment
 from seq2seq.training.lock import lock
 from seq2seq.training.resume import OWN, Checkpoints
@@ -23,8 +24,10 @@ from seq2seq.training.run_files import (
     DESCRIPTION,
     FILES,
     KEPT_DATA,
+    MODEL,
     PATCH,
     PREVIOUS,
+    RESULTS,
     SUMMARY,
     TENSORBOARD,
 )
@@ -141,17 +144,19 @@ class RunDirectory:
                     self.path,
                 )
             held = [file for file in FILES if (self.path / file).exists()]
-            if not {*held} <= {*DESCRIPTION, KEPT_DATA}:  # something was learned
+            if not {*held} <= {MANIFEST, *DESCRIPTION, KEPT_DATA}:  # something was learned
                 self._set_aside([file for file in held if file != KEPT_DATA])
         else:
             environment = self._go_on(checkpoint.step, environment, changes or {})
         for file in self.path.glob(".*.*"):  # what was being written when it was killed
             if file.name[1:].rpartition(".")[0] in FILES:
                 _remove_own(file)
+        (self.path / MANIFEST).unlink(missing_ok=True)  # before any file that it describes changes
         self.write_json(ENVIRONMENT, environment)  # by which a run is known, see `is_run`
         self.write(CONFIG, config)
         if patch and not (self.path / PATCH).exists():
             self.write(PATCH, patch)
+        self.write(MANIFEST, describe_files(self.path, DESCRIPTION))
 
     def _go_on(self, step: int, now: dict, changes: dict) -> dict:
         """The environment of a run that goes on."""
@@ -195,6 +200,8 @@ class RunDirectory:
     def complete(self, summary: dict) -> None:
         """Write the summary, which makes the run complete, and drop what it replaced."""
         self.write_json(SUMMARY, summary)
+        texts = [name for name in (*DESCRIPTION, *RESULTS) if name != MODEL]  # it has its own
+        self.write(MANIFEST, describe_files(self.path, texts))
         _remove_own(self.path / PREVIOUS)
 
     def write(self, file: str, content: str) -> None:
@@ -241,6 +248,8 @@ def is_run(path: Path) -> bool:
     """Whether a directory holds a run of this program, whole or not."""
     try:
         return "packages" in read_environment(path)
+    except NotAsWritten:
+        raise
     except ValueError:
         return False
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from seq2seq.manifest import MANIFEST
 from seq2seq.training.environment import ENVIRONMENT
 from seq2seq.training.writing import where_supported
 
@@ -12,7 +13,7 @@ CONFIG, PATCH, KEPT_DATA = "config.yaml", "changes.patch", "kept_data"
 MODEL, SUMMARY, HISTORY, PREDICTIONS = "model.npz", "summary.json", "history.csv", "predictions.tsv"
 CHECKPOINTS, PREVIOUS, TENSORBOARD = "checkpoints", "previous", "tensorboard"
 DESCRIPTION, RESULTS = (CONFIG, ENVIRONMENT, PATCH), (HISTORY, MODEL, PREDICTIONS, SUMMARY)
-FILES = (*DESCRIPTION, KEPT_DATA, CHECKPOINTS, *RESULTS)
+FILES = (MANIFEST, *DESCRIPTION, KEPT_DATA, CHECKPOINTS, *RESULTS)
 
 
 def keep_data(path: Path, files: Mapping[str, Sequence[Path]]) -> None:

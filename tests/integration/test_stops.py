@@ -153,6 +153,7 @@ def test_a_run_is_reproduced(python, tmp_path):
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     summary["test"]["exact_match"] += 0.5
     (tmp_path / "run/summary.json").write_text(json.dumps(summary))
+    (tmp_path / "run/manifest.json").unlink()
     done = python("-m", "seq2seq", "reproduce", "run")
     assert done.returncode == 1 and "| test exact_match " in done.stdout
     assert done.stdout.endswith("beside run: different\n")

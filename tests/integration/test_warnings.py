@@ -36,6 +36,7 @@ def test_a_training_that_goes_on_warns_on_standard_error(python, tmp_path):
     newest.write_bytes(newest.read_bytes()[:1000])
     environment = json.loads((tmp_path / "run/environment.json").read_text())
     (tmp_path / "run/environment.json").write_text(json.dumps({**environment, "cores": 999}))
+    (tmp_path / "run/manifest.json").unlink()
     done = python("-m", "seq2seq", "train", "run", "--resume", "training.steps=5")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()

@@ -125,7 +125,7 @@ def test_a_run_without_a_checkpoint_begins_again(caplog):
         run.describe("new", environment(cpus=3))
     assert "mine holds no checkpoint yet; training starts from the beginning" in caplog.text
     names = {path.name for path in run.path.iterdir()}
-    assert names == {"config.yaml", "environment.json", ".lock", "previous"}
+    assert names == {"config.yaml", "environment.json", "manifest.json", ".lock", "previous"}
     assert read_environment(run.path)["cpus"] == 3
     assert (run.path / "previous/model.npz").read_text() == "old"
     assert "note: what was here is in mine/previous until this run is complete: " in caplog.text

@@ -1,0 +1,65 @@
+"""The manifest of a run: the checksum of each of its text files, which its readers compare.
+
+It is written last, and holds no file that is still to change. What was edited on purpose is read
+once its line is taken out.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+
+
+class NotAsWritten(ValueError):
+    """A file of a run is not what the run wrote."""
+
+
+def describe_files(path: Path, files: Sequence[str]) -> str:
+    """The manifest of the run directory `path`, of those of `files` that are there."""
+    found = [name for name in files if (path / name).is_file()]
+    return json.dumps({name: digest((path / name).read_bytes()) for name in found}, indent=2) + "\n"
+
+
+def digest(content: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_manifest(path: Path) -> dict[str, str] | None:
+    """The checksums of the files of the run directory `path`; None: the run has no manifest.
+
+    Raises:
+        ValueError: it can't be read.
+    """
+    if not (path / MANIFEST).is_file():
+        return None
+    try:
+        found = json.loads((path / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path / MANIFEST} is damaged: it holds no checksums by file; remove it")
+    return found
+
+
+def read_checked(path: Path) -> bytes:
+    """The content of a file of a run, as the run wrote it; of any other file what is in it.
+
+    Raises:
+        OSError: it can't be read.
+        NotAsWritten: it is not what the manifest beside it says.
+        ValueError: it is no file.
+    """
+    if not path.is_file() and path.exists():
+        raise ValueError(f"{path} can't be read: it is no file")  # a pipe would wait for ever
+    content = path.read_bytes()
+    # In this order: a run that goes on removes its manifest before it changes a file.
+    checksum = (read_manifest(path.parent) or {}).get(path.name)
+    if checksum is not None and checksum != digest(content):
+        raise NotAsWritten(
+            f"{path} is not what the run wrote: it is damaged, or was edited; if it was edited on "
+            f"purpose, take its line out of {path.parent / MANIFEST}"
+        )
+    return content
