@@ -16,6 +16,7 @@ from keras import ops, tree
 
 Tensor = Any
 FORBIDDEN = -1e30  # the score of what may not be said: below all others, and no infinity in sums
+ARGMAX = "argmax"  # of attention weights, where only the highest is asked for
 MOST = 10_000  # hypotheses followed or drawn for a source: more would only fill the memory
 
 
@@ -32,7 +33,8 @@ class Hypotheses(NamedTuple):
         token_scores: (batch, n, time), the log-probability of each token and of the end after them,
             which add up to `scores`; zeros elsewhere.
         attention: (batch, n, time, source time), the weights while each token and the end was
-            said; nothing, `()`, unless it was asked for.
+            said; or (batch, n, time) int32, the step of the source that had the most of them, its
+            end left out; nothing, `()`, unless it was asked for.
     """
 
     tokens: Tensor
@@ -251,7 +253,7 @@ def search(
     constraints: Sequence = (),
     keys: Tensor | None = None,
     source_mask: Tensor | None = None,
-    attention: bool = False,
+    attention: bool | str = False,
 ) -> Hypotheses:
     """Say a target for every row of `state`, until all have ended.
 
@@ -269,14 +271,16 @@ def search(
         constraints: what may be said; see `seq2seq.decoding.constraints`.
         keys: (batch,) int32, which source each row is, on which samples depend; None: its place.
         source_mask: (batch, source time), True for real steps, for a coverage penalty.
-        attention: whether the attention weights are returned.
+        attention: whether the attention weights are returned; `ARGMAX`: where they are highest, in
+            room that grows with the answer alone. (A strategy that needs weights returns them.)
     """
     batch, size = ops.shape(tree.flatten(state)[0])[0], strategy.size
     limits = ops.full((batch,), max_length, "int32") if limits is None else limits
     keys = ops.arange(batch, dtype="int32") if keys is None else keys
     live = blank(batch, size, max_length)
+    points = attention == ARGMAX and not strategy.needs_weights
     if attention or strategy.needs_weights:
-        live = live._replace(attention=_room_for_attention(source_mask, live))
+        live = live._replace(attention=_room_for_attention(source_mask, live, points))
     progress = strategy.begin(live, limits)
     values = isinstance(strategy, Values)
     if values:
@@ -297,6 +301,7 @@ def search(
             logits = ops.log_softmax(logits)
         logits, rules = _obey(constraints, inputs, rules, index, end_id, logits)
         weights = None if output.attention is None else _split(output.attention, size)
+        weights = _most_attended(weights, source_mask) if points else weights
         now = Now(index, end_id, limits, keys, weights, source_mask)
         inputs, parents, progress = strategy.advance(_split(logits, size), progress, now)
         after = inputs, *_follow(parents, (output.state, rules)), progress
@@ -347,6 +352,19 @@ def _obey(constraints, tokens, rules, index, end_id, logits) -> tuple[Tensor, tu
     return logits, tuple(states)
 
 
-def _room_for_attention(source_mask: Tensor, live: Hypotheses) -> Tensor:
+def _most_attended(weights: Tensor, source_mask: Tensor) -> Tensor:
+    """(batch, size) int32: the step with the highest of `weights` (batch, size, source time).
+
+    The last real step, the end of the source, is left out.
+    """
+    mask = ops.cast(source_mask, "int32")
+    before_end = ops.cumsum(mask, axis=1) < ops.sum(mask, axis=1, keepdims=True)
+    before_end = ops.logical_and(before_end, ops.cast(mask, "bool"))[:, None]
+    return ops.cast(ops.argmax(ops.where(before_end, weights, -1.0), axis=-1), "int32")
+
+
+def _room_for_attention(source_mask: Tensor, live: Hypotheses, points: bool) -> Tensor:
     batch, size, steps = ops.shape(live.tokens)
+    if points:
+        return ops.zeros((batch, size, steps), "int32")
     return ops.zeros((batch, size, steps, ops.shape(source_mask)[1]), "float32")

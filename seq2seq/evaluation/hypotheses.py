@@ -57,7 +57,7 @@ def _read(found: Hypotheses, place: tuple[int, int], target: Side, source, steps
     length, ended = int(found.lengths[place]), bool(found.ended[place])
     said = length + (ended and not isinstance(target, Numbers))  # and the end
     attention = None
-    if not isinstance(found.attention, tuple):
+    if not isinstance(found.attention, tuple) and found.attention.ndim == 4:
         attention = found.attention[place][:said, :steps]
     symbols = target.decode_tokens(np.array(found.tokens[place][:length]), source)
     return Hypothesis(
@@ -75,8 +75,10 @@ def point(found: Hypotheses, steps: np.ndarray, symbols: int) -> Hypotheses:
 
     Each is the place that was attended to most; `steps` (batch,) are the sources', with their ends.
     """
-    places = np.arange(found.attention.shape[-1])
-    real = (places < steps[:, None] - 1)[:, None, None]  # without the end
-    pointed = np.where(real, found.attention, -1.0).argmax(-1)  # (batch, n, time)
+    pointed = found.attention  # (batch, n, time)
+    if pointed.ndim == 4:  # weights
+        places = np.arange(pointed.shape[-1])
+        real = (places < steps[:, None] - 1)[:, None, None]  # without the end
+        pointed = np.where(real, pointed, -1.0).argmax(-1)
     unknown = (found.tokens == UNKNOWN) & (steps > 1)[:, None, None]
     return found._replace(tokens=np.where(unknown, symbols + pointed, found.tokens))

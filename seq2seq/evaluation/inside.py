@@ -12,6 +12,7 @@ from seq2seq.arguments import check_count
 from seq2seq.data.batching import check_each
 from seq2seq.data.vocabulary import START, Numbers
 from seq2seq.decoding.constraints import Below
+from seq2seq.decoding.search import ARGMAX
 from seq2seq.evaluation.settings import Decoding
 from seq2seq.evaluation.sources import BadSource, list_texts
 from seq2seq.evaluation.tracing import make_trace
@@ -105,7 +106,7 @@ class Inside:
             **self._limits(steps, decoding),
             constraints=rules,
             source_mask=mask,
-            attention=pointing,
+            attention=ARGMAX if pointing else False,
         )
         best = self._read(found, steps, sources or [""] * batch, pointing)
         if n_best is None:

@@ -15,7 +15,7 @@ from seq2seq.data.tags import Side
 from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
 from seq2seq.decoding.constraints import Length
-from seq2seq.decoding.search import Hypotheses
+from seq2seq.decoding.search import ARGMAX, Hypotheses
 from seq2seq.engine import quiet_engine
 from seq2seq.evaluation.hypotheses import Hypothesis, point, read_row
 from seq2seq.evaluation.inside import Inside
@@ -360,7 +360,7 @@ class Predictor(Inside):
             strategy=decoding.strategy,
             **limits,
             constraints=rules,
-            attention=attention or self._points(decoding),
+            attention=attention or (ARGMAX if self._points(decoding) else False),
         )
         return found, arrays
 

@@ -39,7 +39,7 @@ class Searcher:
         copies: Tensor | None = None,
         limits: Tensor | None = None,
         constraints: Sequence[Constraint] = (),
-        attention: bool = False,
+        attention: bool | str = False,
     ) -> Hypotheses:
         """Say targets freely: each step reads what the model itself said before.
 
@@ -54,7 +54,7 @@ class Searcher:
             tags, copies: see `Memory`, for a decoder with tags or a pointer.
             limits: (batch,), the same as `max_length` for each source by itself; None: that.
             constraints: what may be said; see `seq2seq.decoding.constraints`.
-            attention: whether the attention weights are returned.
+            attention: whether the attention weights are returned; see `search`.
 
         Raises:
             ValueError: a strategy of tokens for a decoder of real values, or the other way round;
@@ -83,7 +83,7 @@ class Searcher:
         limits: Tensor | None = None,
         constraints: Sequence[Constraint] = (),
         source_mask: Tensor | None = None,
-        attention: bool = False,
+        attention: bool | str = False,
     ) -> Hypotheses:
         """Say the rest of each target from any state on.
 
@@ -138,7 +138,7 @@ class Searcher:
         found = self._compiled[kind](given, arrays, numbers, max_length=max_length)
         return tree.map_structure(ops.convert_to_numpy, found)
 
-    def check_strategy(self, strategy: Any, attention: bool = False) -> Any:
+    def check_strategy(self, strategy: Any, attention: bool | str = False) -> Any:
         """`strategy`, or the plainest for None, if this model can be searched by it.
 
         Raises:

@@ -184,3 +184,23 @@ def test_ensembles_that_make_no_sense_are_refused():
         Ensemble([plain], mean="log")
     with pytest.raises(ValueError, match="real values"):
         Ensemble([Seq2Seq(Encoder(4, features=2), Decoder(4, features=2))])
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [Greedy(), Beam(3, n_best=2), Beam(2, coverage_penalty=0.2), Sample(seed=3)],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["attention", "pointer"])
+def test_the_most_attended_step_is_found_without_keeping_all_weights(kind, strategy):
+    model, inputs = make(kind)
+    whole = decode(model, inputs, strategy, attention=True)
+    short = decode(model, inputs, strategy, attention="argmax", width=3)
+    np.testing.assert_array_equal(whole.tokens, short.tokens)
+    before_end = np.arange(5) < (SOURCE > 0).sum(1)[:, None] - 1
+    expected = np.where(before_end[:, None, None], whole.attention, -1.0).argmax(-1)
+    found = short.attention
+    if strategy.needs_weights:  # they are there anyway
+        found = np.where(before_end[:, None, None], found[..., :5], -1.0).argmax(-1)
+    said = np.arange(7) < (whole.lengths + whole.ended)[..., None]
+    np.testing.assert_array_equal(np.where(said, found, 0), np.where(said, expected, 0))
