@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 
 from seq2seq.progress import progress
+from seq2seq.shown import Terminal
 
 NOISE = re.compile(
     rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
@@ -56,6 +57,9 @@ def set_output_encoding() -> None:
             stream.reconfigure(errors="replace")
         else:
             stream.reconfigure(encoding="utf-8")
+    if type(sys.stdout) is io.TextIOWrapper and sys.stdout.isatty():
+        options = {"encoding": sys.stdout.encoding, "errors": "replace", "line_buffering": True}
+        sys.stdout = Terminal(sys.stdout.detach(), **options)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 from seq2seq.evaluation.compare import SEEDS, Group, flatten, group_runs
 from seq2seq.flags import names
 from seq2seq.inspection import find_output
+from seq2seq.shown import in_markdown, printable
 from seq2seq.studies import check_figures, write_figure, write_file
 
 EXPLANATION = (
@@ -169,11 +170,11 @@ def make_page(
         selection: see `describe_selection`; nothing: none was asked for.
     """
     parts = [
-        f"    {command}",
-        table,
-        selection,
+        f"    {printable(command)}",
+        in_markdown(table),
+        in_markdown(selection),
         EXPLANATION,
-        "\n".join(f"- {one}" for one in remarks),
+        in_markdown("\n".join(f"- {one}" for one in remarks)),
     ]
     parts += [f"![{PICTURES[name]}]({name}.png)" for name in pictures]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -12,7 +12,7 @@ PACKAGE = Path(seq2seq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Each module may import from its own line and those above.
 ORDER = [
-    r"arguments|engine|manifest|overrides|places|progress|export\.numpy_runtime|export$",
+    r"arguments|engine|manifest|overrides|places|progress|shown|export\.numpy_runtime|export$",
     r"data\b.*|layers\b.*|decoding\b.*|evaluation$"
     r"|evaluation\.(bleu|metrics|compare|seeds|tables|experiment|selection|validation)",
     r"models\b.*",
@@ -39,7 +39,7 @@ ROOMS = {  # what the rooms of the first line may import beside themselves
     "data": {"data", "export"},  # of that the runtime, which the lines above hold
     "layers": {"layers"},
     "decoding": {"decoding"},
-    "evaluation": {"evaluation", "manifest"},
+    "evaluation": {"evaluation", "manifest", "shown"},
 }
 
 

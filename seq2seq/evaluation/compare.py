@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.manifest import NotAsWritten, read_checked
+from seq2seq.shown import in_one_cell
 
 SEEDS = ("seed", "task.seed")
 NOT_COMPARED = ("run_dir", "overwrite", "resume")
@@ -180,7 +181,7 @@ def _show(value: object) -> str:
     for known, shown in ((None, "none"), (True, "true"), (False, "false")):
         if value is known:
             return shown
-    return str(value)
+    return in_one_cell(str(value))
 
 
 def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

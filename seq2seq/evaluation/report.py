@@ -8,6 +8,7 @@ from rich.table import Table
 from seq2seq.data.files import escape
 from seq2seq.evaluation.evaluate import Evaluation
 from seq2seq.evaluation.metrics import FAMILIES, group_by_length
+from seq2seq.shown import printable
 
 SHOWN_LENGTHS = 12  # rows of a by-length table; more lengths are put together
 
@@ -78,5 +79,5 @@ def sample_lines(evaluation: Evaluation, count: int = 10, width: int = 48) -> li
 
 
 def _shorten(text: str, width: int) -> str:
-    text = escape(text.replace("\t", "  "))  # between a source and its tags
+    text = printable(escape(text.replace("\t", "  ")))  # between a source and its tags
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from seq2seq.evaluation.compare import Group, Run, format_table
 from seq2seq.evaluation.seeds import Spread
 from seq2seq.evaluation.validation import MONITORED, PREFIX
+from seq2seq.shown import in_spreadsheet
 
 WIDTH = 120  # characters; a table that would be wider does without the extremes
 NOTHING = "-"
@@ -233,7 +234,7 @@ def make_csv(groups: Sequence[Group], lengths: Sequence[tuple[int, int]] = ()) -
     columns, rows = list_runs(groups, lengths)
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: in_spreadsheet(value) for key, value in row.items()} for row in rows)
     return out.getvalue()
 
 
