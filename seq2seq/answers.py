@@ -205,15 +205,17 @@ class Answerer:
 
     def _text(self, source: str, hypotheses: list) -> None:
         """The answers of a source in one line; their line ends are written \\n or \\r."""
+        from seq2seq.data.files import escape
+
         if not self.options.scores and len(hypotheses) == 1:
-            texts = [hypotheses[0].text]
-        else:
-            texts = [
-                part
-                for one in hypotheses
-                for part in (one.text, *([f"{one.score:.4f}"] if self.options.scores else []))
-            ]
-        print("\t".join(texts).replace("\n", "\\n").replace("\r", "\\r"))
+            print(hypotheses[0].text.replace("\n", "\\n").replace("\r", "\\r"))
+            return
+        columns = [  # a tab in a text would be a column
+            part
+            for one in hypotheses
+            for part in (escape(one.text), *([f"{one.score:.4f}"] if self.options.scores else []))
+        ]
+        print("\t".join(columns))
 
     def _tsv(self, source: str, hypotheses: list) -> None:
         from seq2seq.data.files import escape

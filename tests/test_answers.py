@@ -11,6 +11,7 @@ import pytest
 
 from seq2seq import answers
 from seq2seq.data import Numbers
+from seq2seq.evaluation.hypotheses import Hypothesis
 from seq2seq.evaluation.predictor import Predictor
 from seq2seq.pair_input import read_pairs
 from tests.conftest import ROOT
@@ -230,3 +231,15 @@ def test_few_lines_are_read_ahead(monkeypatch):
     first = next(read)
     time.sleep(0.2)  # the reader has all the time it wants
     assert len(first) <= 2 and count <= len(first) + 3
+
+
+@pytest.mark.parametrize("scores", [True, False])
+def test_a_tab_in_an_answer_is_no_column(scores, capsys):
+    options = Namespace(scores=scores, format="text", n_best=2)
+    shown = answers.Answerer.__new__(answers.Answerer)
+    shown.options = options
+    shown._text("x", [Hypothesis("a\tb\n", [], -1.0), Hypothesis("c\\", [], -2.0)])
+    columns = capsys.readouterr().out.removesuffix("\n").split("\t")
+    assert columns == (
+        [r"a\tb\n", "-1.0000", "c\\\\", "-2.0000"] if scores else [r"a\tb\n", "c\\\\"]
+    )

@@ -5,6 +5,7 @@ It is made by `Predictor.trace`, and is plain NumPy: who only looks at one needs
 
 import io
 import json
+import zipfile
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ import numpy as np
 
 VERSION = 2  # of the file; 1 had no tags
 BACKWARDS = " backwards"
+MOST_PACKED = 200  # times smaller than its content a file may be
+
+
+class NotATrace(ValueError):
+    """A file that holds no trace of a version that is known."""
 
 
 @dataclass(frozen=True)
@@ -156,22 +162,36 @@ class Trace:
         buffer = io.BytesIO()
         text = np.frombuffer(json.dumps(words).encode(), "uint8")
         np.savez_compressed(buffer, words=text, **arrays)
-        Path(path).write_bytes(buffer.getvalue())
+        Path(path).expanduser().write_bytes(buffer.getvalue())
 
     @classmethod
     def load(cls, path: str | Path) -> "Trace":
         """What `save` wrote.
 
         Raises:
-            ValueError: the file holds no trace.
+            ValueError: the file is missing, damaged, or holds no trace.
         """
+        try:
+            return cls._read(Path(path).expanduser())
+        except NotATrace:
+            raise
+        except Exception as error:  # NumPy, zip files and JSON have errors of many kinds
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{path} can't be read: {type(error).__name__}: {reason}") from error
+
+    @classmethod
+    def _read(cls, path: Path) -> "Trace":
+        with zipfile.ZipFile(path) as file:
+            unpacked = sum(member.file_size for member in file.infolist())
+        if unpacked > MOST_PACKED * path.stat().st_size + 2**20:
+            raise NotATrace(f"{path} is refused: it would unpack to {unpacked:,} bytes")
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         if "words" not in arrays:
-            raise ValueError(f"{path} holds no trace")
+            raise NotATrace(f"{path} holds no trace")
         words = json.loads(arrays.pop("words").tobytes())
         if (version := words.pop("version", None)) not in (1, VERSION):
-            raise ValueError(f"{path} holds a trace of version {version}, expected {VERSION}")
+            raise NotATrace(f"{path} holds a trace of version {version}, expected {VERSION}")
         for field in LAYERS:
             layers = []
             for name in words[field]:
@@ -183,7 +203,11 @@ class Trace:
                 }
                 layers.append(Layer(name, own.pop("hidden"), own.pop("cell", None), own or None))
             words[field] = layers
-        return cls(**words, **arrays)
+        found = cls(**words, **arrays)
+        shape = found.encoder[0].hidden.shape
+        if shape[:2] != found.source_mask.shape or len(found.outputs) != len(found):
+            raise NotATrace(f"{path} is damaged: its symbols are not those of its states")
+        return found
 
 
 LAYERS = ("encoder", "handed_over", "received", "decoder")

@@ -19,7 +19,7 @@ from seq2seq.evaluation.predictor import Predictor
 from seq2seq.export.formats import FORMATS, check_packages, quiet
 from seq2seq.export.tracing import Graph, trace
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.training.writing import where_supported
+from seq2seq.training.writing import UMASK, where_supported
 
 VERSION = 1  # of what header.json holds
 
@@ -105,7 +105,7 @@ def _whole_folder(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield folder
-        where_supported(folder.chmod, 0o755)
+        where_supported(folder.chmod, 0o777 & ~UMASK)
         folder.rename(path)
     except BaseException:
         shutil.rmtree(folder)

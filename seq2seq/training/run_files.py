@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seq2seq.manifest import MANIFEST
 from seq2seq.training.environment import ENVIRONMENT
-from seq2seq.training.writing import where_supported
+from seq2seq.training.writing import UMASK, where_supported
 
 CONFIG, PATCH, KEPT_DATA = "config.yaml", "changes.patch", "kept_data"
 MODEL, SUMMARY, HISTORY, PREDICTIONS = "model.npz", "summary.json", "history.csv", "predictions.tsv"
@@ -31,7 +31,7 @@ def keep_data(path: Path, files: Mapping[str, Sequence[Path]]) -> None:
             place = folder / key / str(number)
             place.mkdir(parents=True)
             shutil.copyfile(file, place / file.name)
-    where_supported(folder.chmod, 0o755)
+    where_supported(folder.chmod, 0o777 & ~UMASK)
     folder.rename(path / KEPT_DATA)
 
 

@@ -13,6 +13,10 @@ UNSUPPORTED = {
 }
 
 
+UMASK = os.umask(0o022)  # what files of this process may not allow; there is no way but to set it
+os.umask(UMASK)
+
+
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file so that it appears whole or not at all, also if the machine stops.
 
@@ -20,13 +24,17 @@ def write_whole(path: Path, content: bytes | str) -> None:
         OSError: it can't be written, as when the disk is full; the error names the file.
     """
     data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        error.filename = str(path)
+        raise
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        where_supported(os.chmod, temporary, 0o644)
+        where_supported(os.chmod, temporary, 0o666 & ~UMASK)
         os.replace(temporary, path)
     except BaseException as error:
         os.unlink(temporary)

@@ -5,6 +5,7 @@ import pytest
 
 from seq2seq.analysis.trace import LAYERS, Trace
 from tests.analysis.made_up import make_trace
+from tests.mutations import DAMAGES
 
 
 def same(one, other):
@@ -55,3 +56,27 @@ def test_one_source_has_no_padding():
     assert trace.source_mask.sum(1).tolist() == [6, 3]
     with pytest.raises(ValueError, match="of 2 sources, there is no number 2"):
         trace.one(2)
+
+
+def test_a_damaged_trace_is_refused_by_name(tmp_path):
+    path, rng, refused = tmp_path / "trace.npz", np.random.default_rng(0), 0
+    make_trace(gates=True, attention=True).save(path)
+    content = path.read_bytes()
+    damages = [damage for damage in DAMAGES if damage.__name__ != "edit_arrays"]  # they are packed
+    for turn in range(800):
+        path.write_bytes(damages[turn % len(damages)](content, rng))
+        try:
+            assert isinstance(Trace.load(path), Trace)
+        except ValueError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 400
+
+
+def test_a_trace_that_would_fill_the_memory_is_refused(tmp_path):
+    np.savez_compressed(tmp_path / "bomb.npz", words=np.zeros(2**26, "uint8"))
+    assert (tmp_path / "bomb.npz").stat().st_size < 2**20
+    with pytest.raises(ValueError, match=r"bomb\.npz is refused: it would unpack to 67,1"):
+        Trace.load(tmp_path / "bomb.npz")
+    with pytest.raises(ValueError, match=r"nothing\.npz can't be read: FileNotFoundError"):
+        Trace.load(tmp_path / "nothing.npz")
