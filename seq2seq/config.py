@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
 from seq2seq.arguments import check_choice, check_count, check_flag
 from seq2seq.evaluation.experiment import Experiment, read_experiment
@@ -294,6 +294,14 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
         return f'{error.override} can\'t be read; put text in quotes: "{key}={quote(value)}"'
+    taken = [one for one in overrides if one.startswith("~")]
+    if taken and isinstance(error, KeyError | InterpolationKeyError):
+        return (
+            f"{taken[0]}: the program needs this key, and takes none away; to leave a part out "
+            "choose none, as in attention=none, or null for a value"
+        )
+    if isinstance(error, KeyError):
+        return f"the configuration lacks the key {text}: another version of this package wrote it"
     unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
     if unknown:
         return f"unknown key {unknown[1]!r}; {suggest_key(unknown[1], _chosen(overrides))}"

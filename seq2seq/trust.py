@@ -188,6 +188,14 @@ def check_arguments(arguments: Sequence[str]) -> Namespace:
     if options.experimental_rerun is not None:
         raise ValueError("--experimental-rerun reads a pickle, which could run anything: refused")
     keys = [one.lstrip("+~").partition("=")[0] for one in options.overrides]
+    moved = [
+        one for one in options.overrides if re.fullmatch(r"\+*hydra\.job\.chdir=(?!false$).*", one)
+    ]
+    if moved:
+        raise ValueError(
+            f"{moved[0]}: relative paths are read where the command is given; run_dir=PATH says "
+            "where the run goes"
+        )
     if options.config_path is not None or {"hydra", "hydra.searchpath"} & {*keys}:
         raise ValueError("configurations of your own are added by --config-dir DIRECTORY alone")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():

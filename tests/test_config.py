@@ -6,6 +6,7 @@ import keras
 import pytest
 from hydra.errors import HydraException
 
+from seq2seq import launch
 from seq2seq.config import (
     CONFIGS,
     build_decoding,
@@ -227,3 +228,33 @@ def test_decoding_that_does_not_fit_is_refused_before_anything_is_written(
     with pytest.raises(ValueError, match=message):
         train(config, build_task(config))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "~schedule",
+        "~bridge",
+        "~cell",
+        "~optimizer",
+        "~decoding",
+        "~names",
+        "~seed",
+        "~model",
+        "~task",
+    ],
+)
+def test_a_key_that_is_taken_away_is_named(taken, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    assert launch.train(["task=copy", "training=quick", taken]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {taken}: the program needs this key") and err.count("\n") == 1
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_the_directory_stays_where_it_is(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    assert launch.train(["task=copy", "hydra.job.chdir=true"]) == 2
+    assert "hydra.job.chdir=true: relative paths are read where" in capsys.readouterr().err
