@@ -45,8 +45,16 @@ class Ensemble(Searcher):
         self.start_id, self.end_id = first.start_id, first.end_id
         self.features, self.copies_symbols = None, first.copies_symbols
         self.has_weights = all(model.has_weights for model in models)
-        self.variables = [variable for model in models for variable in model.variables]
-        self._compiled, self.calls = {}, Calls()
+        self.calls = Calls()
+
+    def models_searched(self) -> list[Seq2Seq]:
+        """See `Searcher`."""
+        return self.models
+
+    @property
+    def variables(self) -> list:
+        """Of all models."""
+        return [variable for model in self.models for variable in model.variables]
 
     def start(self, inputs: dict[str, Tensor]) -> tuple[tuple, tuple]:
         """The first state and the memory of each model."""

@@ -1,7 +1,9 @@
 """Searcher: what a model, or several as one, can do that knows how to start and how to step."""
 
+import operator
 import zlib
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,32 @@ class Searcher:
 
     It is the part that `Seq2Seq` and `Ensemble` share. They have `start`, `step`,
     `log_probabilities`, `variables`, `start_id`, `end_id`, `features` (None: it says tokens),
-    `has_weights` (of an attention), an empty dictionary `_compiled`, and `calls`, a `Calls`.
+    `has_weights` (of an attention), `models_searched()` (the Keras models it is made of), and
+    `calls`, a `Calls`.
+
+    A compiled function is of the layers that there were. If one is replaced, or gets other weights
+    (LoRA, quantisation), or the model is compiled anew, all are compiled anew; what is changed
+    within a layer beside its weights needs `compile()`, as Keras's own `predict` does.
     """
+
+    def _programs(self) -> dict:
+        """The compiled functions, none of what the model no longer is."""
+        models = self.models_searched()
+        layers = [layer for model in models for layer in model._flatten_layers()]
+        weights = [len(one._trainable_variables + one._non_trainable_variables) for one in layers]
+        # Keras makes another of the latter with each `compile()`.
+        made_of = [*layers, *(getattr(model, "_compile_config", None) for model in models)]
+        known = self.__dict__.get("_searches")
+        if (
+            known is None
+            or known.weights != weights
+            or len(known.made_of) != len(made_of)
+            or not all(map(operator.is_, known.made_of, made_of))
+        ):
+            # Not a list or a dictionary, in which Keras would look for layers to save.
+            known = SimpleNamespace(made_of=made_of, weights=weights, programs={})
+            self.__dict__["_searches"] = known
+        return known.programs
 
     def decode(
         self,
@@ -111,7 +137,8 @@ class Searcher:
         fixed, arrays = split(constraints)
         strategy, numbers = split_strategy(strategy)
         kind = (strategy, fixed, attention, "state" in given)
-        if kind not in self._compiled:
+        programs = self._programs()
+        if kind not in programs:
 
             def run(given, arrays, numbers, max_length):
                 state, memory, mask = (given.get(name) for name in ("state", "memory", "mask"))
@@ -134,8 +161,8 @@ class Searcher:
                     attention=attention,
                 )
 
-            self._compiled[kind] = compiled(run, self.variables, self.calls, str(kind))
-        found = self._compiled[kind](given, arrays, numbers, max_length=max_length)
+            programs[kind] = compiled(run, self.variables, self.calls, str(kind))
+        found = programs[kind](given, arrays, numbers, max_length=max_length)
         return tree.map_structure(ops.convert_to_numpy, found)
 
     def check_strategy(self, strategy: Any, attention: bool | str = False) -> Any:
@@ -162,9 +189,10 @@ class Searcher:
                 return output
             return output._replace(logits=ops.log_softmax(output.logits))
 
-        if "say" not in self._compiled:
-            self._compiled["say"] = compiled(run, self.variables, self.calls, "say")
-        return self._compiled["say"](tokens, state, memory)
+        programs = self._programs()
+        if "say" not in programs:
+            programs["say"] = compiled(run, self.variables, self.calls, "say")
+        return programs["say"](tokens, state, memory)
 
     def score(self, inputs: dict[str, Tensor], target: Tensor) -> np.ndarray:
         """Log-probabilities (batch, target time) of given targets, each token after those before.
@@ -175,14 +203,15 @@ class Searcher:
         """
         if self.features is not None:
             raise ValueError("this model says real values, which have no probability")
-        if "score" not in self._compiled:
+        programs = self._programs()
+        if "score" not in programs:
 
             def run(inputs, target):
                 said = self.log_probabilities(inputs)
                 return ops.take_along_axis(said, target[..., None], axis=-1)[..., 0]
 
-            self._compiled["score"] = compiled(run, self.variables, self.calls, "score")
-        return ops.convert_to_numpy(self._compiled["score"](inputs, target))
+            programs["score"] = compiled(run, self.variables, self.calls, "score")
+        return ops.convert_to_numpy(programs["score"](inputs, target))
 
 
 def source_keys(inputs: dict[str, np.ndarray]) -> np.ndarray:

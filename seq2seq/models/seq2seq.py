@@ -109,9 +109,13 @@ class Seq2Seq(keras.Model, Searcher):
         self.bridge.connect(encoder.state_sizes, decoder.state_sizes)
         self.bridge.freeze_weights()
         self.start_id, self.end_id = start_id, end_id
-        self._compiled, self.calls = {}, Calls()  # searches, see `Searcher`
+        self.calls = Calls()  # of searches, see `Searcher`
         self.built = True  # every part has its weights from its constructor
         freeze_weights(self, frozen)
+
+    def models_searched(self) -> list[keras.Model]:
+        """See `Searcher`."""
+        return [self]
 
     def start(
         self, inputs: dict[str, Tensor], training: bool = False

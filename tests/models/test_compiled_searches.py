@@ -1,9 +1,21 @@
 """One compiled search serves all numbers of a strategy, and as many threads as there are."""
 
+import keras
 import numpy as np
 import pytest
 
-from seq2seq import Additive, Beam, Decoder, Encoder, Greedy, Joined, Sample, Seq2Seq
+from seq2seq import (
+    Additive,
+    Beam,
+    Decoder,
+    Encoder,
+    Greedy,
+    Joined,
+    Sample,
+    Seq2Seq,
+    Zero,
+    cross_entropy,
+)
 from seq2seq.decoding.search import split_strategy, with_numbers
 from seq2seq.models import searcher
 
@@ -30,6 +42,7 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def model():
+    keras.utils.set_random_seed(2)
     size = {"vocabulary_size": 9, "embedding_size": 6}
     decoder = Decoder(6, attention=Additive(), **size)
     model = Seq2Seq(Encoder(6, bidirectional=True, **size), decoder, Joined())
@@ -53,7 +66,7 @@ def traces(monkeypatch):
 
 @pytest.mark.parametrize("kind", [Sample, Beam])
 def test_other_numbers_are_no_other_program(model, traces, kind):
-    model._compiled.clear()
+    model._programs().clear()
     answers, first = {}, None
     for cls, usual, change in OTHERS:
         if cls is kind:
@@ -61,7 +74,7 @@ def test_other_numbers_are_no_other_program(model, traces, kind):
                 **INPUTS, strategy=cls(**{**usual, **change}), max_length=7
             )
             first = first or len(traces)
-    assert len(traces) == first and len(model._compiled) == 1
+    assert len(traces) == first and len(model._programs()) == 1
     told_apart = {found.tokens.tobytes() + found.scores.tobytes() for found in answers.values()}
     assert len(told_apart) > len(answers) / 2  # the numbers do count
 
@@ -103,3 +116,74 @@ def test_a_strategy_is_put_together_again_and_the_one_given_is_left_alone():
     }  # fmt: skip
     assert with_numbers(fixed, {"temperature": 0.5, "top_p": 0.25, "seed": 2**32 + 3}) == strategy
     assert strategy == Sample(temperature=0.5, top_p=0.25, seed=2**32 + 3)
+
+
+def plainly(model, max_length=7):
+    """The same search without anything compiled."""
+    state, memory = model.start(INPUTS)
+    return searcher.search(
+        model.step, state, memory, Greedy(), start_id=1, end_id=2, max_length=max_length,
+        keys=searcher.source_keys(INPUTS), source_mask=INPUTS["source_mask"],
+    )  # fmt: skip
+
+
+def make_plain():
+    size = {"vocabulary_size": 9, "embedding_size": 6}
+    model = Seq2Seq(Encoder(6, **size), Decoder(6, **size))
+    for weight in model.weights:
+        weight.assign(3 * np.array(weight))
+    return model
+
+
+def tell_nothing(model):
+    model.bridge = Zero()
+    model.bridge.connect(model.encoder.state_sizes, model.decoder.state_sizes)
+
+
+def adapt(model):
+    embedding = model.encoder.reader.embedding
+    embedding.enable_lora(2)
+    embedding.lora_embeddings_b.assign(np.ones((2, 6)))
+    embedding.lora_embeddings_a.assign(np.ones((9, 2)))
+
+
+def replace_layer(model):
+    other = make_plain().decoder.say
+    model.decoder.say = other
+
+
+CHANGES = {"bridge": tell_nothing, "LoRA": adapt, "layer": replace_layer}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_model_is_compiled_anew(change):
+    keras.utils.set_random_seed(4)
+    model = make_plain()
+    before = model.decode(**INPUTS, max_length=7)
+    scores = model.score({**INPUTS, "target": SOURCE}, SOURCE)
+    change(model)
+    after, expected = model.decode(**INPUTS, max_length=7), plainly(model)
+    np.testing.assert_array_equal(after.tokens, expected.tokens)
+    np.testing.assert_allclose(after.scores, expected.scores, atol=1e-5)
+    assert not np.allclose(after.scores, before.scores, atol=1e-3)
+    assert not np.allclose(model.score({**INPUTS, "target": SOURCE}, SOURCE), scores, atol=1e-3)
+
+
+def test_compiling_a_model_compiles_its_searches_anew(traces):
+    model = make_plain()
+    for _ in range(2):
+        model.decode(**INPUTS, max_length=7)
+    count = len(traces)
+    model.compile("adam", cross_entropy())
+    model.decode(**INPUTS, max_length=7)
+    assert len(traces) > count
+
+
+def test_a_model_that_has_answered_is_saved_as_any_other(tmp_path):
+    model = make_plain()
+    expected = model.decode(**INPUTS, max_length=7)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.decode(**INPUTS, max_length=7).tokens, expected.tokens)
+    for one, other in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
