@@ -233,6 +233,28 @@ def unroll(
     return state, outputs if time_major else tree.map_structure(_swap_time, outputs)
 
 
+def pull_back(function: Callable, arguments: tuple, upstream: tuple) -> tuple:
+    """The gradients of `arguments`, given those of the results of `function(*arguments)`.
+
+    Args:
+        function: of tensors, to a tuple of tensors, in operations that the engine differentiates.
+        arguments: what it is called with.
+        upstream: a gradient for each result.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.vjp(function, *arguments)[1](tuple(upstream))
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(arguments)
+        results = function(*arguments)
+    return tape.gradient(
+        results, arguments, output_gradients=list(upstream), unconnected_gradients="zero"
+    )
+
+
 def _swap_time(tensor: Any) -> Any:
     return ops.transpose(tensor, (1, 0, *range(2, len(tensor.shape))))
 

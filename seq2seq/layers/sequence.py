@@ -7,11 +7,14 @@ loop back carries the gradients of the state only. Tests prove them equal to `ls
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
-from seq2seq.layers.kernels import unroll
+from seq2seq.layers.kernels import pull_back, unroll
 from seq2seq.layers.lstm import LSTMState, Tensor
 
 
@@ -33,7 +36,10 @@ def lstm_sequence(
     Returns:
         The hidden state after each step, (batch, time, units), and the last state.
     """
-    said, hidden, cell = _sequence(_forwards, _backwards, (inputs, *state, *weights), mask)
+    loops = Loops(
+        _forwards, _backwards, partial(_forwards, reuse=False), partial(_backwards, reuse=False)
+    )
+    said, hidden, cell = _sequence(loops, (inputs, *state, *weights), mask)
     return said, LSTMState(hidden, cell)
 
 
@@ -57,17 +63,36 @@ def gru_sequence(
     """
     kernel, recurrent_kernel, bias = weights
     given = (inputs, hidden, kernel, recurrent_kernel, *ops.unstack(bias, 2))
-    return _sequence(_gru_forwards, _gru_backwards, given, mask)
+    loops = Loops(_gru_forwards, _gru_backwards, _gru_forwards, _gru_backwards)
+    return _sequence(loops, given, mask)
 
 
-def _sequence(forwards: Callable, backwards: Callable, given: tuple, mask: Tensor | None) -> tuple:
+class Loops(NamedTuple):
+    """The computation of a layer over a whole sequence.
+
+    Attributes:
+        forwards: of the given tensors and the mask, to the hidden states (time, batch, units), the
+            other parts of the last state as a tuple, and a tuple of what `backwards` needs.
+        backwards: of the given tensors, the hidden states, what was kept, the gradients of all
+            results and the mask, to the gradients of the given tensors.
+        plain_forwards, plain_backwards: the same, in operations that the engine can differentiate.
+    """
+
+    forwards: Callable
+    backwards: Callable
+    plain_forwards: Callable
+    plain_backwards: Callable
+
+
+def _sequence(loops: Loops, given: tuple, mask: Tensor | None) -> tuple:
     """Hidden states (batch, time, units) and the last state's parts, differentiable by `given`.
 
+    The first derivatives are derived by hand. They are differentiable themselves: whoever asks for
+    second derivatives (a gradient penalty, a Hessian) has them by the engine, of the first ones
+    computed anew.
+
     Args:
-        forwards: of `given` and the mask, to the hidden states (time, batch, units), the other
-            parts of the last state as a tuple, and a tuple of what `backwards` needs.
-        backwards: of `given`, the hidden states, what was kept, the gradients of all results and
-            the mask, to the gradients of `given`.
+        loops: of the layer.
         given: tensors; inputs come first.
         mask: (batch, time) bool, or None.
     """
@@ -75,28 +100,59 @@ def _sequence(forwards: Callable, backwards: Callable, given: tuple, mask: Tenso
 
     @ops.custom_gradient
     def sequence(*tensors):
-        # The gradient is ours: an eager tape must not follow what happens inside.
-        tensors = [ops.stop_gradient(tensor) for tensor in tensors]
-        given, real = tensors[: len(tensors) - len(masks)], tensors[len(tensors) - len(masks) :]
-        said, last, kept = forwards(*given, *real)
+        # The gradient is ours: an eager tape must not follow what happens inside. JAX follows it
+        # for second derivatives alone.
+        stop = _as_it_is if keras.backend.backend() == "jax" else ops.stop_gradient
+        stopped = [stop(tensor) for tensor in tensors]
+        said, last, kept = loops.forwards(*stopped)
         result = ops.transpose(said, (1, 0, 2)), said[-1], *last
 
         def gradient(*upstream):
-            upstream = upstream[0] if len(upstream) == 1 else upstream  # JAX gives one tuple
-            found = backwards(*given, said, *kept, *upstream, *real)
+            upstream = _one_tuple(upstream)
+            if stop is _as_it_is:
+                found = loops.backwards(*stopped[:count], said, *kept, *upstream, *stopped[count:])
+            else:
+                found = derivative(*tensors, *upstream)
             return (*found, *(ops.zeros_like(one) for one in real))
+
+        @ops.custom_gradient
+        def derivative(*arguments):
+            upstream = [stop(one) for one in arguments[len(tensors) :]]
+            found = loops.backwards(*stopped[:count], said, *kept, *upstream, *stopped[count:])
+
+            def second(*upstream):
+                return pull_back(first, arguments, _one_tuple(upstream))
+
+            return found, second
 
         return result, gradient
 
-    masks = real
+    def first(*arguments):
+        """The first derivatives, from the given tensors, the mask and the results' gradients."""
+        given, real = arguments[:count], arguments[count : count + len(masks)]
+        upstream = arguments[count + len(masks) :]
+        said, _, kept = loops.plain_forwards(*given, *real)
+        return loops.plain_backwards(*given, said, *kept, *upstream, *real)
+
+    masks, count = real, len(given)
     said, *last = sequence(*given, *real)
-    if mask is not None:  # before the first real step nothing was said, as in Keras
+    if mask is not None and keras.backend.backend() != "jax":
+        # Before the first real step nothing was said, as in Keras; on JAX it says the state there.
         begun = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
         said = ops.where(begun[..., None], said, ops.zeros_like(said))
     return said, *last
 
 
-def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real):
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _one_tuple(upstream: tuple) -> tuple:
+    """Gradients of several results: JAX gives them as one tuple."""
+    return upstream[0] if len(upstream) == 1 and isinstance(upstream[0], tuple | list) else upstream
+
+
+def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real, reuse=True):
     """Hidden states (time, batch, units) and the last cell; gates and cells of all steps.
 
     All gates go through one sigmoid: tanh(x) = 2 sigmoid(2x) - 1, so the candidate's columns are
@@ -122,7 +178,7 @@ def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real):
         return (new_hidden, new_cell), (gates, new_hidden, new_cell)
 
     start, over = (hidden, cell), (projected, *real)
-    (_, cell), (gates, said, cells) = unroll(advance, start, over, time_major=True, reuse=True)
+    (_, cell), (gates, said, cells) = unroll(advance, start, over, time_major=True, reuse=reuse)
     return said, (cell,), (gates, cells)
 
 
@@ -140,6 +196,7 @@ def _backwards(
     d_hidden,
     d_cell,
     *real,
+    reuse=True,
 ):
     """Gradients of inputs, hidden, cell, kernel, recurrent kernel and bias.
 
@@ -182,7 +239,7 @@ def _backwards(
     over = (slopes, to_cell, f, ops.transpose(d_said, (1, 0, 2)), *real)
     start = (d_hidden, d_cell)
     (d_hidden, d_cell), d_gates = unroll(
-        retreat, start, over, time_major=True, reverse=True, reuse=True
+        retreat, start, over, time_major=True, reverse=True, reuse=reuse
     )
     d_gates = ops.reshape(d_gates, (time * batch, 4 * units))
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))

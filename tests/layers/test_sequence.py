@@ -165,3 +165,19 @@ def test_padding_has_no_gradient_and_changes_none():
     found = gradients(ours, MASKS["right"], shares)
     assert (found["inputs"][~MASKS["right"]] == 0).all()
     assert (np.abs(found["inputs"][MASKS["right"]]) > 0).any(-1).all()
+
+
+@pytest.mark.parametrize("pair", [(LSTM, keras.layers.LSTM), (GRU, keras.layers.GRU)])
+@pytest.mark.parametrize("training", [True, False])
+def test_steps_before_the_first_real_one_are_keras_own(pair, training):
+    """With a first state, engines say different things there; each layer what its engine says."""
+    ours, keras_own = (layer(6, return_sequences=True) for layer in pair)
+    for layer in (ours, keras_own):
+        layer.build(INPUTS.shape)
+    keras_own.set_weights(ours.get_weights())
+    state = [*START] if pair[0] is LSTM else START[0]
+    found, expected = (
+        layer(INPUTS, initial_state=state, mask=MASKS["left"], training=training)
+        for layer in (ours, keras_own)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5)
