@@ -17,6 +17,7 @@ from seq2seq.evaluation.settings import Decoding
 from seq2seq.evaluation.sources import BadSource, list_texts
 from seq2seq.evaluation.tracing import make_trace
 from seq2seq.models.encoder import Memory
+from seq2seq.models.searcher import source_keys
 from seq2seq.models.seq2seq import Seq2Seq
 
 
@@ -76,7 +77,8 @@ class Inside:
         Args:
             state, memory: from `encode`, or the state of a step; each may have been changed. How
                 long an answer may be depends on the memory, which knows its source's length.
-            strategy, n_best, decoding: see `predict`. Samples depend on the place in the batch.
+            strategy, n_best, decoding: see `predict`. Samples are those of `predict` if `sources`
+                are given; else they depend on the place in the batch.
             tokens: see `step`; what was said before is no part of the answers.
             sources: the texts of the memory, which a model that copies needs to spell symbols that
                 its vocabulary lacks; None: it says those of its vocabulary only.
@@ -107,6 +109,7 @@ class Inside:
             constraints=rules,
             source_mask=mask,
             attention=ARGMAX if pointing else False,
+            keys=None if sources is None else source_keys(self._encode(sources, "token")),
         )
         best = self._read(found, steps, sources or [""] * batch, pointing)
         if n_best is None:

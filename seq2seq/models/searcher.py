@@ -110,6 +110,7 @@ class Searcher:
         constraints: Sequence[Constraint] = (),
         source_mask: Tensor | None = None,
         attention: bool | str = False,
+        keys: Tensor | None = None,
     ) -> Hypotheses:
         """Say the rest of each target from any state on.
 
@@ -119,6 +120,7 @@ class Searcher:
             strategy, max_length, limits, constraints, attention: see `decode`.
             source_mask: (batch, source time), of the memory; for attention weights, and for a
                 strategy that needs them.
+            keys: (batch,) int32, on which samples depend, see `source_keys`; None: their place.
         """
         batch = len(tokens)
         limits = np.full(batch, max_length) if limits is None else limits
@@ -126,7 +128,7 @@ class Searcher:
             "first": tokens,
             "state": state,
             "memory": memory,
-            "keys": np.arange(batch, dtype="int32"),
+            "keys": np.arange(batch, dtype="int32") if keys is None else keys,
             "limits": np.asarray(limits, "int32"),
             "mask": source_mask,
         }
@@ -215,10 +217,11 @@ class Searcher:
 
 
 def source_keys(inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """(batch,) int32: a number for each source, of what it says, however it is padded."""
+    """(batch,) int32: a number for each source, of what it says, however padded or kept."""
     source, mask = np.asarray(inputs["source"]), np.asarray(inputs["source_mask"], bool)
+    source = source.astype("int32" if np.issubdtype(source.dtype, np.integer) else "float32")
     keys = [zlib.crc32(row[real].tobytes()) for row, real in zip(source, mask, strict=True)]
     if "tags" in inputs:
-        rows = zip(np.asarray(inputs["tags"]), keys, strict=True)
+        rows = zip(np.asarray(inputs["tags"], "float32"), keys, strict=True)
         keys = [zlib.crc32(tags.tobytes(), key) for tags, key in rows]
     return np.array(keys, "uint32").view("int32")

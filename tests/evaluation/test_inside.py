@@ -363,3 +363,13 @@ def test_the_states_of_an_ensemble_are_decoded():
     run = KINDS["lstm"]()
     together = ensemble([run, run])
     assert together.decode(*together.encode(SOURCES)) == run.predict(SOURCES)
+
+
+def test_samples_of_given_sources_are_those_of_predict(run):
+    strategy = Sample(seed=7, temperature=2.0)
+    if run.model.features is not None:
+        return
+    sources = [source for source in SOURCES if source]
+    said = run.decode(*run.encode(sources), strategy=strategy, sources=sources)
+    assert said == run.predict(sources, strategy)
+    assert said[::-1] == run.decode(*run.encode(sources[::-1]), strategy, sources=sources[::-1])

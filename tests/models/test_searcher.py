@@ -204,3 +204,11 @@ def test_the_most_attended_step_is_found_without_keeping_all_weights(kind, strat
         found = np.where(before_end[:, None, None], found[..., :5], -1.0).argmax(-1)
     said = np.arange(7) < (whole.lengths + whole.ended)[..., None]
     np.testing.assert_array_equal(np.where(said, found, 0), np.where(said, expected, 0))
+
+
+@pytest.mark.parametrize("kind", ["int64", "int16", "int32"])
+def test_samples_do_not_depend_on_how_numbers_are_kept(kind):
+    model, inputs = make("attention")
+    expected = decode(model, inputs, Sample(seed=5, samples=3)).tokens
+    other = {**inputs, "source": SOURCE.astype(kind)}
+    np.testing.assert_array_equal(decode(model, other, Sample(seed=5, samples=3)).tokens, expected)
