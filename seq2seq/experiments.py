@@ -28,7 +28,7 @@ from seq2seq.evaluation.experiment import (
 from seq2seq.multirun import COMMAND, environment
 from seq2seq.overrides import quote
 from seq2seq.training.environment import read_environment
-from seq2seq.training.signals import CAUGHT
+from seq2seq.training.signals import heeded
 from seq2seq.training.writing import write_whole
 
 RESULTS = "results.csv"
@@ -104,10 +104,12 @@ def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, j
     command += ["resume=true", "--jobs", str(jobs)]
     # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
     # A handler, unlike SIG_IGN, is not handed on to it.
-    before = {number: signal.signal(number, lambda number, frame: None) for number in CAUGHT}
+    before = {number: signal.signal(number, lambda number, frame: None) for number in heeded()}
     try:
         process = subprocess.Popen(command, stdout=sys.stderr, env=environment())
-        signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
+        for number in before:
+            if number != signal.SIGINT:
+                signal.signal(number, lambda number, frame: process.terminate())
         return process.wait()
     finally:
         for number, handler in before.items():

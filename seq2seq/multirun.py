@@ -25,7 +25,7 @@ from seq2seq.config import Job
 from seq2seq.overrides import quote
 from seq2seq.runs import default_name, resume
 from seq2seq.training.lock import is_in_use
-from seq2seq.training.signals import CAUGHT, EXIT_ERROR, EXIT_SIGNAL
+from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, heeded
 
 LONGEST = 200  # of a name; file systems take 255 bytes
 # -P: no file of the current directory is taken for a module.
@@ -108,9 +108,9 @@ def _place(parent: Path, name: str) -> Path:
 class Multirun:
     """Trains the runs of one command, one after the other or several at once.
 
-    The first SIGINT (Ctrl-C), SIGTERM or SIGHUP lets no more runs begin. Each reaches those that
-    go on as a SIGTERM, which they take as a single run does; it ends a run that is just starting,
-    too, where a KeyboardInterrupt could come up in some library's callback, and be lost.
+    The first signal that ends a run (see `heeded`) lets no more of them begin. It reaches those
+    that go on as a SIGTERM, which they take as a single run does; it ends a run that is just
+    starting, too, where a KeyboardInterrupt could come up in some library's callback, and be lost.
 
     Args:
         at_once: how many runs at the same time. Each has an equal share of the cores; the lines
@@ -208,7 +208,7 @@ class Multirun:
     def _passing_signals_on(self) -> Iterator[None]:
         before = {}
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
-            for number in (*CAUGHT, *heeded_hangup()):
+            for number in heeded():
                 before[number] = signal.signal(number, self._pass_on)
         try:
             yield
@@ -222,12 +222,6 @@ class Multirun:
                 self.received = number
             for process in self._going:
                 process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
-
-
-def heeded_hangup() -> tuple[int, ...]:
-    """SIGHUP, unless it is ignored, as `nohup` wants it, or the system has none (Windows)."""
-    number = getattr(signal, "SIGHUP", None)
-    return () if number is None or signal.getsignal(number) is signal.SIG_IGN else (number,)
 
 
 def nothing_left(run: Planned) -> bool:

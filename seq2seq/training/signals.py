@@ -1,6 +1,7 @@
-"""SIGINT and SIGTERM: the first lets a run end in good order, the second acts at once.
+"""Signals that end a run: the first lets it end in good order, the second acts at once.
 
-On Windows SIGBREAK (Ctrl-Break) takes the place of SIGTERM, which no process can be sent there.
+SIGINT (Ctrl-C), SIGTERM, SIGHUP, and SIGUSR1 and SIGUSR2, which batch systems send before a time
+limit. On Windows SIGBREAK (Ctrl-Break) takes the place of SIGTERM, which no process can be sent.
 """
 
 import contextlib
@@ -8,10 +9,16 @@ import os
 import signal
 import threading
 
-CAUGHT = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)
-)
+NAMES = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGUSR1", "SIGUSR2")
+CAUGHT = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 EXIT_ERROR, EXIT_SIGNAL = 2, 128  # exit statuses; to the latter the signal's number is added
+
+
+def heeded() -> tuple[int, ...]:
+    """The signals that end a run: SIGHUP unless it is ignored, as `nohup` wants it."""
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    is_heeded = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
+    return (*CAUGHT, hangup) if is_heeded else CAUGHT
 
 
 class Interrupted(Exception):
@@ -27,7 +34,7 @@ class Interrupted(Exception):
 
 
 class Signals:
-    """Remembers the first SIGINT or SIGTERM that comes while it is entered.
+    """Remembers the first signal of `heeded` that comes while it is entered.
 
     From then on signals do what they did before: a second Ctrl-C is a KeyboardInterrupt.
 
@@ -41,7 +48,7 @@ class Signals:
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
-            self._before = {number: signal.signal(number, self._remember) for number in CAUGHT}
+            self._before = {number: signal.signal(number, self._remember) for number in heeded()}
         return self
 
     def __exit__(self, *_) -> None:

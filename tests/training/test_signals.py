@@ -5,19 +5,34 @@ import threading
 
 import pytest
 
-from seq2seq.training.signals import Interrupted, Signals
+from seq2seq.training.signals import Interrupted, Signals, heeded
+
+ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDING)
 def test_the_first_is_remembered(number, capfd):
-    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(one) for one in ENDING]
     with Signals() as signals:
         assert signals.received is None
         signal.raise_signal(number)
         assert signals.received == number
-        assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
+        assert [signal.getsignal(one) for one in ENDING] == before
     assert f"{signal.Signals(number).name}: what is begun" in capfd.readouterr().err
     assert str(Interrupted(number)) == f"interrupted by {signal.Signals(number).name}"
+
+
+def test_a_hangup_that_is_ignored_stays_so():
+    """As `nohup` wants it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in heeded()
+        with Signals() as signals:
+            signal.raise_signal(signal.SIGHUP)
+            assert signals.received is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.SIGHUP in heeded()
 
 
 def test_the_second_acts():
