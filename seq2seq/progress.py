@@ -1,7 +1,7 @@
 """Progress of a command on standard error, once it takes longer than a person expects.
 
 A terminal shows a bar after two seconds and takes it away at the end; elsewhere, in a log file, a
-line comes after ten seconds and then at growing intervals. Only commands show it: from Python
+line comes after twenty seconds and then at growing intervals. Only commands show it: from Python
 nothing is printed until `show_progress` is called.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 TERMINAL_DELAY = 2.0  # seconds before anything is shown on a terminal
-LOG_DELAY = 10.0  # the same elsewhere
+LOG_DELAY = 20.0  # the same elsewhere
 LONGEST_INTERVAL = 60.0  # seconds between two lines of a log
 
 

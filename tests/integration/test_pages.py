@@ -26,9 +26,11 @@ def test_both_pages_are_of_one_commit():
 
 
 def columns(text):
-    """The columns of a table."""
-    head = text.splitlines()[:1]
-    return [cell.strip() for cell in head[0].split("|")] if text.startswith("|") else None
+    """The columns of a table, but those of single lengths, of which a tiny task has fewer."""
+    if not text.startswith("|"):
+        return None
+    cells = [cell.strip() for cell in text.splitlines()[0].split("|")]
+    return [cell for cell in cells if not cell.isdecimal()]
 
 
 @pytest.mark.slow

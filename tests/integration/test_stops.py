@@ -97,7 +97,7 @@ def test_terminated_it_ends_in_good_order_and_goes_on(python, tmp_path):
     process = start(tmp_path, *RUN, "training.steps=100000", "run_dir=run")
     assert wait_for((run / "history.csv").exists, process)
     done = python("-m", "seq2seq", "train", "run", "--resume")  # while the other one runs
-    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert done.returncode == 2
     assert done.stderr == f"error: run_dir=run is in use by another process ({process.pid})\n"
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=120)
