@@ -4,11 +4,13 @@ import contextlib
 import importlib
 import io
 import logging
+import math
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 from seq2seq.progress import progress
 from seq2seq.shown import Terminal
@@ -36,8 +38,38 @@ def quiet_engine() -> None:
         import_engine()
         import keras
 
+        if (engine := keras.backend.backend()) == "torch":
+            raise ValueError(
+                f"KERAS_BACKEND={engine} is no engine of this package: set tensorflow, the "
+                "default, or jax"
+            )
         # The first tensor looks for devices, the first transposed mask for oneDNN: both say so.
         keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
+
+
+def cores() -> int:
+    """Cores that this process may use: by its affinity, and by the quota of its control group."""
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    quota = read_quota()
+    return count if quota is None else max(1, min(count, math.ceil(quota)))
+
+
+def read_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """Cores whose time the control group of this process has, as a container may; None: all."""
+    try:
+        if (root / "cpu.max").is_file():
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota, period = (
+                (root / f"cpu/cpu.cfs_{name}_us").read_text().strip()
+                for name in ("quota", "period")
+            )
+        return float(quota) / float(period) if float(quota) > 0 else None
+    except (OSError, ValueError):  # no control groups, or "max"
+        return None
 
 
 def _is_news(record: logging.LogRecord) -> bool:

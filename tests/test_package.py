@@ -37,7 +37,7 @@ ORDER = [
 ]
 ROOMS = {  # what the rooms of the first line may import beside themselves
     "data": {"data", "export"},  # of that the runtime, which the lines above hold
-    "layers": {"layers"},
+    "layers": {"layers", "engine"},
     "decoding": {"decoding"},
     "evaluation": {"evaluation", "manifest", "shown"},
 }

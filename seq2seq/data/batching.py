@@ -80,8 +80,10 @@ def pad(
         time: the padded length; None: the bucket of the longest.
 
     Raises:
-        ValueError: a row is empty (a row without a real step has no state) or too long.
+        ValueError: there is no row, or one is empty (it would have no state) or too long.
     """
+    if not len(rows):
+        raise ValueError("there is no example: give at least one")
     lengths = np.array([len(row) for row in rows])
     time = bucket(int(lengths.max())) if time is None else time
     if lengths.min() == 0 or lengths.max() > time:

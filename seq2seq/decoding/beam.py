@@ -140,7 +140,8 @@ class Beam(Strategy):
         each = self.width // self.groups
         live = tree.map_structure(lambda tensor: tensor[:, :each], live)
         pool = tree.map_structure(lambda tensor: ops.repeat(tensor[:, :1], self.kept, 1), live)
-        first = ops.arange(each) > 0  # all are alike at first: only one of them may go on
+        # All are alike at first: only one of them may go on.
+        first = ops.arange(each, dtype="int32") > 0
         live = live._replace(scores=ops.where(first, FORBIDDEN, live.scores))
         ranks = ops.full_like(pool.scores, FORBIDDEN)
         coverage = ()
@@ -242,7 +243,9 @@ class Beam(Strategy):
         every = tree.map_structure(lambda *tensors: ops.concatenate(tensors, 1), *every)
         ranks = ops.concatenate([group.ranks for group in groups], 1)
         scores = ops.concatenate([group.live.scores for group in groups], 1)
-        missing = ops.where(ranks > FORBIDDEN / 2, 0, 2)  # places of the pool left empty come last
+        # Places of the pool that were left empty come last. The dtype is named: Keras's `floatx`
+        # would choose another.
+        missing = 2 * ops.cast(ranks <= FORBIDDEN / 2, "int32")
         kind = ops.concatenate([missing, ops.ones_like(scores, "int32")], 1)
         ranks = ops.concatenate([ranks, scores], 1)
         place = ops.argsort(ops.argsort(-ranks, axis=1), axis=1)  # 0 for the highest rank

@@ -116,7 +116,7 @@ class Below(Constraint):
 
     def allow(self, tokens, state, index, end_id, symbols):
         """Those below."""
-        return ops.arange(symbols) < state[0][:, None], state
+        return ops.arange(symbols, dtype="int32") < state[0][:, None], state
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ class Prefix(Constraint):
         place = ops.minimum(index, ops.shape(prefixes)[1] - 1)
         wanted = ops.take(prefixes, place, axis=1)[:, None]  # (rows, 1)
         free = (index >= lengths)[:, None]
-        return ops.logical_or(free, ops.equal(ops.arange(symbols), wanted)), state
+        return ops.logical_or(free, ops.equal(ops.arange(symbols, dtype="int32"), wanted)), state
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +209,7 @@ class NoRepeat(Constraint):
         same = ops.logical_and(same, begin >= 0)
         follower = ops.roll(said, -(self.size - 1), axis=1)  # what came after each sequence
         followers = ops.where(same, follower, -1)[..., None]  # (rows, time, 1)
-        repeated = ops.any(ops.equal(followers, ops.arange(symbols)), axis=1)
+        repeated = ops.any(ops.equal(followers, ops.arange(symbols, dtype="int32")), axis=1)
         return ops.logical_or(ops.logical_not(repeated), _only(end_id, symbols)), (said,)
 
 
@@ -261,9 +261,11 @@ class Lexicon(Constraint):
 
 def _among(ids: Tensor, symbols: Tensor) -> Tensor:
     """(1, symbols), True at `ids`."""
-    return ops.any(ops.equal(ops.arange(symbols), ops.cast(ids, "int32")[:, None]), 0)[None]
+    return ops.any(
+        ops.equal(ops.arange(symbols, dtype="int32"), ops.cast(ids, "int32")[:, None]), 0
+    )[None]
 
 
 def _only(end_id: int, symbols: Tensor) -> Tensor:
     """(1, symbols), True at the end."""
-    return ops.equal(ops.arange(symbols), end_id)[None]
+    return ops.equal(ops.arange(symbols, dtype="int32"), end_id)[None]

@@ -96,7 +96,7 @@ def blank(batch: Tensor, size: int, max_length: Tensor, dtype: str = "int32") ->
 
 def write(sequence: Tensor, index: Tensor, values: Tensor) -> Tensor:
     """`sequence` (batch, size, time, ...) with `values` (batch, size, ...) at time `index`."""
-    here = ops.equal(ops.arange(ops.shape(sequence)[2]), index)  # (time,)
+    here = ops.equal(ops.arange(ops.shape(sequence)[2], dtype="int32"), index)  # (time,)
     here = ops.reshape(here, (1, 1, -1) + (1,) * (len(sequence.shape) - 3))
     return ops.where(here, ops.expand_dims(values, 2), sequence)
 

@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from seq2seq.engine import cores
+
 HOT = 50  # calls with the same shapes after which compiling them by XLA pays
 MOST_HOT = 8  # shapes of a function that are compiled so: each takes some 30 MiB for good
 _COUNTING = threading.Lock()  # calls come from any thread
@@ -126,11 +128,6 @@ def on_cpu() -> bool:
 
         return jax.default_backend() == "cpu"
     return False
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def keep_memory() -> None:

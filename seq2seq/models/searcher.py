@@ -94,6 +94,8 @@ class Searcher:
         inputs = {"source": source, "source_mask": source_mask, "tags": tags, "copies": copies}
         inputs = {name: array for name, array in inputs.items() if array is not None}
         keys = source_keys(inputs)
+        if 0 in np.shape(source)[:2]:
+            return self._find_nothing(np.shape(source), strategy, max_length, attention)
         limits = np.full(len(keys), max_length) if limits is None else limits
         given = {"inputs": inputs, "keys": keys, "limits": np.asarray(limits, "int32")}
         return self._search(given, strategy, max_length, constraints, attention)
@@ -166,6 +168,21 @@ class Searcher:
             programs[kind] = compiled(run, self.variables, self.calls, str(kind))
         found = programs[kind](given, arrays, numbers, max_length=max_length)
         return tree.map_structure(ops.convert_to_numpy, found)
+
+    def _find_nothing(self, shape: tuple, strategy, max_length: int, attention) -> Hypotheses:
+        """The hypotheses of no source; see `decode`."""
+        if shape[0]:
+            raise ValueError("the sources have no step: there is nothing to read")
+        size = self.check_strategy(strategy, attention).n_best
+        last = () if self.features is None else (self.features,)
+        ids = np.zeros(
+            (0, size, max_length, *last), "int32" if self.features is None else "float32"
+        )
+        scores = np.zeros((0, size), "float32")
+        counts, flags = scores.astype("int32"), scores.astype(bool)
+        weights = np.zeros((0, size, max_length, shape[1]), "float32") if attention else ()
+        token_scores = np.zeros((0, size, max_length), "float32")
+        return Hypotheses(ids, counts, scores, flags, token_scores, weights)
 
     def check_strategy(self, strategy: Any, attention: bool | str = False) -> Any:
         """`strategy`, or the plainest for None, if this model can be searched by it.

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.engine import cores
 from seq2seq.evaluation.compare import changes
 from seq2seq.manifest import NotAsWritten, read_checked
 
@@ -59,7 +60,7 @@ def describe_environment(seed: int, data: str, checkout: Checkout) -> dict:
         "platform": platform.platform(),
         "processor": _processor(),
         "cpus": os.cpu_count(),
-        "cores": _cores(),
+        "cores": cores(),  # how a sum is divided among them changes its last bits
         "threads": count_threads(),
         "devices": keras.distribution.list_devices(),
         "engine": keras.backend.backend(),
@@ -91,11 +92,6 @@ def environment_changes(before: dict, now: dict) -> dict[str, list]:
     """What sets two environments apart: of each key `[before, now]`, None where it is missing."""
     found = changes(before, now)
     return {key: pair for key, pair in found.items() if key not in OF_ONE_START}
-
-
-def _cores() -> int | None:
-    """Cores that this process may use: how a sum is divided among them changes its last bits."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _processor() -> str:

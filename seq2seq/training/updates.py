@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import keras
 
-from seq2seq.layers.kernels import cores, is_hot, keep_memory, on_cpu
+from seq2seq.engine import cores
+from seq2seq.layers.kernels import is_hot, keep_memory, on_cpu
 from seq2seq.training.losses import divisor
 
 HOT = 100  # updates with the same shapes after which compiling them by XLA pays

@@ -1,5 +1,6 @@
 """Every strategy over real models: laws that hold whatever the decoder is."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -212,3 +213,30 @@ def test_samples_do_not_depend_on_how_numbers_are_kept(kind):
     expected = decode(model, inputs, Sample(seed=5, samples=3)).tokens
     other = {**inputs, "source": SOURCE.astype(kind)}
     np.testing.assert_array_equal(decode(model, other, Sample(seed=5, samples=3)).tokens, expected)
+
+
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(3, n_best=2), Sample(samples=2)], ids=str)
+def test_no_source_has_no_hypothesis(strategy):
+    model, inputs = make("attention")
+    found = decode(model, inputs, strategy, rows=slice(0, 0), attention=True)
+    some = decode(model, inputs, strategy, attention=True)
+    for none, one in zip(found, some, strict=True):
+        assert none.shape == (0, *one.shape[1:]) and none.dtype == one.dtype
+    with pytest.raises(ValueError, match="the sources have no step"):
+        model.decode(np.zeros((2, 0), "int32"), max_length=3)
+
+
+@pytest.mark.parametrize("floatx", ["float64", "float16"])
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(2, n_best=2), Sample(seed=1)], ids=str)
+def test_another_floatx_changes_no_answer(strategy, floatx):
+    """The model is of float32, as loaded ones are; what the search makes itself names its type."""
+    model, inputs = make("attention")
+    rules = (Length(np.full(4, 2, "int32"), np.full(4, 5, "int32")),)
+    expected = decode(model, inputs, strategy, constraints=rules).tokens
+    before = keras.config.floatx()
+    keras.config.set_floatx(floatx)
+    try:
+        found = decode(model, inputs, strategy, constraints=rules).tokens
+    finally:
+        keras.config.set_floatx(before)
+    np.testing.assert_array_equal(found, expected)
