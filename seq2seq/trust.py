@@ -29,6 +29,7 @@ PLACES = (
     "keras.optimizers",
 )
 KERAS_HOME = "keras.src.optimizers"  # where Keras defines what `keras.optimizers` names
+LARGEST = 2**18  # bytes of a configuration: some numbers take time with the square of theirs
 DEEPEST = 50  # mappings and lists of a file inside each other
 
 
@@ -156,7 +157,12 @@ def read_plain_yaml(path: Path) -> tuple[str, dict | None]:
         ValueError: the file is missing, no such YAML, or nested too deeply.
     """
     try:
-        text, depth = read_checked(path).decode("utf-8"), 0
+        content, depth = read_checked(path), 0
+        if len(content) > LARGEST:
+            raise ValueError(
+                f"it has {len(content):,} bytes, a configuration has {LARGEST:,} at most"
+            )
+        text = content.decode("utf-8")
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             line = event.start_mark.line + 1
             if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:

@@ -126,6 +126,7 @@ def bomb(depth):
         ("5", "keys and values were expected"),
         ("", "keys and values were expected"),
         ("a: 1\n---\nb: 2", "expected a single document"),
+        ("a: " + "1:" * 200_000 + "1", "it has 400,004 bytes, a configuration has 262,144 at most"),
     ],
 )
 def test_a_damaged_configuration_is_named(tmp_path, text, message):

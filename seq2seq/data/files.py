@@ -25,6 +25,8 @@ from seq2seq.data.rows import (
 
 BAD_ROW = ("error", "skip")
 STANDARD_INPUT = "standard input"
+# A packed file of more than `LARGE` bytes may be so many times smaller than its text.
+LARGE, MOST_PACKED = 2**28, 100
 LONGEST = 2**26  # bytes of a line: a few packed ones may unpack to any number
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 UNESCAPES = {escaped[1]: character for character, escaped in ESCAPES.items()}
@@ -75,13 +77,22 @@ def decode_lines(file: BufferedReader, name: str) -> Iterator[tuple[int, str]]:
     Only a line feed ends a line; a carriage return before it belongs to the line end.
 
     Raises:
-        ValueError: damaged gzip, not UTF-8, a line over 64 MiB; says `name` and the line.
+        ValueError: damaged gzip, not UTF-8, a line over 64 MiB, a packed file that is a hundred
+            times larger than it looks; says `name` and the line.
     """
     number = 0
     try:
         packed = file.peek(2)[:2] == b"\x1f\x8b"
         stream = gzip.GzipFile(fileobj=file) if packed else file
+        unpacked = 0
         for number, raw in enumerate(iter(partial(stream.readline, LONGEST + 1), b""), 1):
+            unpacked += len(raw)
+            if packed and unpacked > LARGE and file.seekable():
+                if unpacked > MOST_PACKED * file.tell():
+                    raise ValueError(
+                        f"{name}, line {number}: it unpacks to more than {MOST_PACKED} times its "
+                        "size, as no text does; unpack it yourself if it is right"
+                    )
             if len(raw) > LONGEST:
                 raise ValueError(f"{name}, line {number}: it is longer than {LONGEST:,} bytes")
             yield number, _decode(name, number, raw)

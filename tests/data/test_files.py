@@ -334,3 +334,17 @@ def test_any_bytes_are_read_or_refused_with_a_reason(tmp_path_factory, content):
         rows(path)
     except ValueError as error:
         assert str(path) in str(error)
+
+
+def test_a_packed_file_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LARGE", 2**16)
+    with gzip.open(tmp_path / "bomb.tsv.gz", "wt") as file:
+        file.writelines("a\tb\n" for _ in range(2**17))
+    with pytest.raises(
+        ValueError, match=r"bomb\.tsv\.gz, line \d+: it unpacks to more than 100 times"
+    ):
+        list(read_lines(tmp_path / "bomb.tsv.gz"))
+    rows = [f"{number * 7919 % 100_003}\t{number}" for number in range(2**15)]
+    with gzip.open(tmp_path / "real.tsv.gz", "wt") as file:
+        file.writelines(f"{row}\n" for row in rows)
+    assert [line for _, line in read_lines(tmp_path / "real.tsv.gz")] == rows
