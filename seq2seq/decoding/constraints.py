@@ -217,13 +217,22 @@ class NoRepeat(Constraint):
 class Lexicon(Constraint):
     """Only targets of a given list are said.
 
+    The tree of all targets is kept as the tokens that lead on from each node, side by side: a few
+    numbers a token of the list, whatever the vocabulary.
+
     Args:
-        children: (nodes, vocabulary) int32: from each node of the tree of all targets the node
-            after each token, 0 where there is none. Node 1 is the root.
+        first: (nodes + 1,) int32, where the edges of each node begin. Node 0 is what no target
+            leads to, and has none; node 1 is the root.
+        tokens: (edges,) int32, the token of each edge.
+        nodes: (edges,) int32, the node that each edge leads to.
+        slots: (most edges of a node,) int32, 0, 1, 2, ...
     """
 
-    children: np.ndarray
-    arrays = ("children",)
+    first: np.ndarray
+    tokens: np.ndarray
+    nodes: np.ndarray
+    slots: np.ndarray
+    arrays = ("first", "tokens", "nodes", "slots")
 
     @classmethod
     def of(cls, targets: Iterable[Sequence[int]], vocabulary_size: int, end_id: int) -> "Lexicon":
@@ -232,17 +241,23 @@ class Lexicon(Constraint):
         Raises:
             ValueError: there are none.
         """
-        rows = [np.zeros(vocabulary_size, "int32"), np.zeros(vocabulary_size, "int32")]
+        children: list[dict[int, int]] = [{}, {}]
         for target in targets:
             node = 1
-            for token in (*target, end_id):
-                if not rows[node][token]:
-                    rows[node][token] = len(rows)
-                    rows.append(np.zeros(vocabulary_size, "int32"))
-                node = rows[node][token]
-        if len(rows) == 2:
+            for token in (*map(int, target), end_id):
+                if token not in children[node]:
+                    children[node][token] = len(children)
+                    children.append({})
+                node = children[node][token]
+        if len(children) == 2:
             raise ValueError("the lexicon is empty: give at least one target")
-        return cls(np.stack(rows))
+        degrees = [len(edges) for edges in children]
+        return cls(
+            np.cumsum([0, *degrees]).astype("int32"),
+            np.array([token for edges in children for token in edges], "int32"),
+            np.array([node for edges in children for node in edges.values()], "int32"),
+            np.arange(max(degrees), dtype="int32"),
+        )
 
     def begin(self, batch, max_length):
         """Every hypothesis begins at the root."""
@@ -250,13 +265,28 @@ class Lexicon(Constraint):
 
     def allow(self, tokens, state, index, end_id, symbols):
         """The symbols with which a target of the list goes on."""
-        size = ops.shape(self.children)[1]
-        place = state[0] * size + ops.minimum(tokens, size - 1)
-        after = ops.take(ops.reshape(self.children, (-1,)), place)
+        places, real = self._edges(state[0])
+        taken = ops.logical_and(real, ops.equal(ops.take(self.tokens, places), tokens[:, None]))
+        after = ops.max(ops.where(taken, ops.take(self.nodes, places), 0), axis=1)
         node = ops.where(index > 0, after, state[0])
-        known = ops.take(self.children, node, axis=0) > 0  # (rows, vocabulary)
-        room = ops.zeros((ops.shape(known)[0], symbols - size), "bool")  # a pointer's copies
-        return ops.concatenate([known, room], axis=1), (node,)
+        places, real = self._edges(node)
+        # A column more takes the places where a node has no edge.
+        ids = ops.where(real, ops.take(self.tokens, places), symbols)  # (rows, slots)
+        rows = ops.shape(ids)[0]
+        flat = ops.arange(rows, dtype="int32")[:, None] * (symbols + 1) + ids
+        marks = ops.scatter(
+            ops.reshape(flat, (-1, 1)),
+            ops.ones_like(ops.reshape(ids, (-1,))),
+            (rows * (symbols + 1),),
+        )
+        known = ops.reshape(marks, (rows, symbols + 1))[:, :symbols] > 0
+        return known, (node,)
+
+    def _edges(self, node: Tensor) -> tuple[Tensor, Tensor]:
+        """Numbers (rows, slots) of the edges of each `node` (rows,), and where there are any."""
+        places = ops.take(self.first, node)[:, None] + self.slots
+        real = places < ops.take(self.first, node + 1)[:, None]
+        return ops.where(real, places, 0), real
 
 
 def _among(ids: Tensor, symbols: Tensor) -> Tensor:

@@ -178,6 +178,10 @@ class Predictor(Inside):
         policy = "error" if (unknown or self.decoding.unknown) == "error" else "token"
         steps = self._measure(sources, policy)
         check_targets(targets, self.target, policy, self.copying)
+        # Pairs of like size go together: a long target takes as much room as a long source.
+        ends = 0 if isinstance(self.target, Numbers) else 1
+        long = [len(self.target.tokens(text)) + ends for text in targets]
+        steps = [max(pair) if pair[0] else 0 for pair in zip(steps, long, strict=True)]
         with progress("scoring", len(pairs), "pairs") as advance:
             for rows in self.group(steps):
                 some = [pairs[row] for row in fill(rows, self.batch_size)]

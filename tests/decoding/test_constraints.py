@@ -177,3 +177,20 @@ def test_arrays_are_taken_out_and_put_back():
 def test_bad_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_large_lexicon_is_a_few_numbers_a_token():
+    """30,000 lines of 12,000 words were a dense table of gigabytes."""
+    rng = np.random.default_rng(0)
+    targets = rng.integers(4, 12_000, (30_000, 4))
+    lexicon = Lexicon.of(targets, 12_000, END)
+    size = sum(getattr(lexicon, name).nbytes for name in lexicon.arrays)
+    assert size < 4 * 2**20
+    state = lexicon.begin(2, 5)
+    allowed, state = lexicon.allow(np.array([1, 1]), state, 0, END, 12_000)
+    assert np.array_equal(np.flatnonzero(np.array(allowed)[0]), np.unique(targets[:, 0]))
+    said = np.array([targets[7, 0], 3])  # the other is no first word of any line
+    allowed, _ = lexicon.allow(said, state, 1, END, 12_000)
+    lines = targets[targets[:, 0] == said[0]]
+    assert np.array_equal(np.flatnonzero(np.array(allowed)[0]), np.unique(lines[:, 1]))
+    assert not np.array(allowed)[1].any()

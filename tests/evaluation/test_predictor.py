@@ -414,3 +414,19 @@ def test_where_there_is_no_link_to_the_newest_run_it_is_named(tmp_path):
         seq2seq.load(tmp_path / "latest")
     with pytest.raises(ValueError, match="no such run: [^(]*$"):
         seq2seq.load(tmp_path / "other")
+
+
+def test_pairs_are_scored_with_those_of_their_size(predictor, monkeypatch):
+    """One long target does not widen the batch of all."""
+    shapes, score = [], predictor.model.score
+    monkeypatch.setattr(
+        predictor.model,
+        "score",
+        lambda inputs, target: shapes.append(target.shape) or score(inputs, target),
+    )
+    sources, targets = ["a"] * 8, ["ab"] * 7 + ["abc" * 40]
+    found = predictor.score(sources, targets)
+    assert sum(rows * steps for rows, steps in shapes) < 8 * 120
+    pairs = zip(sources, targets, strict=True)
+    alone = [predictor.score([source], [target])[0] for source, target in pairs]
+    np.testing.assert_allclose(found, alone, rtol=1e-5)
