@@ -20,7 +20,9 @@ from seq2seq.evaluation.reproduction import (
 @pytest.fixture
 def pair(trained, tmp_path):
     """Two copies of a run."""
-    return [shutil.copytree(trained, tmp_path / name) for name in ("run", "again")]
+    # Without a manifest, so that they can be edited.
+    without = shutil.ignore_patterns("manifest.json")
+    return [shutil.copytree(trained, tmp_path / name, ignore=without) for name in ("run", "again")]
 
 
 def edit(path, change):
