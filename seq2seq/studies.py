@@ -138,8 +138,10 @@ def write_figure(stem: Path, figure: Any) -> None:
     """
     from seq2seq.analysis.paper import to_bytes
 
-    for kind in ("png", "svg"):
-        write_file(stem.with_name(f"{stem.name}.{kind}"), to_bytes(figure, kind))
+    with progress(f"drawing {stem.name}"):
+        files = {kind: to_bytes(figure, kind) for kind in ("png", "svg")}
+    for kind, content in files.items():
+        write_file(stem.with_name(f"{stem.name}.{kind}"), content)
 
 
 def write_file(path: Path, content: bytes | str) -> None:
