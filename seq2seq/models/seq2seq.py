@@ -171,6 +171,46 @@ class Seq2Seq(keras.Model, Searcher):
         """Whether it can say symbols of the source that its vocabulary lacks."""
         return self.decoder.readout == "pointer"
 
+    def export(
+        self,
+        filepath: str,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: list | None = None,
+        **options,
+    ) -> None:
+        """See `keras.Model.export`; what is exported is `call`, given the targets.
+
+        (`seq2seq.export_graphs` exports what answers: an encoder, a step and a search.)
+
+        Args:
+            filepath, format, verbose, options: see Keras.
+            input_signature: of the dictionary of inputs; None: `source`, `source_mask` and `target`
+                of any batch and lengths, and what else the decoder needs.
+        """
+        if input_signature is None:
+            input_signature = [self._describe_inputs()]
+        super().export(filepath, format, verbose, input_signature, **options)
+
+    def _describe_inputs(self) -> dict[str, keras.InputSpec]:
+        """What `call` is given, of any batch and lengths."""
+
+        def sequence(features: int | None, name: str) -> keras.InputSpec:
+            if features is None:
+                return keras.InputSpec("int32", (None, None), name=name)
+            return keras.InputSpec("float32", (None, None, features), name=name)
+
+        inputs = {
+            "source": sequence(self.encoder.features, "source"),
+            "source_mask": keras.InputSpec("bool", (None, None), name="source_mask"),
+            "target": sequence(self.features, "target"),
+        }
+        if self.decoder.tags:
+            inputs["tags"] = keras.InputSpec("float32", (None, self.decoder.tags), name="tags")
+        if self.copies_symbols:
+            inputs["copies"] = keras.InputSpec("int32", (None, None), name="copies")
+        return inputs
+
     def get_config(self) -> dict:
         """The constructor's arguments; the parts are serialised as Keras does it."""
         parts = {"encoder": self.encoder, "decoder": self.decoder, "bridge": self.bridge}

@@ -302,3 +302,17 @@ def test_mixed_precision_trains_without_nan(policy, kind):
     losses = [model.train_on_batch(full_inputs(), TARGET_OUT, weights) for _ in range(6)]
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it is a SavedModel")
+@pytest.mark.parametrize("attention", [None, Additive()], ids=["plain", "attention"])
+def test_keras_exports_it_whether_or_not_it_was_called(attention, tmp_path):
+    import tensorflow as tf
+
+    size = {"vocabulary_size": 10}
+    model = Seq2Seq(Encoder(8, **size), Decoder(8, attention=attention, **size))
+    model.export(tmp_path / "exported", verbose=False)
+    inputs = inputs_of(SOURCE, TARGET_IN)
+    exported = tf.saved_model.load(str(tmp_path / "exported"))
+    found = exported.serve({name: tf.constant(array) for name, array in inputs.items()})
+    np.testing.assert_allclose(found, model(inputs), atol=1e-5)
