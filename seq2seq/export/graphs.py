@@ -106,7 +106,12 @@ def _whole_folder(path: Path) -> Iterator[Path]:
     try:
         yield folder
         where_supported(folder.chmod, 0o777 & ~UMASK)
-        folder.rename(path)
+        try:
+            folder.rename(path)
+        except OSError as error:
+            if not path.exists():
+                raise
+            raise ValueError(f"{path} exists already: another export has written it") from error
     except BaseException:
         shutil.rmtree(folder)
         raise

@@ -79,7 +79,7 @@ class Keep(keras.callbacks.Callback):
         """Let `model` (compiled) and all parts be as the newest checkpoint says, if there is one.
 
         Raises:
-            ValueError: it is of another model, or none of those that are there is whole.
+            ValueError: it is of another model or version, or none of those that are there is whole.
         """
         checkpoint = self.directory.checkpoints.newest()
         if checkpoint is None:
@@ -92,8 +92,14 @@ class Keep(keras.callbacks.Callback):
                 continue
             for variable, value in zip(ours, values, strict=True):
                 variable.assign(value)
-        for name, part in self.parts.items():
-            part.restore(checkpoint.record[name])
+        try:
+            for name, part in self.parts.items():
+                part.restore(checkpoint.record[name])
+        except (KeyError, TypeError, AttributeError) as error:  # whole, and made by hand
+            raise ValueError(
+                f"{checkpoint.path} can't be gone on from: its record is not what this version of "
+                f"the package writes ({error!r})"
+            ) from error
         path = self.directory.path / MODEL
         best = checkpoint.arrays.get(BEST)
         if best is not None and not (path.is_file() and path.read_bytes() == best.tobytes()):

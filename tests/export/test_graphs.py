@@ -19,7 +19,7 @@ from seq2seq.data.vocabulary import PAD, START, Numbers, Vocabulary
 from seq2seq.decoding.constraints import Banned
 from seq2seq.evaluation.predictor import Predictor, load
 from seq2seq.evaluation.settings import Decoding
-from seq2seq.export import formats
+from seq2seq.export import formats, graphs
 from seq2seq.export.graphs import export_graphs
 from seq2seq.export.tracing import run_without_lists, trace
 from seq2seq.layers.attention import Additive, Concat, Dot, General, Local, Peek, Repeat, Scaled
@@ -488,3 +488,16 @@ def test_every_model_of_the_catalogue_says_the_same(name, format, tmp_path):
     made = predictor(model, task.source, task.target)
     run, header = open_folder(export_graphs(made, format, tmp_path / "out"))
     compare(run, header, model, inputs, decode(model, inputs))
+
+
+def test_of_two_exports_into_one_folder_the_first_to_end_stays(tmp_path):
+    goal = tmp_path / "exported"
+    with (
+        pytest.raises(ValueError, match="exported exists already: another export has written it"),
+        graphs._whole_folder(goal) as folder,
+    ):
+        (folder / "header.json").write_text("second")
+        goal.mkdir()
+        (goal / "header.json").write_text("first")
+    assert (goal / "header.json").read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["exported"]

@@ -283,3 +283,15 @@ def test_checkpoints_are_as_frequent_as_they_are_cheap(monkeypatch):
 def test_without_a_share_only_the_end_is_kept():
     keep = make_keep(share=0)
     assert not keep._is_due()
+
+
+@pytest.mark.parametrize("part, value", [("counts", None), ("counts", {}), ("evaluation", [1])])
+def test_a_record_that_was_made_by_hand_is_named(part, value, monkeypatch):
+    with monkeypatch.context() as patch:
+        cut(patch, 3)
+        run("run", [*TINY, *WORDS, *FEW])
+    checkpoints = Checkpoints(Path("run/checkpoints"))
+    newest = checkpoints.newest()
+    checkpoints.write(newest.step, {**newest.record, part: value}, newest.arrays)
+    with pytest.raises(ValueError, match=r"step-000000003\.npz can't be gone on from: its record"):
+        run("run", [*TINY, *WORDS, *FEW])
