@@ -174,14 +174,19 @@ def reproduce_run(options: argparse.Namespace) -> int:
     """The same once more, and what came out differently."""
     from seq2seq.config import compose
     from seq2seq.evaluation.reproduction import DIFFERENT, compare_runs, render, verdict
-    from seq2seq.runs import read_finished_config
+    from seq2seq.runs import find_begun, is_complete, read_finished_config
 
     before = Path(options.what).expanduser()
     config = read_finished_config(before, compose([]))
+    now = None if options.output is None else Path(options.output).expanduser()
+    if now is not None and now.resolve() == before.resolve():
+        raise ValueError(f"--output {now} is the run itself; name another directory")
     start = {"run_dir": options.output, "overwrite": False, "resume": False}
-    outcome, now = run_training({**config, **start}, before=before)
-    if isinstance(outcome.error, Interrupted):
-        return tell_end(outcome, now)
+    resumed = find_begun({**config, **start}, now)  # it was stopped, or is only to be compared
+    if resumed is None or not is_complete(now):
+        outcome, now = run_training({**config, **start}, resumed, before)
+        if isinstance(outcome.error, Interrupted):
+            return tell_end(outcome, now)
     rows = compare_runs(before, now, options.tolerance)
     print("\n" + render(before, now, rows), flush=True)
     return int(verdict(rows) == DIFFERENT)

@@ -25,7 +25,7 @@ from seq2seq.config import Job
 from seq2seq.overrides import quote
 from seq2seq.runs import default_name, resume
 from seq2seq.training.lock import is_in_use
-from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, heeded
+from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, PARENT, heeded
 
 LONGEST = 200  # of a name; file systems take 255 bytes
 # -P: no file of the current directory is taken for a module.
@@ -191,7 +191,7 @@ class Multirun:
         apart = self.at_once > 1
         return subprocess.Popen(
             [*COMMAND, *self.flags, *told, f"run_dir={quote(str(run.path))}"],
-            env=environment(),
+            env={**environment(), PARENT: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=said if apart else None,
             stderr=subprocess.PIPE if apart else None,

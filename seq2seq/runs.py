@@ -152,6 +152,23 @@ def read_whole_config(path: Path, known: dict) -> dict:
     return saved
 
 
+def find_begun(config: dict, path: Path | None) -> Resumed | None:
+    """The run at `path` that was begun with `config` and can go on; None: there is none.
+
+    Raises:
+        ValueError: the run there is of another configuration.
+    """
+    if path is None or not (path / "config.yaml").is_file():
+        return None
+    saved = read_config(path / "config.yaml")
+    found = changes(
+        *({k: v for k, v in one.items() if k not in OF_THE_START} for one in (saved, config))
+    )
+    if found:
+        raise ValueError(f"{path} holds a run of another configuration: {', '.join(found)} differ")
+    return Resumed(path, {})
+
+
 def default_name(config: dict) -> str:
     """The name of a run's directory in `runs/`, as in `reverse-lstm`.
 

@@ -6,7 +6,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from seq2seq.config import compose
-from seq2seq.runs import is_complete, read_finished_config, resume
+from seq2seq.runs import find_begun, is_complete, read_finished_config, resume
 
 BEGUN = ["task=copy", "task.symbols=4", "model=luong", "training.steps=50"]
 
@@ -98,3 +98,12 @@ def test_a_run_that_was_interrupted_is_not(run, tmp_path):
         read_finished_config(run, {})
     with pytest.raises(ValueError, match="no such run"):
         read_finished_config(tmp_path / "nowhere", {})
+
+
+def test_a_run_that_was_begun_is_known_by_its_configuration(tmp_path):
+    config = compose([*BEGUN, f"run_dir={tmp_path}/elsewhere"])
+    assert find_begun(config, None) is find_begun(config, tmp_path) is None
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(compose([*BEGUN, "run_dir=x"])))
+    assert find_begun(config, tmp_path) == (tmp_path, {})
+    with pytest.raises(ValueError, match="holds a run of another configuration: seed"):
+        find_begun(compose([*BEGUN, "seed=7"]), tmp_path)

@@ -11,6 +11,7 @@ import threading
 
 NAMES = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGUSR1", "SIGUSR2")
 CAUGHT = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+PARENT = "SEQ2SEQ_PARENT"  # the process that started this one, in its environment
 EXIT_ERROR, EXIT_SIGNAL = 2, 128  # exit statuses; to the latter the signal's number is added
 
 
@@ -38,13 +39,20 @@ class Signals:
 
     From then on signals do what they did before: a second Ctrl-C is a KeyboardInterrupt.
 
-    Attributes:
-        received: its number; None: there was none.
     """
 
     def __init__(self):
-        self.received: int | None = None
+        self._received: int | None = None
         self._before: dict = {}
+        self._parent = os.environ.get(PARENT)  # of a run among several
+
+    @property
+    def received(self) -> int | None:
+        """The signal; a process that lost the one which started it ends as by SIGTERM."""
+        lost = self._parent is not None and str(os.getppid()) != self._parent
+        if self._received is None and lost:
+            self._received = signal.SIGTERM
+        return self._received
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
@@ -55,7 +63,7 @@ class Signals:
         self._give_back()
 
     def _remember(self, number: int, frame) -> None:
-        self.received = number
+        self._received = number
         self._give_back()
         name = signal.Signals(number).name
         with contextlib.suppress(OSError):  # whoever read standard error may be gone

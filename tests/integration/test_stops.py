@@ -150,6 +150,16 @@ def test_a_run_is_reproduced(python, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("environment: the same\nagain beside run: identical\n")
     assert "| weights " in done.stdout and "different" not in done.stdout
+    again = python("-m", "seq2seq", "reproduce", "run", "-o", "again")  # only compared
+    assert (
+        again.returncode == 0 and again.stdout.strip() == done.stdout[-len(again.stdout) :].strip()
+    )
+    for name in ("summary.json", "manifest.json"):  # as if it had been killed before its test
+        (tmp_path / "again" / name).unlink()
+    done = python("-m", "seq2seq", "reproduce", "run", "-o", "again")
+    assert done.returncode == 0 and "again beside run: identical\n" in done.stdout, done.stderr
+    done = python("-m", "seq2seq", "reproduce", "run", "-o", "run")
+    assert done.returncode == 2 and "--output run is the run itself" in done.stderr
     summary = json.loads((tmp_path / "run/summary.json").read_text())
     summary["test"]["exact_match"] += 0.5
     (tmp_path / "run/summary.json").write_text(json.dumps(summary))

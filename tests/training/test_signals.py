@@ -1,11 +1,12 @@
 """Signals: the first is remembered, the second does what it always did."""
 
+import os
 import signal
 import threading
 
 import pytest
 
-from seq2seq.training.signals import Interrupted, Signals, heeded
+from seq2seq.training.signals import PARENT, Interrupted, Signals, heeded
 
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
 
@@ -59,3 +60,10 @@ def test_other_threads_leave_signals_alone():
     thread.start()
     thread.join()
     assert found == [signal.default_int_handler]
+
+
+def test_a_process_that_lost_the_one_that_started_it_ends_in_good_order(monkeypatch):
+    monkeypatch.setenv(PARENT, str(os.getppid()))
+    assert Signals().received is None
+    monkeypatch.setenv(PARENT, "1234567")  # as after a SIGKILL of the grid
+    assert Signals().received == signal.SIGTERM
