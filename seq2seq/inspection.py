@@ -46,6 +46,8 @@ def inspect(options: argparse.Namespace) -> None:
             "pip install 'seq2seq[analysis]', or --no-figure for the page alone"
         )
     output = find_output(options.run, options.output)
+    if not options.no_figure:
+        use_default_style()
     predictor = load_run(options.run)
     from seq2seq.analysis.page import render
     from seq2seq.data.files import escape
@@ -73,6 +75,13 @@ def inspect(options: argparse.Namespace) -> None:
             f"figures are of the first {MOST_FIGURES} of {len(trace)} sources; the page shows all",
             file=sys.stderr,
         )
+
+
+def use_default_style() -> None:
+    """Draw as matplotlib does by default, whatever a `matplotlibrc` of the directory says."""
+    import matplotlib
+
+    matplotlib.rcdefaults()
 
 
 def find_output(run: str, output: str | None) -> Path:

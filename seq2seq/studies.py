@@ -14,7 +14,7 @@ from typing import Any
 from seq2seq.answers import RUN_HELP, load_run, predictions_of
 from seq2seq.engine import held_back_noise, quiet_engine
 from seq2seq.flags import add_decoding, choose_decoding, count
-from seq2seq.inspection import find_output
+from seq2seq.inspection import find_output, use_default_style
 from seq2seq.pair_input import add_pairs, read_pairs
 from seq2seq.progress import progress
 from seq2seq.training.writing import write_whole
@@ -106,6 +106,7 @@ def check_figures(options: argparse.Namespace) -> None:
     """Raise a ValueError if charts are wanted and can't be drawn."""
     if not options.no_figure:
         check_packages("matplotlib", without=", or --no-figure for the table alone")
+        use_default_style()
 
 
 class Files:

@@ -123,3 +123,12 @@ def test_a_link_in_a_run_is_not_written_through(made_up, capsys, tmp_path):
     status, _, err = call(capsys, "inspect", tmp_path / "run", "ab", "--no-figure")
     assert status == 2 and "analysis is a link, and is not followed" in err
     assert [*(tmp_path / "elsewhere").iterdir()] == []
+
+
+@pytest.mark.slow
+def test_a_style_of_the_current_directory_changes_nothing(trained, python, tmp_path):
+    """LaTeX, which is not there, would draw each text."""
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\n")
+    done = python("-m", "seq2seq", "inspect", trained, "abc", "-o", "shown")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "shown/inspect.png").is_file()
