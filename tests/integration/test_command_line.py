@@ -33,6 +33,7 @@ def test_train_predict_evaluate(python, tmp_path):
     (run,) = (tmp_path / "runs/reverse-lstm").iterdir()
     assert {path.name for path in run.iterdir()} == {
         ".lock",
+        "manifest.json",
         "checkpoints",
         "config.yaml",
         "environment.json",
