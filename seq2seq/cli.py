@@ -13,7 +13,7 @@ from seq2seq import __version__, answers, archive, inspection, reporting, studie
 from seq2seq.arguments import check_choice
 from seq2seq.engine import held_back_noise, set_output_encoding
 from seq2seq.flags import Parser, count, names, number
-from seq2seq.launch import guarded, run_training, tell_end, train
+from seq2seq.launch import cleaned_up_at_sigterm, guarded, run_training, tell_end, train
 from seq2seq.places import EXPERIMENTS
 from seq2seq.progress import progress, show_progress
 from seq2seq.training.signals import Interrupted
@@ -37,7 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         verbs[verb].error(f"unrecognised arguments: {' '.join(words)}{advice if dashed else ''}")
     options.overrides = overrides
     show_progress()
-    return guarded(lambda: VERBS[verb](options), overrides)
+    with cleaned_up_at_sigterm():
+        return guarded(lambda: VERBS[verb](options), overrides)
 
 
 def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

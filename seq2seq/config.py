@@ -301,7 +301,10 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
             "choose none, as in attention=none, or null for a value"
         )
     if isinstance(error, KeyError):
-        return f"the configuration lacks the key {text}: another version of this package wrote it"
+        return (
+            f"the configuration lacks the key {text}: another version of this package wrote it "
+            "(SEQ2SEQ_TRACEBACK=1 shows where it came from)"
+        )
     unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
     if unknown:
         return f"unknown key {unknown[1]!r}; {suggest_key(unknown[1], _chosen(overrides))}"

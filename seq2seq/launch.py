@@ -4,10 +4,11 @@ Errors are one line, see `guarded`.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,16 @@ def guarded(command: Callable[[], int | None], overrides: Sequence[str] = ()) ->
 
         print(f"error: {explain(error, overrides)}", file=sys.stderr)
         return EXIT_ERROR
+
+
+@contextlib.contextmanager
+def cleaned_up_at_sigterm() -> Iterator[None]:
+    """At SIGTERM, which Python dies of, leave by an exception: what is half written is removed."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def split_jobs(arguments: Sequence[str]) -> tuple[int, list[str]]:

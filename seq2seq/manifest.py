@@ -19,10 +19,12 @@ class NotAsWritten(ValueError):
 def describe_files(path: Path, files: Sequence[str]) -> str:
     """The manifest of the run directory `path`, of those of `files` that are there."""
     found = [name for name in files if (path / name).is_file()]
-    return json.dumps({name: digest((path / name).read_bytes()) for name in found}, indent=2) + "\n"
+    return (
+        json.dumps({name: checksum((path / name).read_bytes()) for name in found}, indent=2) + "\n"
+    )
 
 
-def digest(content: bytes) -> str:
+def checksum(content: bytes) -> str:
     """SHA-256, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
@@ -56,8 +58,8 @@ def read_checked(path: Path) -> bytes:
         raise ValueError(f"{path} can't be read: it is no file")  # a pipe would wait for ever
     content = path.read_bytes()
     # In this order: a run that goes on removes its manifest before it changes a file.
-    checksum = (read_manifest(path.parent) or {}).get(path.name)
-    if checksum is not None and checksum != digest(content):
+    expected = (read_manifest(path.parent) or {}).get(path.name)
+    if expected is not None and expected != checksum(content):
         raise NotAsWritten(
             f"{path} is not what the run wrote: it is damaged, or was edited; if it was edited on "
             f"purpose, take its line out of {path.parent / MANIFEST}"

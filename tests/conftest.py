@@ -26,6 +26,23 @@ def run_python(*arguments, cwd, stdin=None, timeout=300, **environment):
     )
 
 
+def run_on_terminal(command, stream=1, **options):
+    """Run `command` with `stream`, 1 or 2, on a terminal; the status, and the bytes shown there."""
+    import pty  # Windows has none
+
+    reader, terminal = pty.openpty()
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    streams["stdout" if stream == 1 else "stderr"] = terminal
+    process = subprocess.Popen(command, **streams, **options)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end was closed
+        while part := os.read(reader, 65536):
+            shown += part
+    os.close(reader)
+    return process.wait(), shown
+
+
 @pytest.fixture
 def python(tmp_path):
     """`run_python` in an empty directory."""

@@ -39,7 +39,7 @@ ROOMS = {  # what the rooms of the first line may import beside themselves
     "data": {"data", "export"},  # of that the runtime, which the lines above hold
     "layers": {"layers", "engine"},
     "decoding": {"decoding"},
-    "evaluation": {"evaluation", "manifest", "shown"},
+    "evaluation": {"evaluation", "manifest", "shown", "export"},
 }
 
 

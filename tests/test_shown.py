@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import pty
 import subprocess
 import sys
 
@@ -13,7 +12,7 @@ from seq2seq.evaluation.compare import Run, group_runs
 from seq2seq.evaluation.tables import make_csv, make_table
 from seq2seq.reporting import make_page
 from seq2seq.shown import in_markdown, in_one_cell, in_spreadsheet, printable
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_on_terminal
 
 EVIL = "\x1b]0;title\x07 a|b\n<script>x</script> \u202e\x9b31m"
 
@@ -67,15 +66,6 @@ def test_examples_are_exact_in_a_pipe_and_harmless_on_a_terminal(is_terminal, tm
         done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
         assert done.returncode == 0 and "\x1b[31mword1\tW1\n" in done.stdout
         return
-    reader, terminal = pty.openpty()
-    process = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=terminal)
-    os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            part = os.read(reader, 65536)
-        except OSError:  # the other end was closed
-            break
-        shown += part
-    assert process.wait() == 0
+    status, shown = run_on_terminal(command, cwd=tmp_path, env=env)
+    assert status == 0
     assert b"\x1b" not in shown and rb"\x1b[31mword1" in shown

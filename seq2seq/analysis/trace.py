@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.export.numpy_runtime import parse_json
+
 VERSION = 2  # of the file; 1 had no tags
 BACKWARDS = " backwards"
 MOST_PACKED = 200  # times smaller than its content a file may be
@@ -189,7 +191,7 @@ class Trace:
             arrays = dict(file)
         if "words" not in arrays:
             raise NotATrace(f"{path} holds no trace")
-        words = json.loads(arrays.pop("words").tobytes())
+        words = parse_json(arrays.pop("words").tobytes())
         if (version := words.pop("version", None)) not in (1, VERSION):
             raise NotATrace(f"{path} holds a trace of version {version}, expected {VERSION}")
         for field in LAYERS:

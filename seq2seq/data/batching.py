@@ -14,6 +14,7 @@ from seq2seq.data.task import Example, Stream
 from seq2seq.data.vocabulary import END, PAD, START, Numbers
 
 WINDOW = 16  # batches whose examples are sorted by length together
+MOST_STEPS = 65_536  # of a batch's sources or targets, padding included, where rows differ much
 
 
 class Batch(NamedTuple):
@@ -197,12 +198,14 @@ class Batches:
 
     A finite set is shuffled anew each epoch and every example comes once an epoch, or it is drawn
     from with replacement; a stream goes on for ever. Within windows of 16 batches examples of like
-    length are put together, which saves padding, and the window's batches are shuffled.
+    length are put together, which saves padding, and the window's batches are shuffled. A batch
+    with a row that is far longer than the others has fewer rows, so that memory stays bounded.
 
     Args:
         examples: a list, or a `Stream`.
         source, target: how each side's text becomes numbers.
-        batch_size: examples a batch; the last of an epoch may be smaller.
+        batch_size: examples a batch; the last of an epoch may be smaller, and one of long rows:
+            those beside it have the examples that it lacks.
         seed: of the order.
         copying: whether the model copies from the source (`readout="pointer"`).
         share: a length curriculum: `share(step)` of each window, its shortest examples, are drawn
@@ -283,9 +286,55 @@ class Batches:
             short = max(1, round(self.share(step) * len(window)))
             if short < len(window):
                 window = [window[i] for i in sorted(rng.integers(short, size=len(window)))]
-        batches = [
-            window[start : start + self.batch_size]
-            for start in range(0, len(window), self.batch_size)
-        ]
+        batches = self._divide(window)
         rng.shuffle(batches)
         return batches
+
+    def _divide(self, window: list[Example]) -> list[list[Example]]:
+        """The batches of a window: `batch_size` examples each, or fewer beside a far longer one.
+
+        A batch is as wide as its longest row: a row of 20,000 symbols among 255 words would need
+        gigabytes. The number of batches stays, so that those of short rows have more of them.
+        """
+        size = self.batch_size
+        starts = range(0, len(window), size)
+        batches = [window[start : start + size] for start in starts]
+        # To see that no row is long, characters will do: there are no more tokens, but for the end.
+        longest = [max(len(text) for example in batch for text in example[:2]) for batch in batches]
+        if all(size * bucket(length + 1) <= MOST_STEPS for length in longest):
+            return batches
+        lengths = [
+            max(count_steps(example.source, self.source), count_steps(example.target, self.target))
+            for example in window
+        ]
+        longest = [max(lengths[start : start + size]) for start in starts]
+        if all(size * bucket(length) <= MOST_STEPS for length in longest):
+            return batches
+        divided = divide(lengths, len(batches), MOST_STEPS)
+        return [[window[row] for row in rows] for rows in divided]
+
+
+def count_steps(text: str, side: Side) -> int:
+    """The steps of `text` as a network reads or writes it, its end included."""
+    return len(text.split()) if isinstance(side, Numbers) else len(side.tokens(text)) + 1
+
+
+def divide(lengths: Sequence[int], count: int, most: int) -> list[list[int]]:
+    """The rows of `count` batches: rows of like length together, and few where they are long.
+
+    Args:
+        lengths: steps of each row; at least `count` rows.
+        count: batches.
+        most: steps of a batch, padding included; more, if all rows are long.
+
+    >>> divide([3, 3, 100, 3, 3], count=2, most=200)
+    [[2], [0, 1, 3, 4]]
+    """
+    rest = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+    batches = []
+    for left in range(count, 0, -1):
+        even = -(-len(rest) // left)
+        size = max(1, min(even, most // bucket(lengths[rest[0]])))
+        batches.append(rest[:size])
+        rest = rest[size:]
+    return divide(lengths, count, 2 * most) if rest else batches

@@ -57,7 +57,7 @@ def note_longest(side: str, lengths: list[int]) -> tuple[str, ...]:
         return ()
     return (
         f"the longest {side} has {longest:,} symbols, half of all have {median:,} at most; a batch "
-        f"is as wide as its longest row, so it needs much memory and time "
+        f"is as wide as its longest row, so it has few rows, and needs much memory and time "
         f"(task.max_{side}_length=N leaves longer rows out)",
     )
 

@@ -2,13 +2,13 @@
 
 import csv
 import io
-import json
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.export.numpy_runtime import parse_json
 from seq2seq.manifest import NotAsWritten, read_checked
 from seq2seq.shown import in_one_cell
 
@@ -209,11 +209,12 @@ def read_summary(path: Path) -> dict:
     file = path / "summary.json"
     try:
         content = read_checked(file)
-        summary = json.loads(content.decode("utf-8"))
     except OSError as error:
         raise ValueError(f"{file} can't be read: {error.strerror}") from None
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise ValueError(f"{file} is damaged: it is not JSON") from None
+    try:
+        summary = parse_json(content)
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged: it is not JSON ({error})") from None
     for wrong in _find_wrong(summary):
         raise ValueError(f"{file} is damaged: {wrong}")
     return summary

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from seq2seq.arguments import check_choice, check_count
-from seq2seq.data.batching import bucket, check_each, encode_sources, make_batch
+from seq2seq.data.batching import bucket, check_each, count_steps, encode_sources, make_batch
 from seq2seq.data.tags import Side
 from seq2seq.data.task import Example
 from seq2seq.data.vocabulary import Numbers
@@ -37,6 +37,8 @@ from seq2seq.progress import progress
 from seq2seq.training.checkpoints import load_model, save_model
 
 logger = logging.getLogger("seq2seq")
+
+LONG_ANSWER = 10_000  # steps: they take a tenth of a minute and more
 
 
 class Predictor(Inside):
@@ -119,10 +121,10 @@ class Predictor(Inside):
         texts = list_texts("sources", sources)
         steps = self._measure(texts, decoding.unknown)
         prefixes = self._encode_prefixes(texts, prefix)
-        self._warn_of_length(steps)
+        self._warn_of_length(steps, decoding)
         answers: list[list[Hypothesis]] = [[] for _ in texts]
         with progress("predicting", len(texts), "sources") as advance:
-            for rows in self.group(steps):
+            for rows in self.group(steps, decoding):
                 some = [texts[row] for row in rows]
                 before = None if prefixes is None else [prefixes[row] for row in rows]
                 own = None if lengths is None else [lengths[row] for row in rows]
@@ -179,8 +181,7 @@ class Predictor(Inside):
         steps = self._measure(sources, policy)
         check_targets(targets, self.target, policy, self.copying)
         # Pairs of like size go together: a long target takes as much room as a long source.
-        ends = 0 if isinstance(self.target, Numbers) else 1
-        long = [len(self.target.tokens(text)) + ends for text in targets]
+        long = [count_steps(text, self.target) for text in targets]
         steps = [max(pair) if pair[0] else 0 for pair in zip(steps, long, strict=True)]
         with progress("scoring", len(pairs), "pairs") as advance:
             for rows in self.group(steps):
@@ -274,9 +275,16 @@ class Predictor(Inside):
         """Whether the model copies symbols from the source."""
         return self.model.copies_symbols
 
-    def group(self, steps: Sequence[int]) -> Iterator[list[int]]:
-        """Numbers of sources that are decoded together, given the steps of each."""
-        return group(steps, self.batch_size, len(self.target) if self.copying else None)
+    def group(self, steps: Sequence[int], decoding: Decoding | None = None) -> Iterator[list[int]]:
+        """Numbers of sources that go together, given the steps of each.
+
+        Args:
+            steps: of each source.
+            decoding: how they are answered; None: they are read alone.
+        """
+        size = 1 if decoding is None or decoding.strategy is None else decoding.strategy.size
+        room = None if decoding is None else lambda steps: size * self._limit(steps, decoding)
+        return group(steps, self.batch_size, len(self.target) if self.copying else None, room)
 
     def _settle(self, decoding, strategy, n_best: int | None, unknown: str | None) -> Decoding:
         """All settings of an answer, from what was asked for."""
@@ -304,10 +312,20 @@ class Predictor(Inside):
     def _measure(self, texts: Sequence[str], unknown: str) -> list[int]:
         return measure(texts, self.source, unknown, self.copying)
 
-    def _warn_of_length(self, lengths: list[int]) -> None:
-        longest = max(lengths, default=0)
+    def _warn_of_length(self, lengths: list[int], decoding: Decoding) -> None:
+        if self._warned or not any(lengths):
+            return
+        longest, most = max(lengths), self._limit(max(lengths), decoding)
+        if most > LONG_ANSWER:
+            self._warned = True
+            logger.warning(
+                "warning: an answer may have %s steps, as the longest target in training had %s; "
+                "one that does not end takes minutes (--max-length N, decoding.max_length=N)",
+                f"{most:,}",
+                f"{self.settings['longest_target']:,}",
+            )
         trained = self.settings["longest_source"]
-        if longest > trained and not self._warned:
+        if longest > trained:
             self._warned = True
             logger.warning(
                 "warning: a source has %d steps, the longest in training had %d; "

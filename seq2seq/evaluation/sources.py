@@ -1,7 +1,7 @@
 """Sources on their way in: what can be read, and which are decoded together."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from seq2seq.data.batching import bucket, check_text, encode_row
 from seq2seq.data.tags import TAB, Side, Tagged
@@ -9,6 +9,7 @@ from seq2seq.data.vocabulary import UNKNOWN, Numbers
 
 MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
 MOST_PAIRS = 2**25  # of a step and a symbol that it may copy, that are decoded together
+MOST_ROOM = 2**22  # steps that answers may have, of all hypotheses that are followed together
 
 
 class BadText(ValueError):
@@ -127,7 +128,12 @@ def check_targets(targets: Sequence[str], side: Side, unknown: str, copying: boo
             raise BadTarget(number, str(error)) from None
 
 
-def group(lengths: Sequence[int], size: int, symbols: int | None = None) -> Iterator[list[int]]:
+def group(
+    lengths: Sequence[int],
+    size: int,
+    symbols: int | None = None,
+    room_of: Callable[[int], int] | None = None,
+) -> Iterator[list[int]]:
     """Numbers of sources of like length, the longest first; few at once where they are long.
 
     Args:
@@ -135,6 +141,7 @@ def group(lengths: Sequence[int], size: int, symbols: int | None = None) -> Iter
         size: the most that go together.
         symbols: of a model that looks at every pair of a step and a symbol, how many; None: it
             does not.
+        room_of: steps of all hypotheses of a source of so many steps; None: there are none.
     """
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
     order = [number for number in order if lengths[number]]  # no step: nothing to read
@@ -143,6 +150,8 @@ def group(lengths: Sequence[int], size: int, symbols: int | None = None) -> Iter
         room = MOST_STEPS // steps
         if symbols is not None:
             room = min(room, MOST_PAIRS // (steps * (steps + symbols)))
+        if room_of is not None:
+            room = min(room, MOST_ROOM // max(1, room_of(steps)))
         count = max(1, min(size, room))
         yield order[:count]
         order = order[count:]

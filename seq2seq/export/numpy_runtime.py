@@ -30,7 +30,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 if sys.version_info < (3, 9):  # noqa: UP036  # a file that is copied anywhere may be run anywhere
     NEEDED = "numpy_runtime.py needs Python 3.9 or newer, and this is Python "
@@ -48,6 +48,7 @@ READABLE = (2, FORMAT)  # a header of format 2 is read as `upgrade` says
 HEADER, DIGEST = "header.json", "header.sha256"  # its two members that are no weights
 WEIGHTS = ("float32", "float16", "int8")  # how weights can be stored
 SCALE = ":scale"  # ends the name of the scales of an array of int8
+MOST_CONTAINERS = 2**18  # lists and mappings of a JSON text: each takes some thirty times its text
 FIELDS = {"arrays": dict, "checksums": dict, "model": dict, "source": dict, "target": dict}
 FIELDS |= {"settings": dict, "weights": str}
 # What NumPy writes before the numbers of an array; strict, so that nothing has to be evaluated.
@@ -185,8 +186,8 @@ def _read_header(path: Path, members: dict[str, Stored]) -> dict:
 def parse_header(path: Path, stored: Stored, versions: tuple, fields: dict[str, type]) -> dict:
     """What a header says, if it is of one of the format's `versions` and has all `fields`."""
     try:
-        header = json.loads(bytes(stored.data))
-    except (ValueError, RecursionError) as error:
+        header = parse_json(bytes(stored.data))
+    except ValueError as error:
         raise ValueError(f"{path} is damaged: its header is no JSON ({error})") from error
     found = header.get("format") if isinstance(header, dict) else None
     if found not in versions:
@@ -195,6 +196,21 @@ def parse_header(path: Path, stored: Stored, versions: tuple, fields: dict[str, 
     if missing := [key for key, kind in fields.items() if not isinstance(header.get(key), kind)]:
         raise ValueError(f"{path} is damaged: its header lacks {', '.join(missing)}")
     return header
+
+
+def parse_json(content: bytes) -> Any:
+    """The value that a JSON text of a stranger holds.
+
+    Raises:
+        ValueError: it is no JSON in UTF-8, is nested too deeply, or has so many lists and mappings
+            that they would take far more memory than the text.
+    """
+    if (found := content.count(b"[") + content.count(b"{")) > MOST_CONTAINERS:
+        raise ValueError(f"it has {found:,} lists and mappings, {MOST_CONTAINERS:,} at most")
+    try:
+        return json.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def upgrade(header: dict) -> dict:

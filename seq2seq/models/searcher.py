@@ -11,6 +11,7 @@ from keras import ops, tree
 
 from seq2seq.decoding.constraints import Constraint, join, split
 from seq2seq.decoding.search import (
+    ARGMAX,
     Greedy,
     Hypotheses,
     Values,
@@ -180,8 +181,10 @@ class Searcher:
         )
         scores = np.zeros((0, size), "float32")
         counts, flags = scores.astype("int32"), scores.astype(bool)
-        weights = np.zeros((0, size, max_length, shape[1]), "float32") if attention else ()
         token_scores = np.zeros((0, size, max_length), "float32")
+        weights = np.zeros((*token_scores.shape, shape[1]), "float32") if attention else ()
+        if attention == ARGMAX:
+            weights = token_scores.astype("int32")
         return Hypotheses(ids, counts, scores, flags, token_scores, weights)
 
     def check_strategy(self, strategy: Any, attention: bool | str = False) -> Any:

@@ -12,7 +12,6 @@ A memory, which a decoder with attention looks at, is another value: `take(memor
 exchanges it without the state, `blind(memory)` takes it away.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,9 +22,10 @@ import numpy as np
 from keras import ops, tree
 
 from seq2seq.arguments import check_choice, check_count, check_number
-from seq2seq.export.numpy_runtime import read_members
+from seq2seq.export.numpy_runtime import parse_json, read_members
 from seq2seq.layers.lstm import LSTMState
 from seq2seq.layers.recurrent import RNNState
+from seq2seq.manifest import checksum
 from seq2seq.models.decoder import DecoderState
 from seq2seq.models.encoder import Memory
 
@@ -221,7 +221,7 @@ def save_state(path: str | Path, state: DecoderState) -> None:
     rest = {"fed": state.fed, "coverage": state.coverage}
     arrays |= {name: tensor for name, tensor in rest.items() if not isinstance(tensor, tuple)}
     plain = {name: np.asarray(ops.convert_to_numpy(one), order="C") for name, one in arrays.items()}
-    checksums = {name: hashlib.sha256(one.tobytes()).hexdigest() for name, one in plain.items()}
+    checksums = {name: checksum(one.tobytes()) for name, one in plain.items()}
     encoded = np.frombuffer(json.dumps(checksums).encode(), "uint8")
     with open(Path(path).expanduser(), "wb") as file:
         np.savez(file, **plain, **{CHECKSUMS: encoded})
@@ -256,7 +256,7 @@ def load_state(path: str | Path) -> DecoderState:
 
 def _read_checksums(path: Path, stored: Any) -> dict:
     try:
-        found = json.loads(stored.array().tobytes())
+        found = parse_json(stored.array().tobytes())
     except ValueError:
         found = None
     if not isinstance(found, dict):

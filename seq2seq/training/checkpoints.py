@@ -4,7 +4,6 @@ It holds weights, the model's structure, vocabularies and decoding settings, eac
 no pickle. What reads it stands in `numpy_runtime`, which needs NumPy alone.
 """
 
-import hashlib
 import io
 import json
 from pathlib import Path
@@ -16,6 +15,7 @@ from seq2seq.arguments import check_choice
 from seq2seq.data.tags import Side, Tagged, from_config
 from seq2seq.data.vocabulary import END, START, Numbers, Vocabulary
 from seq2seq.export.numpy_runtime import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artefact
+from seq2seq.manifest import checksum
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.models.structure import ForeignPart, check_parts, make_model
 from seq2seq.training.writing import write_whole
@@ -98,11 +98,6 @@ def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray]) -> Non
     buffer = io.BytesIO()
     np.savez(buffer, **{name: np.frombuffer(t, "uint8") for name, t in texts.items()}, **arrays)
     write_whole(path, buffer.getvalue())
-
-
-def checksum(content: bytes) -> str:
-    """SHA-256, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def shrink(arrays: dict[str, np.ndarray], weights: str) -> dict[str, np.ndarray]:

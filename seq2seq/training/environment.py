@@ -1,7 +1,6 @@
 """The environment of a run: what its result may depend on beside its configuration."""
 
 import hashlib
-import json
 import os
 import platform
 import subprocess
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from seq2seq.engine import cores
 from seq2seq.evaluation.compare import changes
+from seq2seq.export.numpy_runtime import parse_json
 from seq2seq.manifest import NotAsWritten, read_checked
 
 ENVIRONMENT = "environment.json"
@@ -78,10 +78,10 @@ def read_environment(path: Path) -> dict:
         ValueError: it can't be read.
     """
     try:
-        found = json.loads(read_checked(path / ENVIRONMENT).decode("utf-8"))
+        found = parse_json(read_checked(path / ENVIRONMENT))
     except NotAsWritten:
         raise
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path / ENVIRONMENT} can't be read: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path / ENVIRONMENT} is damaged: it holds no object")

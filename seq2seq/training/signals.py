@@ -38,13 +38,13 @@ class Signals:
     """Remembers the first signal of `heeded` that comes while it is entered.
 
     From then on signals do what they did before: a second Ctrl-C is a KeyboardInterrupt.
-
     """
 
     def __init__(self):
         self._received: int | None = None
         self._before: dict = {}
-        self._parent = os.environ.get(PARENT)  # of a run among several
+        # Of a run among several. Taken out: a process that this one starts has another parent.
+        self._parent = os.environ.pop(PARENT, None)
 
     @property
     def received(self) -> int | None:

@@ -24,7 +24,7 @@ from seq2seq.training.initialization import INITIALIZATIONS, initialize_as_pytor
 from seq2seq.training.keep import Keep
 from seq2seq.training.losses import NORMALIZATIONS, PerExample, cross_entropy, squared_error
 from seq2seq.training.run_directory import RunDirectory
-from seq2seq.training.run_files import MODEL
+from seq2seq.training.run_files import MODEL, TENSORBOARD
 from seq2seq.training.signals import Interrupted, Signals
 from seq2seq.training.updates import make_updates
 
@@ -309,7 +309,7 @@ def fit(
     keep.go_on(model)
     callbacks = [counts, Guard(counts), evaluation, bar, patience]
     if training.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(str(directory.path / "tensorboard")))
+        callbacks.append(keras.callbacks.TensorBoard(str(directory.path / TENSORBOARD)))
     error = None
     try:
         with warnings.catch_warnings():

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data import Batches, Example, Numbers, Reverse, Tagged, Vocabulary, make_batch
-from seq2seq.data.batching import WINDOW, bucket, encode_sources, pad
+from seq2seq.data.batching import MOST_STEPS, WINDOW, bucket, divide, encode_sources, pad
 
 LETTERS = Vocabulary("abcd")
 
@@ -166,6 +166,42 @@ def test_like_lengths_come_together():
     batches = Batches(task.examples("train"), task.source, task.target, 64, 0)
     masks = [batches[step].target_mask for step in range(64)]
     assert sum(m.sum() for m in masks) / sum(m.size for m in masks) > 0.7
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("side", [LETTERS, Numbers()], ids=["symbols", "numbers"])
+def test_a_row_that_is_far_longer_has_fewer_beside_it(side, place):
+    text, joint = ("abcd", "") if side is LETTERS else ("1234", " ")
+    examples = [Example(joint.join(text[: 1 + n % 4]), text[n % 4]) for n in range(3000)]
+    long = joint.join(text * 5000)
+    examples[700] = Example(long, text[0]) if place == 0 else Example(text[0], long)
+    batches = Batches(examples, side, side, 256, 0)
+    epoch = [batches[step] for step in range(batches.steps_per_epoch)]
+    assert len(epoch) == 12
+    assert sum(len(batch.source) for batch in epoch) == 3000  # each comes once
+    assert max(max(batch.source_mask.size, batch.target_mask.size) for batch in epoch) <= MOST_STEPS
+    assert min(len(batch.source) for batch in epoch) == 3  # of 20,480 steps
+    again = Batches(examples, side, side, 256, 0)[5]
+    assert again.source.tolist() == epoch[5].source.tolist()
+
+
+def test_long_words_are_no_long_rows():
+    side = Vocabulary(["word" * 100], "words")
+    batches = Batches([Example("word" * 100, "a")] * 512, side, LETTERS, 256, 0)
+    assert [len(batches[step].source) for step in range(2)] == [256, 256]
+
+
+def test_rows_that_are_all_long_stay_together():
+    batches = Batches([Example("abcd" * 100, "a")] * 1024, LETTERS, LETTERS, 256, 0)
+    assert [len(batches[step].source) for step in range(4)] == [256] * 4  # of 448 steps
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=60), st.integers(1, 12), st.data())
+def test_each_row_is_in_one_batch(lengths, size, data):
+    count, most = -(-len(lengths) // size), data.draw(st.integers(4, 2000))
+    batches = divide(lengths, count, most)
+    assert len(batches) == count and all(batches)
+    assert sorted(row for rows in batches for row in rows) == [*range(len(lengths))]
 
 
 @pytest.mark.parametrize("share", [0.001, 0.25, 0.6])

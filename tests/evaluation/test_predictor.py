@@ -256,6 +256,27 @@ def test_long_sources_are_decoded_few_at_a_time(predictor, monkeypatch):
     assert predictor.predict(sources) == [predictor.predict([source])[0] for source in sources]
 
 
+def test_where_answers_may_be_long_few_are_decoded_at_a_time():
+    few = make()
+    settings = {**SETTINGS, "longest_target": 70_000}
+    predictor = Predictor(few.model, LETTERS, LETTERS, Decoding(), settings)
+    steps = [4] * 300
+    assert [len(rows) for rows in predictor.group(steps)] == [256, 44]
+    greedy, beam = (replace(Decoding(), strategy=strategy) for strategy in (None, Beam(5)))
+    assert len(next(predictor.group(steps, greedy))) == 2**22 // 100_000
+    assert len(next(predictor.group(steps, beam))) == 2**22 // 500_000
+    assert len(next(predictor.group(steps, replace(beam, max_length=20)))) == 256
+
+
+def test_a_model_that_asks_for_long_answers_is_named(monkeypatch, caplog):
+    monkeypatch.setitem(SETTINGS, "longest_target", 50_000)
+    predictor = make()
+    predictor.predict(["ab"], decoding=Decoding(max_length=4))
+    assert not caplog.records
+    predictor._warn_of_length([3], Decoding())
+    assert "an answer may have 100,000 steps" in caplog.text and "--max-length" in caplog.text
+
+
 def test_strategies_and_settings(predictor):
     beam = predictor.predict(["ab", "c"], Beam(3), n_best=3)
     assert [len(best) for best in beam] == [3, 3]

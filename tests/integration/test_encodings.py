@@ -1,13 +1,11 @@
 """Standard output that is not UTF-8 fails no command."""
 
 import os
-import pty
-import subprocess
 import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_on_terminal
 
 ENCODINGS = ["ascii", "latin-1", "cp1252"]
 
@@ -32,22 +30,10 @@ def test_errors_are_utf8(python):
 @pytest.mark.parametrize("stream", [1, 2])
 def test_a_terminal_that_lacks_a_character_shows_a_question_mark(stream):
     words = ["report", "--help"] if stream == 1 else ["report", "é€नदी"]
-    reader, terminal = pty.openpty()
-    own = {1: subprocess.DEVNULL, 2: subprocess.DEVNULL, stream: terminal}
     command = [sys.executable, "-m", "seq2seq", *words]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "latin-1"}
-    process = subprocess.Popen(command, stdout=own[1], stderr=own[2], env=env)
-    os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            part = os.read(reader, 4096)
-        except OSError:  # the other end was closed
-            part = b""
-        if not part:
-            break
-        shown += part
-    assert process.wait() == (0 if stream == 1 else 2)
+    status, shown = run_on_terminal(command, stream, env=env)
+    assert status == (0 if stream == 1 else 2)
     assert "±".encode("latin-1") in shown if stream == 1 else "é????".encode("latin-1") in shown
 
 

@@ -18,6 +18,7 @@ from seq2seq import (
     Seq2Seq,
     Values,
 )
+from seq2seq.decoding.search import ARGMAX
 
 SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")
 COPIES = np.where(SOURCE > 2, SOURCE + 5, SOURCE)  # every symbol is beyond the vocabulary
@@ -216,10 +217,11 @@ def test_samples_do_not_depend_on_how_numbers_are_kept(kind):
 
 
 @pytest.mark.parametrize("strategy", [Greedy(), Beam(3, n_best=2), Sample(samples=2)], ids=str)
-def test_no_source_has_no_hypothesis(strategy):
+@pytest.mark.parametrize("attention", [True, ARGMAX])
+def test_no_source_has_no_hypothesis(strategy, attention):
     model, inputs = make("attention")
-    found = decode(model, inputs, strategy, rows=slice(0, 0), attention=True)
-    some = decode(model, inputs, strategy, attention=True)
+    found = decode(model, inputs, strategy, rows=slice(0, 0), attention=attention)
+    some = decode(model, inputs, strategy, attention=attention)
     for none, one in zip(found, some, strict=True):
         assert none.shape == (0, *one.shape[1:]) and none.dtype == one.dtype
     with pytest.raises(ValueError, match="the sources have no step"):

@@ -11,7 +11,8 @@ import pytest
 
 from seq2seq import Decoder, Dot, Encoder, Ensemble, Seq2Seq, Vocabulary
 from seq2seq.export.numpy_runtime import DIGEST, FIELDS, HEADER, SCALE
-from seq2seq.training.checkpoints import checksum, load_model, save_model, shrink, write_arrays
+from seq2seq.manifest import checksum
+from seq2seq.training.checkpoints import load_model, save_model, shrink, write_arrays
 from seq2seq.training.trainer import Training, check_start
 
 LETTERS = Vocabulary("ab")
