@@ -1,5 +1,7 @@
 """From the arguments of `python train.py` to what Hydra is told, and errors that are one line."""
 
+import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -77,3 +79,14 @@ def test_a_check_of_tasks_ends_with_the_first_that_can_be_made(monkeypatch):
     monkeypatch.setattr(config, "build_task", lambda chosen: made.append(chosen) or Copy())
     launch.check_tasks([{"task": number} for number in range(5)])
     assert made == [{"task": 0}]
+
+
+def test_sigterm_leaves_by_an_exception_so_that_what_is_half_written_is_removed():
+    before, removed = signal.getsignal(signal.SIGTERM), []
+    with pytest.raises(SystemExit) as left, launch.cleaned_up_at_sigterm():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            removed.append(True)
+    assert left.value.code == 143 and removed
+    assert signal.getsignal(signal.SIGTERM) is before
