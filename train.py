@@ -2,7 +2,7 @@
 
 import sys
 
-from seq2seq.cli import train
+from seq2seq.cli.main import train
 
 if __name__ == "__main__":
     sys.exit(train(sys.argv[1:]))

@@ -19,16 +19,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from seq2seq.analysis.trace import Trace
-from seq2seq.evaluation.compare import read_history, read_summary
 from seq2seq.evaluation.predictions import read_answers
-from seq2seq.evaluation.predictor import load
-from seq2seq.export.numpy_runtime import load as load_runtime
-from seq2seq.export.numpy_runtime import read_artefact
-from seq2seq.models.states import load_state, save_state
-from seq2seq.training.environment import read_environment
-from seq2seq.training.resume import read_checkpoint
-from seq2seq.trust import read_config
+from seq2seq.inference.predictor import load
+from seq2seq.inference.states import load_state, save_state
+from seq2seq.inference.trace import Trace
+from seq2seq.runs.checkpoints import read_checkpoint
+from seq2seq.runs.compare import read_history, read_summary
+from seq2seq.runs.environment import read_environment
+from seq2seq.runs.safe_instantiate import read_config
+from seq2seq.runtime.numpy_runtime import load as load_runtime
+from seq2seq.runtime.numpy_runtime import read_artefact
 from tests.mutations import DAMAGES
 
 WORDS = ["abc", "hello"]

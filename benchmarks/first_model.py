@@ -22,7 +22,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from seq2seq.evaluation.compare import format_table
+from seq2seq.runs.compare import format_table
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ("data", "model", "seed", "parameters", "validation_error", "test_error")

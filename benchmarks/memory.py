@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-BASELINE = "from seq2seq.engine import quiet_engine; quiet_engine()"
+BASELINE = "from seq2seq.runtime.quiet import quiet_engine; quiet_engine()"
 # Controls, ASCII, marks and letters, separators, and everything else that is a character.
 KINDS = [range(0x20), range(0x20, 0x7F), range(0x80, 0x3000), range(0x2000, 0x2070)]
 KINDS += [range(0xD800), range(0xE000, 0x110000)]
@@ -81,7 +81,7 @@ def main() -> None:
         training = peak_of(train, *arguments, "run_dir=run", cwd=folder)
         how = ("run", "--max-length", "1x", "--unknown", "token")
         keras = answering(folder, "-m", "seq2seq", "predict", *how)
-        numpy = answering(folder, "-m", "seq2seq.export.numpy_runtime", *how)
+        numpy = answering(folder, "-m", "seq2seq.runtime.numpy_runtime", *how)
     print(f"the engine alone {engine:,.0f} MiB, training on {options.rows:,} pairs {training:,.0f}")
     print(f"above the engine: {training - engine:,.0f} MiB")
     print(f"answering {keras}")

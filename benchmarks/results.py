@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from seq2seq.cli.reproduce import collect
 from seq2seq.config import compose_experiment
-from seq2seq.evaluation.compare import format_table
-from seq2seq.evaluation.experiment import (
+from seq2seq.runs.compare import format_table
+from seq2seq.runs.experiment import (
     NOT_REPRODUCED,
     REPRODUCED,
     Experiment,
@@ -25,8 +26,7 @@ from seq2seq.evaluation.experiment import (
     verdicts,
     write_results,
 )
-from seq2seq.experiments import collect
-from seq2seq.places import EXPERIMENTS
+from seq2seq.runtime.paths import EXPERIMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, FILES = ROOT / "docs/results.md", ROOT / "docs/results"

@@ -21,7 +21,7 @@ import statistics, sys, time
 import keras
 from seq2seq.config import build_model, build_optimizer, build_task, compose
 from seq2seq.data import Batches
-from seq2seq.layers.kernels import feed
+from seq2seq.layers.backend import feed
 from seq2seq.training.losses import cross_entropy
 
 config = compose(sys.argv[2:])

@@ -60,7 +60,7 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
 
     from seq2seq import Additive, Cell, Decoder, Dot, Encoder, Seq2Seq, cross_entropy
     from seq2seq.layers.lstm import LSTM
-    from seq2seq.training import updates
+    from seq2seq.training import train_step as updates
 
     batch, time_, embedding, units, layers = shape
     cell = Cell(dropout=dropout, variational=False)  # masks differ from step to step

@@ -14,10 +14,10 @@ _PLACES = {
         *("Beam", "Greedy", "Hypotheses", "Sample", "Values", "search"),
         *("Allowed", "Banned", "Constraint", "Length", "Lexicon", "NoRepeat", "Prefix"),
     ],
-    "seq2seq.analysis.trace": ["Trace"],
-    "seq2seq.evaluation.hypotheses": ["Hypothesis"],
-    "seq2seq.evaluation.predictor": ["Predictor", "ensemble", "load"],
-    "seq2seq.evaluation.settings": ["Decoding"],
+    "seq2seq.inference.trace": ["Trace"],
+    "seq2seq.inference.hypotheses": ["Hypothesis"],
+    "seq2seq.inference.predictor": ["Predictor", "ensemble", "load"],
+    "seq2seq.inference.decoding_options": ["Decoding"],
     "seq2seq.export.graphs": ["export_graphs"],
     "seq2seq.layers": [
         *("LSTM", "GRU", "SimpleRNN", "Cell", "LSTMState", "RNNState"),
@@ -29,9 +29,9 @@ _PLACES = {
     ],
     "seq2seq.training.losses": ["cross_entropy", "squared_error"],
 }
-_WITHOUT_ENGINE = ("seq2seq.data", "seq2seq.analysis.trace")
+_WITHOUT_ENGINE = ("seq2seq.data", "seq2seq.inference.trace")
 _ROOMS = {name: room for room, names in _PLACES.items() for name in names}
-_MODULES = {"states": "seq2seq.models.states"}  # as in seq2seq.states.swap
+_MODULES = {"states": "seq2seq.inference.states"}  # as in seq2seq.states.swap
 
 __all__ = [*_ROOMS, *_MODULES]
 
@@ -41,7 +41,7 @@ def __getattr__(name: str):
     if place is None:
         raise AttributeError(f"module 'seq2seq' has no attribute {name!r}")
     if place not in _WITHOUT_ENGINE:
-        from seq2seq.engine import import_engine
+        from seq2seq.runtime.quiet import import_engine
 
         import_engine()
     module = importlib.import_module(place)

@@ -14,12 +14,12 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from seq2seq.arguments import check_choice, check_count, check_flag
-from seq2seq.evaluation.experiment import Experiment, read_experiment
-from seq2seq.overrides import quote, quote_overrides
-from seq2seq.places import CONFIGS
-from seq2seq.runs import Resumed
-from seq2seq.trust import instantiate
+from seq2seq.runs.existing import Resumed
+from seq2seq.runs.experiment import Experiment, read_experiment
+from seq2seq.runs.overrides import quote, quote_overrides
+from seq2seq.runs.safe_instantiate import instantiate
+from seq2seq.runtime.paths import CONFIGS
+from seq2seq.runtime.validation import check_choice, check_count, check_flag
 
 VERSION_BASE = "1.3"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -157,7 +157,7 @@ def _check_vocabularies(node: dict, source: Any, target: Any) -> None:
 def build_decoding(config: dict) -> Any:
     """The decoding settings of a configuration: a strategy's keys, and those that all share."""
     from seq2seq.decoding import Greedy
-    from seq2seq.evaluation.settings import Decoding
+    from seq2seq.inference.decoding_options import Decoding
 
     node = config["decoding"]
     shared = {key: node[key] for key in node if key in Decoding.__dataclass_fields__}
@@ -213,13 +213,13 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     import keras
 
     from seq2seq.data.task import fingerprint
-    from seq2seq.evaluation.predictor import Predictor
-    from seq2seq.layers.kernels import make_deterministic
-    from seq2seq.runs import default_name
+    from seq2seq.inference.predictor import Predictor
+    from seq2seq.layers.backend import make_deterministic
+    from seq2seq.runs.directory import RunDirectory
+    from seq2seq.runs.environment import describe_environment, read_checkout, shorten_patch
+    from seq2seq.runs.existing import default_name
+    from seq2seq.runs.files import keep_data
     from seq2seq.training import trainer
-    from seq2seq.training.environment import describe_environment, read_checkout, shorten_patch
-    from seq2seq.training.run_directory import RunDirectory
-    from seq2seq.training.run_files import keep_data
 
     if check_flag("deterministic", config["deterministic"]):
         make_deterministic()

@@ -84,3 +84,27 @@ def trained(tmp_path_factory):
             done = run_python(ROOT / "train.py", *words, "run_dir=run", cwd=place / "trained")
             assert done.returncode == 0, done.stderr
     return place / "trained/run"
+
+
+@contextlib.contextmanager
+def without_graphs():
+    """A training of a few steps is over before a graph is built."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eagerly():
+    """The whole test without graphs."""
+    with without_graphs():
+        yield

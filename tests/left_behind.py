@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from seq2seq.training.resume import Checkpoints
+from seq2seq.runs.checkpoints import Checkpoints
 
 TIMES = {
     *("seconds", "target_tokens_per_second"),  # in the history

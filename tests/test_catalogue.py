@@ -6,7 +6,7 @@ import pytest
 
 from seq2seq.config import CONFIGS, build_model, build_task, compose, instantiate, train
 from seq2seq.data import make_batch
-from seq2seq.training.checkpoints import save_model
+from seq2seq.inference.artifact import save_model
 from seq2seq.training.losses import cross_entropy
 from seq2seq.training.trainer import make_loss
 
@@ -71,7 +71,7 @@ LOAD = """
 import sys
 import numpy as np
 from pathlib import Path
-from seq2seq.training.checkpoints import load_model
+from seq2seq.inference.artifact import load_model
 for path in map(Path, sys.argv[1:]):
     model, *_ = load_model(path)
     with np.load(path.with_suffix(".inputs.npz")) as inputs:

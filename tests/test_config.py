@@ -6,7 +6,7 @@ import keras
 import pytest
 from hydra.errors import HydraException
 
-from seq2seq import launch
+from seq2seq.cli import train as launch
 from seq2seq.config import (
     CONFIGS,
     build_decoding,

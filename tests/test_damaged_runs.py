@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from seq2seq.data import Example
-from seq2seq.evaluation.compare import Run, find_runs, group_runs, read_summary
 from seq2seq.evaluation.evaluate import Evaluation, format_predictions
 from seq2seq.evaluation.metrics import judge_all
 from seq2seq.evaluation.predictions import read_examples
-from seq2seq.evaluation.tables import make_table
-from seq2seq.runs import is_complete, read_run
-from seq2seq.trust import read_config
+from seq2seq.runs.compare import Run, find_runs, group_runs, read_summary
+from seq2seq.runs.existing import is_complete, read_run
+from seq2seq.runs.safe_instantiate import read_config
+from seq2seq.runs.tables import make_table
 from tests.mutations import DAMAGES, say_otherwise
 
 CONFIG = """\

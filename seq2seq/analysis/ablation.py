@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops, tree
 
-from seq2seq.analysis.shares import Share
-from seq2seq.arguments import check_number
 from seq2seq.data.task import Example
 from seq2seq.evaluation.metrics import judge_all
-from seq2seq.evaluation.predictor import Predictor
-from seq2seq.evaluation.sources import measure
+from seq2seq.evaluation.proportions import Share
+from seq2seq.inference.inputs import measure
+from seq2seq.inference.predictor import Predictor
+from seq2seq.inference.states import Part, add_noise, blind, keep, shuffle, take, zero
 from seq2seq.models.decoder import DecoderState
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.models.states import Part, add_noise, blind, keep, shuffle, take, zero
-from seq2seq.progress import progress
+from seq2seq.runtime.progress import progress
+from seq2seq.runtime.validation import check_number
 
 NOISE = (0.25, 0.5, 1.0, 2.0)
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.analysis.shares import Share, join
 from seq2seq.data.tags import from_config
 from seq2seq.data.vocabulary import Numbers
-from seq2seq.evaluation.compare import Run, differences
 from seq2seq.evaluation.predictions import read_answers
-from seq2seq.export.numpy_runtime import read_artefact
+from seq2seq.evaluation.proportions import Share, join
+from seq2seq.runs.compare import Run, differences
+from seq2seq.runtime.numpy_runtime import read_artefact
 
 UNITS = "model.encoder.units"
 

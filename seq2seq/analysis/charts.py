@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter, StrMethodFormatter
 
-from seq2seq.analysis.paper import FONT, INK, LINE, QUIET, spell, width_of
+from seq2seq.analysis.canvas import FONT, INK, LINE, QUIET, spell, width_of
 
 BLUE, GREY = "#0072b2", "#8a939c"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#999999")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from matplotlib.figure import Figure
 
 from seq2seq.analysis.charts import COLOURS, MOST_MARKS, Curve, Panel, draw_curves
-from seq2seq.evaluation.compare import Group, flatten
-from seq2seq.evaluation.curves import by_length, by_step
-from seq2seq.evaluation.seeds import Spread
-from seq2seq.evaluation.tables import describe_metric, name_range
+from seq2seq.evaluation.seed_statistics import Spread
+from seq2seq.runs.compare import Group, flatten
+from seq2seq.runs.curves import by_length, by_step
+from seq2seq.runs.tables import describe_metric, name_range
 
 MOST = len(COLOURS)  # configurations that one chart tells apart
 

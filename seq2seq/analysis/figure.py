@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from seq2seq.analysis.drawing import (
+from seq2seq.analysis.canvas import INK, QUIET, Paper, spell, width_of
+from seq2seq.analysis.style import (
     BRIDGES,
     NAMES,
     START,
@@ -23,8 +24,7 @@ from seq2seq.analysis.drawing import (
     title_of,
     visible,
 )
-from seq2seq.analysis.paper import INK, QUIET, Paper, spell, width_of
-from seq2seq.analysis.trace import Layer, Trace
+from seq2seq.inference.trace import Layer, Trace
 
 MOST_ROWS = 128  # of a heat map: more units share rows
 MOST_STEPS = 60  # of a source or an answer: what is more is cut off

@@ -12,7 +12,7 @@ from importlib.resources import files
 import numpy as np
 
 from seq2seq import __version__
-from seq2seq.analysis.drawing import (
+from seq2seq.analysis.style import (
     BRIDGES,
     COLOURS,
     NAMES,
@@ -26,7 +26,7 @@ from seq2seq.analysis.drawing import (
     title_of,
     visible,
 )
-from seq2seq.analysis.trace import Layer, Trace
+from seq2seq.inference.trace import Layer, Trace
 
 LARGEST = 64_000_000  # bytes of numbers in a page, which a browser still opens in a moment
 LEVELS = 32_767  # of a number from 0 to the greatest of its array

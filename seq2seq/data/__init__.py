@@ -1,6 +1,5 @@
 """Data: vocabularies, tasks, batches. Needs NumPy at most."""
 
-from seq2seq.data.addition import FlaxAddition, KerasAddition
 from seq2seq.data.batching import Batch, Batches, make_batch
 from seq2seq.data.chomsky import Chomsky
 from seq2seq.data.dates import Dates
@@ -16,8 +15,9 @@ from seq2seq.data.generated import (
 from seq2seq.data.inflection import Inflection
 from seq2seq.data.pairs import Pairs
 from seq2seq.data.pronunciation import Pronunciation
+from seq2seq.data.published_addition import FlaxAddition, KerasAddition
+from seq2seq.data.real_valued import RunningMean, Sinusoids
 from seq2seq.data.scan import Scan
-from seq2seq.data.series import RunningMean, Sinusoids
 from seq2seq.data.tags import Tagged
 from seq2seq.data.task import Example, Stream, Task
 from seq2seq.data.vocabulary import Numbers, Vocabulary

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from seq2seq.arguments import check_choice, check_flag
 from seq2seq.data import modular
 from seq2seq.data.task import LengthTask
 from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.runtime.validation import check_choice, check_flag
 
 
 def draw_bits(rng: random.Random, length: int) -> str:

@@ -5,9 +5,9 @@ import random
 import string
 from dataclasses import dataclass
 
-from seq2seq.arguments import check_range
 from seq2seq.data.task import GeneratedTask, either
 from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.runtime.validation import check_range
 
 MONTHS = (
     "January February March April May June July August September October November December"

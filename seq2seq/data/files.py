@@ -13,7 +13,6 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.arguments import check_choice
 from seq2seq.data.rows import (
     BadRow,
     Table,
@@ -22,6 +21,7 @@ from seq2seq.data.rows import (
     divide_json,
     join_tags,
 )
+from seq2seq.runtime.validation import check_choice
 
 BAD_ROW = ("error", "skip")
 STANDARD_INPUT = "standard input"

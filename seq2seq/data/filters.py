@@ -2,9 +2,9 @@
 
 import statistics
 
-from seq2seq.arguments import check_count
 from seq2seq.data.tags import TAB
 from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.runtime.validation import check_count
 
 SIDES = ("source", "target")
 Rows = dict[str, list[tuple[str, str]]]  # (source, target) rows by split

@@ -9,9 +9,9 @@ import random
 import string
 from dataclasses import dataclass
 
-from seq2seq.arguments import check_count, check_flag, check_range
 from seq2seq.data.task import GeneratedTask, LengthTask, either
 from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.runtime.validation import check_count, check_flag, check_range
 
 ALPHABET = string.ascii_lowercase + string.ascii_uppercase + string.digits
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from seq2seq.arguments import check_choice, check_count, check_flag
 from seq2seq.data.files import PairReader, list_paths
 from seq2seq.data.filters import bound_lengths, note_features
 from seq2seq.data.tags import Side, Tagged, check_separator
 from seq2seq.data.task import SPLITS, Example, Task, position
 from seq2seq.data.vocabulary import CHOICES, SPECIALS, Numbers, Vocabulary
-from seq2seq.export.numpy_runtime import FORMS, normalize
+from seq2seq.runtime.numpy_runtime import FORMS, normalize
+from seq2seq.runtime.validation import check_choice, check_count, check_flag
 
 HELD_OUT = {"test": (0.10, 10_000), "validation": (0.05, 2_000)}  # share of sources, and at most
 

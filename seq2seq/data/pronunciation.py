@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.arguments import check_count, check_flag
 from seq2seq.data.files import list_paths, read_lines
 from seq2seq.data.pairs import HELD_OUT, FileTask
+from seq2seq.runtime.validation import check_count, check_flag
 
 # The public dictionary, pinned: a newer one would silently be another task.
 CMUDICT_URL = (

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from seq2seq.data.vocabulary import Numbers, Vocabulary, check_texts
-from seq2seq.export.numpy_runtime import describe_unknown_tag, number_tags, split_tags
+from seq2seq.runtime.numpy_runtime import describe_unknown_tag, number_tags, split_tags
 
 TAB = "\t"  # stands between a source and its tags, wherever both are one text
 

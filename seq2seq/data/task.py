@@ -13,8 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from seq2seq.arguments import check_choice, check_count, check_range
 from seq2seq.data.tags import Side
+from seq2seq.runtime.validation import check_choice, check_count, check_range
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = {"test": 0.10, "validation": 0.05}  # shares of the space of a generated task

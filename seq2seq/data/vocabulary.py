@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seq2seq.arguments import check_choice, check_count
-from seq2seq.export.numpy_runtime import (
+from seq2seq.runtime.numpy_runtime import (
     FORMS,
     JOINTS,
     SPLITS,
@@ -20,6 +19,7 @@ from seq2seq.export.numpy_runtime import (
     normalize,
     write_number,
 )
+from seq2seq.runtime.validation import check_choice, check_count
 
 PAD, START, END, UNKNOWN = range(4)
 LARGEST = 1e30  # of real values: well inside float32

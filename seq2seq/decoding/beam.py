@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops, tree
 
-from seq2seq.arguments import check_count, check_flag, check_number
 from seq2seq.decoding.search import (
     FORBIDDEN,
     MOST,
@@ -18,6 +17,7 @@ from seq2seq.decoding.search import (
     extend,
     keep,
 )
+from seq2seq.runtime.validation import check_count, check_flag, check_number
 
 AVERAGE = "average"
 MOST_PENALTY, MOST_WEIGHT = 10, 1e6  # scores and their parts stay finite

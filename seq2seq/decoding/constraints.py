@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
-from seq2seq.arguments import check_count
 from seq2seq.decoding.search import Tensor
+from seq2seq.runtime.validation import check_count
 
 
 class Constraint:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from seq2seq.arguments import check_count, check_number
 from seq2seq.decoding.search import FORBIDDEN, MOST, Greedy, Now, Tensor
+from seq2seq.runtime.validation import check_count, check_number
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from seq2seq.data.files import read_lines, unescape
 from seq2seq.data.task import Example
-from seq2seq.manifest import read_checked
+from seq2seq.runtime.manifest import read_checked
 
 COLUMNS = ("source", "target", "prediction", "verdict", "other_targets")
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seq2seq.export.tracing import Graph, Port, run_without_lists
+from seq2seq.export.signatures import Graph, Port, run_without_lists
 from seq2seq.layers.recurrent import run
 
 OPSET = 17  # of ONNX; any onnxruntime since 1.12 runs it

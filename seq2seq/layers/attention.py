@@ -13,10 +13,10 @@ and in where the decoder uses them:
 import keras
 from keras import ops
 
-from seq2seq.arguments import check_count, check_flag
 from seq2seq.layers.base import Layer
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
+from seq2seq.runtime.validation import check_count, check_flag
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

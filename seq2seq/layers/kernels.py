@@ -1,335 +1,333 @@
-"""What is written for one engine: compiling, looping over time, and feeding batches to `fit`."""
+"""LSTM and GRU over a whole sequence: equal to their steps, with gradients derived by hand.
 
-import collections
-import os
-import threading
-from collections.abc import Callable, Iterator
-from typing import Any
+What need not wait for the step before is one large product before or after the loop: the inputs'
+part of all gates, and the gradients of kernels and inputs. The loop itself keeps the gates; the
+loop back carries the gradients of the state only. Tests prove them equal to `lstm_step` and
+`gru_step`, to Keras's layers and to Keras's gradients.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
-from seq2seq.engine import cores
-
-HOT = 50  # calls with the same shapes after which compiling them by XLA pays
-MOST_HOT = 8  # shapes of a function that are compiled so: each takes some 30 MiB for good
-_COUNTING = threading.Lock()  # calls come from any thread
+from seq2seq.layers.backend import pull_back, unroll
+from seq2seq.layers.lstm import LSTMState, Tensor
 
 
-class Calls:
-    """How often each compiled function was called with each shape: what XLA compiles follows it.
-
-    Other code may compute other bits, so a checkpoint keeps the counts.
-
-    Attributes:
-        jit_compile: whether XLA compiles a shape: `"auto"`, once it has come often; True, at its
-            first call; False, never. JAX compiles each shape at its first call.
-    """
-
-    def __init__(self):
-        self._counts: dict[str, collections.Counter] = {}
-        self.jit_compile: bool | str = "auto"
-
-    def of(self, name: str) -> collections.Counter:
-        """The counts of one function, by shapes as text."""
-        return self._counts.setdefault(name, collections.Counter())
-
-    def record(self) -> dict:
-        """All counts, as JSON knows them."""
-        return {name: dict(counts) for name, counts in self._counts.items()}
-
-    def restore(self, record: dict) -> None:
-        """Go on from the counts of `record`."""
-        for name, counts in record.items():
-            self.of(name).update(counts)
-
-
-def is_hot(calls: collections.Counter, shapes: str, hot: int, most: int) -> bool:
-    """Count a call with these shapes; whether it came more than `hot` times and is compiled.
-
-    A count that stays at `hot` says that there was no room left: the first `most` are compiled.
-    """
-    with _COUNTING:
-        if calls[shapes] != hot or sum(count > hot for count in calls.values()) < most:
-            calls[shapes] += 1
-        return calls[shapes] > hot
-
-
-def compiled(
-    function: Callable, variables: list, calls: Calls | None = None, name: str = ""
-) -> Callable:
-    """`function` compiled for the engine that runs Keras.
-
-    It takes tensors (or nested structures of them) by position, and by keyword values that shape
-    the computation (JAX compiles anew for each). On TensorFlow tensors of any batch and time run
-    through one graph; shapes that come again and again (`HOT` times) are compiled by XLA, which
-    takes a second or two each and is then two to four times as fast. The first `MOST_HOT` are. It
-    goes by the count, not by the clock, so that the same calls always give the same bits.
+def lstm_sequence(
+    inputs: Tensor,
+    state: LSTMState,
+    weights: tuple[Tensor, Tensor, Tensor],
+    mask: Tensor | None = None,
+) -> tuple[Tensor, LSTMState]:
+    """All steps of an LSTM; masked steps change nothing.
 
     Args:
-        function: written in `keras.ops`, without side effects.
-        variables: all variables it reads; their values at the time of a call are used.
-        calls: where its calls are counted; None: by itself.
-        name: what it is called there.
-    """
-    engine = keras.backend.backend()
-    if engine == "tensorflow":
-        import tensorflow as tf
-
-        graph = tf.function(function, reduce_retracing=True, autograph=False)
-        machine_code = tf.function(function, jit_compile=True, autograph=False)
-        calls = Calls() if calls is None else calls
-
-        def to_tensor(array):
-            return None if array is None else tf.convert_to_tensor(array)
-
-        def run(*tensors, **sizes):
-            tensors = tree.map_structure(to_tensor, tensors)
-            shapes = tuple(tuple(np.shape(tensor)) for tensor in tree.flatten(tensors))
-            shapes = str(shapes + tuple(sizes.values()))
-            hot = is_hot(calls.of(name), shapes, HOT, MOST_HOT)
-            if hot if calls.jit_compile == "auto" else calls.jit_compile:
-                return machine_code(*tensors, **sizes)
-            sizes = {name: tf.constant(value, "int32") for name, value in sizes.items()}
-            return graph(*tensors, **sizes)
-
-        return run
-    if engine == "jax":
-        import functools
-
-        import jax
-
-        def with_values(values, *tensors, **sizes):
-            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-                return function(*tensors, **sizes)
-
-        @functools.cache
-        def jitted(*names):
-            return jax.jit(with_values, static_argnames=names)
-
-        def run(*tensors, **sizes):
-            values = [variable.value for variable in variables]
-            return jitted(*sorted(sizes))(values, *tensors, **sizes)
-
-        return run
-    return function
-
-
-def on_cpu() -> bool:
-    """Whether this engine computes on a CPU, where a loop of ours is faster than Keras's."""
-    engine = keras.backend.backend()
-    if engine == "tensorflow":
-        import tensorflow as tf
-
-        return not tf.config.list_logical_devices("GPU")
-    if engine == "jax":
-        import jax
-
-        return jax.default_backend() == "cpu"
-    return False
-
-
-def keep_memory() -> None:
-    """Let the C library keep what is freed: the next update needs it again, and at once.
-
-    Otherwise large arrays go back to the system and come again page by page, at every update. There
-    is nothing to do where the C library is not GNU's.
-    """
-    import ctypes
-    import platform
-
-    if platform.libc_ver()[0] == "glibc":
-        trim_threshold, mmap_threshold, most = -1, -3, 2**30
-        for setting in (trim_threshold, mmap_threshold):
-            ctypes.CDLL(None).mallopt(setting, most)
-
-
-def feed(batches: Iterator[tuple]):
-    """`batches` of (inputs, targets, weights) as `keras.Model.fit` takes them.
-
-    On TensorFlow a dataset that prepares the next batches while a step runs, and whose shapes
-    leave batch and time free, so that one graph serves all lengths.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return batches
-    import itertools
-
-    import tensorflow as tf
-
-    first = next(batches)
-
-    def specify(array):
-        free = (None, None, *array.shape[2:])
-        return tf.TensorSpec(free, array.dtype)
-
-    signature = tree.map_structure(specify, first)
-    if "tags" in first[0]:  # the one array without time
-        signature[0]["tags"] = tf.TensorSpec((None, first[0]["tags"].shape[1]), "float32")
-    everything = itertools.chain([first], batches)
-    dataset = tf.data.Dataset.from_generator(lambda: everything, output_signature=signature)
-    options = tf.data.Options()
-    options.autotune.enabled = False  # nothing to tune, and its thread may take a minute to end
-    return dataset.prefetch(4).with_options(options)
-
-
-def draw_mask(shape: tuple, rate: float, seed: keras.random.SeedGenerator, dtype: str) -> Any:
-    """A dropout mask of `shape`: 0 with a probability of `rate`, else 1 / (1 - rate)."""
-    ones = ops.ones(shape, dtype)
-    if keras.backend.backend() != "tensorflow":
-        return keras.random.dropout(ones, rate, seed=seed)
-    import tensorflow as tf
-
-    # Keras leaves the choice of a generator to XLA, whose own takes 375 ns a number on a CPU.
-    # Philox takes 2, and is what Keras gets outside XLA.
-    drawn = tf.cast(tf.math.floormod(seed.next(), tf.int32.max - 1), "int32")
-    return tf.nn.experimental.stateless_dropout(ones, rate, drawn, rng_alg="philox")
-
-
-def unroll(
-    step: Callable,
-    state: Any,
-    inputs: Any,
-    time_major: bool = False,
-    reverse: bool = False,
-    reuse: bool = False,
-) -> tuple[Any, Any]:
-    """Call `step` for each time, one after the other.
-
-    Args:
-        step: `step(state, inputs at one time) -> (state, outputs at that time)`, a pure function;
-            all are structures of tensors, and the state keeps its structure, shapes and dtypes.
-        state: before the first step.
-        inputs: (batch, time, ...) each.
-        time_major: whether inputs and outputs are (time, batch, ...) instead.
-        reverse: whether it goes from the last time to the first.
-        reuse: whether outputs may be written over inputs of their shape, step by step, which saves
-            memory that would have to be made and cleared.
+        inputs: (batch, time, features).
+        state: before the first step, (batch, units) each.
+        weights: kernel (features, 4 * units), recurrent kernel (units, 4 * units) and bias
+            (4 * units,), gates in Keras's order i, f, g, o.
+        mask: (batch, time) bool, True for real steps; None: all are.
 
     Returns:
-        The state after the last step, and the outputs, (batch, time, ...) each.
+        The hidden state after each step, (batch, time, units), and the last state.
     """
-    if not time_major:
-        inputs = tree.map_structure(_swap_time, inputs)  # (time, batch, ...)
-    engine = keras.backend.backend()
-    if engine == "tensorflow":
-        state, outputs = _unroll_tensorflow(step, state, inputs, reverse, reuse)
-    elif engine == "jax":
-        import jax
-
-        state, outputs = jax.lax.scan(step, state, inputs, reverse=reverse)
-    else:
-        said = []
-        times = range(tree.flatten(inputs)[0].shape[0])
-        for time in reversed(times) if reverse else times:
-            now = tree.map_structure(lambda tensor, time=time: tensor[time], inputs)
-            state, outputs = step(state, now)
-            said.append(outputs)
-        said = said[::-1] if reverse else said
-        outputs = tree.map_structure(lambda *tensors: ops.stack(tensors), *said)
-    return state, outputs if time_major else tree.map_structure(_swap_time, outputs)
+    loops = Loops(
+        _forwards, _backwards, partial(_forwards, reuse=False), partial(_backwards, reuse=False)
+    )
+    said, hidden, cell = _sequence(loops, (inputs, *state, *weights), mask)
+    return said, LSTMState(hidden, cell)
 
 
-def pull_back(function: Callable, arguments: tuple, upstream: tuple) -> tuple:
-    """The gradients of `arguments`, given those of the results of `function(*arguments)`.
+def gru_sequence(
+    inputs: Tensor,
+    hidden: Tensor,
+    weights: tuple[Tensor, Tensor, Tensor],
+    mask: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """All steps of a GRU with the reset after the product; masked steps change nothing.
 
     Args:
-        function: of tensors, to a tuple of tensors, in operations that the engine differentiates.
-        arguments: what it is called with.
-        upstream: a gradient for each result.
+        inputs: (batch, time, features).
+        hidden: before the first step, (batch, units).
+        weights: kernel (features, 3 * units), recurrent kernel (units, 3 * units) and bias
+            (2, 3 * units), of the inputs and of the hidden state, gates in Keras's order z, r, g.
+        mask: (batch, time) bool, True for real steps; None: all are.
+
+    Returns:
+        The hidden state after each step, (batch, time, units), and the last one.
     """
-    if keras.backend.backend() == "jax":
-        import jax
+    kernel, recurrent_kernel, bias = weights
+    given = (inputs, hidden, kernel, recurrent_kernel, *ops.unstack(bias, 2))
+    loops = Loops(_gru_forwards, _gru_backwards, _gru_forwards, _gru_backwards)
+    return _sequence(loops, given, mask)
 
-        return jax.vjp(function, *arguments)[1](tuple(upstream))
-    import tensorflow as tf
 
-    with tf.GradientTape() as tape:
-        tape.watch(arguments)
-        results = function(*arguments)
-    return tape.gradient(
-        results, arguments, output_gradients=list(upstream), unconnected_gradients="zero"
+class Loops(NamedTuple):
+    """The computation of a layer over a whole sequence.
+
+    Attributes:
+        forwards: of the given tensors and the mask, to the hidden states (time, batch, units), the
+            other parts of the last state as a tuple, and a tuple of what `backwards` needs.
+        backwards: of the given tensors, the hidden states, what was kept, the gradients of all
+            results and the mask, to the gradients of the given tensors.
+        plain_forwards, plain_backwards: the same, in operations that the engine can differentiate.
+    """
+
+    forwards: Callable
+    backwards: Callable
+    plain_forwards: Callable
+    plain_backwards: Callable
+
+
+def _sequence(loops: Loops, given: tuple, mask: Tensor | None) -> tuple:
+    """Hidden states (batch, time, units) and the last state's parts, differentiable by `given`.
+
+    The first derivatives are derived by hand. They are differentiable themselves: whoever asks for
+    second derivatives (a gradient penalty, a Hessian) has them by the engine, of the first ones
+    computed anew.
+
+    Args:
+        loops: of the layer.
+        given: tensors; inputs come first.
+        mask: (batch, time) bool, or None.
+    """
+    real = () if mask is None else (ops.cast(ops.transpose(mask), given[0].dtype)[..., None],)
+
+    @ops.custom_gradient
+    def sequence(*tensors):
+        # The gradient is ours: an eager tape must not follow what happens inside. JAX follows it
+        # for second derivatives alone.
+        stop = _as_it_is if keras.backend.backend() == "jax" else ops.stop_gradient
+        stopped = [stop(tensor) for tensor in tensors]
+        said, last, kept = loops.forwards(*stopped)
+        result = ops.transpose(said, (1, 0, 2)), said[-1], *last
+
+        def gradient(*upstream):
+            upstream = _one_tuple(upstream)
+            if stop is _as_it_is:
+                found = loops.backwards(*stopped[:count], said, *kept, *upstream, *stopped[count:])
+            else:
+                found = derivative(*tensors, *upstream)
+            return (*found, *(ops.zeros_like(one) for one in real))
+
+        @ops.custom_gradient
+        def derivative(*arguments):
+            upstream = [stop(one) for one in arguments[len(tensors) :]]
+            found = loops.backwards(*stopped[:count], said, *kept, *upstream, *stopped[count:])
+
+            def second(*upstream):
+                return pull_back(first, arguments, _one_tuple(upstream))
+
+            return found, second
+
+        return result, gradient
+
+    def first(*arguments):
+        """The first derivatives, from the given tensors, the mask and the results' gradients."""
+        given, real = arguments[:count], arguments[count : count + len(masks)]
+        upstream = arguments[count + len(masks) :]
+        said, _, kept = loops.plain_forwards(*given, *real)
+        return loops.plain_backwards(*given, said, *kept, *upstream, *real)
+
+    masks, count = real, len(given)
+    said, *last = sequence(*given, *real)
+    if mask is not None and keras.backend.backend() != "jax":
+        # Before the first real step nothing was said, as in Keras; on JAX it says the state there.
+        begun = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+        said = ops.where(begun[..., None], said, ops.zeros_like(said))
+    return said, *last
+
+
+def _as_it_is(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _one_tuple(upstream: tuple) -> tuple:
+    """Gradients of several results: JAX gives them as one tuple."""
+    return upstream[0] if len(upstream) == 1 and isinstance(upstream[0], tuple | list) else upstream
+
+
+def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real, reuse=True):
+    """Hidden states (time, batch, units) and the last cell; gates and cells of all steps.
+
+    All gates go through one sigmoid: tanh(x) = 2 sigmoid(2x) - 1, so the candidate's columns are
+    doubled before the loop. What is kept of it is its sigmoid.
+    """
+    batch, time, features = ops.shape(inputs)
+    units = hidden.shape[1]
+    doubled = ops.convert_to_tensor(np.repeat([1, 1, 2, 1], units), kernel.dtype)
+    flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
+    projected = ops.reshape(ops.matmul(flat, kernel * doubled), (time, batch, 4 * units))
+    recurrent_kernel, bias = recurrent_kernel * doubled, bias * doubled
+
+    def advance(state, now):
+        hidden, cell = state
+        gates = ops.sigmoid(now[0] + ops.matmul(hidden, recurrent_kernel) + bias)
+        i, f, g, o = ops.split(gates, 4, axis=-1)
+        new_cell = f * cell + i * (2 * g - 1)
+        new_hidden = o * ops.tanh(new_cell)
+        if real:
+            here = now[1] > 0  # (batch, 1)
+            new_hidden = ops.where(here, new_hidden, hidden)
+            new_cell = ops.where(here, new_cell, cell)
+        return (new_hidden, new_cell), (gates, new_hidden, new_cell)
+
+    start, over = (hidden, cell), (projected, *real)
+    (_, cell), (gates, said, cells) = unroll(advance, start, over, time_major=True, reuse=reuse)
+    return said, (cell,), (gates, cells)
+
+
+def _backwards(
+    inputs,
+    hidden,
+    cell,
+    kernel,
+    recurrent_kernel,
+    bias,
+    said,
+    gates,
+    cells,
+    d_said,
+    d_hidden,
+    d_cell,
+    *real,
+    reuse=True,
+):
+    """Gradients of inputs, hidden, cell, kernel, recurrent kernel and bias.
+
+    What each gate's gradient is multiplied by is made for all steps before the loop; the loop
+    carries the gradients of hidden state and cell only.
+    """
+    batch, time, features = ops.shape(inputs)
+    units = hidden.shape[1]
+    transposed = ops.transpose(recurrent_kernel)  # once: the product with it is the loop's work
+    before = ops.concatenate([cell[None], cells[:-1]])
+    i, f, g, o = ops.split(gates, 4, axis=-1)
+    g, squashed = 2 * g - 1, ops.tanh(cells)
+    slopes = (
+        g * i * (1 - i),
+        before * f * (1 - f),
+        i * (1 - g * g),
+        squashed * o * (1 - o),
     )
-
-
-def _swap_time(tensor: Any) -> Any:
-    return ops.transpose(tensor, (1, 0, *range(2, len(tensor.shape))))
-
-
-def _unroll_tensorflow(
-    step: Callable, state: Any, inputs: Any, reverse: bool, reuse: bool
-) -> tuple[Any, Any]:
-    import tensorflow as tf
-
-    state, inputs = tree.map_structure(tf.convert_to_tensor, (state, inputs))
-    given = tree.flatten(inputs)
-    count = tf.shape(given[0])[0]
-    arrays = [
-        tf.TensorArray(
-            tensor.dtype, count, element_shape=tensor.shape[1:], clear_after_read=False
-        ).unstack(tensor)
-        for tensor in given
-    ]
-    # What the step returns at time 0 tells structure and dtypes; the graph drops the computation.
-    _, sample = step(state, tree.map_structure(lambda tensor: tensor[0], inputs))
-    written, taken = [], {}  # the number of an input: the number of the output that replaces it
-    for number, tensor in enumerate(tree.flatten(sample)):
-        free = [n for n in range(len(arrays)) if reuse and n not in taken]
-        place = next((n for n in free if _alike(given[n][0], tensor)), None)
-        if place is None:
-            new = tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape)
-        else:
-            taken[place], new = number, arrays[place]
-        written.append(new)
-
-    def advance(number, flat, written):
-        time = count - 1 - number if reverse else number
-        now = [
-            (written[taken[place]] if place in taken else array).read(time)
-            for place, array in enumerate(arrays)
-        ]
-        after, outputs = step(
-            tree.pack_sequence_as(state, flat), tree.pack_sequence_as(inputs, now)
+    slopes = ops.concatenate(slopes, axis=-1)
+    to_cell = o * (1 - squashed * squashed)
+    if real:
+        here = real[0]  # (time, batch, 1)
+        slopes, to_cell, f = (
+            slopes * here,
+            to_cell * here,
+            ops.where(here > 0, f, ops.ones_like(f)),
         )
-        after = [
-            tf.ensure_shape(t, b.shape) for t, b in zip(tree.flatten(after), flat, strict=True)
-        ]
-        outputs = tree.flatten(outputs)
-        return number + 1, after, [a.write(time, o) for a, o in zip(written, outputs, strict=True)]
 
-    _, after, written = tf.while_loop(
-        lambda number, *_: number < count,
-        advance,
-        (0, tree.flatten(state), written),
-        maximum_iterations=count,
+    def retreat(state, now):
+        d_hidden, d_cell = state
+        slopes, to_cell, f, d_now, *here = now
+        d_hidden = d_hidden + d_now
+        d_cell = d_cell + d_hidden * to_cell
+        d_gates = slopes * ops.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=-1)
+        back = ops.matmul(d_gates, transposed)
+        if here:  # a masked step hands on what it was given
+            back = back + d_hidden * (1 - here[0])
+        return (back, d_cell * f), d_gates
+
+    over = (slopes, to_cell, f, ops.transpose(d_said, (1, 0, 2)), *real)
+    start = (d_hidden, d_cell)
+    (d_hidden, d_cell), d_gates = unroll(
+        retreat, start, over, time_major=True, reverse=True, reuse=reuse
     )
-    outputs = [array.stack() for array in written]
-    return tree.pack_sequence_as(state, after), tree.pack_sequence_as(sample, outputs)
+    d_gates = ops.reshape(d_gates, (time * batch, 4 * units))
+    flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
+    hidden_before = ops.reshape(ops.concatenate([hidden[None], said[:-1]]), (time * batch, units))
+    d_inputs = ops.reshape(ops.matmul(d_gates, ops.transpose(kernel)), (time, batch, features))
+    return (
+        ops.transpose(d_inputs, (1, 0, 2)),
+        d_hidden,
+        d_cell,
+        ops.matmul(ops.transpose(flat), d_gates),
+        ops.matmul(ops.transpose(hidden_before), d_gates),
+        ops.sum(d_gates, axis=0),
+    )
 
 
-def _alike(one: Any, other: Any) -> bool:
-    return one.dtype == other.dtype and one.shape.as_list() == other.shape.as_list()
+def _gru_forwards(inputs, hidden, kernel, recurrent_kernel, bias, recurrent_bias, *real):
+    """Hidden states (time, batch, units); gates, and the hidden state's part of the candidate."""
+    batch, time, features = ops.shape(inputs)
+    units = hidden.shape[1]
+    flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
+    projected = ops.reshape(ops.matmul(flat, kernel), (time, batch, 3 * units))
+
+    def advance(state, now):
+        (hidden,), x = state, now[0] + bias
+        h = ops.matmul(hidden, recurrent_kernel) + recurrent_bias
+        both = ops.sigmoid(x[:, : 2 * units] + h[:, : 2 * units])
+        z, r = ops.split(both, 2, axis=-1)
+        inner = h[:, 2 * units :]
+        g = ops.tanh(x[:, 2 * units :] + r * inner)
+        new_hidden = z * hidden + (1 - z) * g
+        if real:
+            new_hidden = ops.where(now[1] > 0, new_hidden, hidden)
+        return (new_hidden,), (both, g, inner, new_hidden)
+
+    over = (projected, *real)
+    _, (both, g, inner, said) = unroll(advance, (hidden,), over, time_major=True)
+    return said, (), (both, g, inner)
 
 
-def make_deterministic() -> None:
-    """Let this process compute only what gives the same bits every time; it can't be undone.
+def _gru_backwards(
+    inputs,
+    hidden,
+    kernel,
+    recurrent_kernel,
+    bias,
+    recurrent_bias,
+    said,
+    both,
+    g,
+    inner,
+    d_said,
+    d_hidden,
+    *real,
+):
+    """Gradients of inputs, hidden, kernel, recurrent kernel and both biases."""
+    batch, time, features = ops.shape(inputs)
+    units = hidden.shape[1]
+    transposed = ops.transpose(recurrent_kernel)
+    before = ops.concatenate([hidden[None], said[:-1]])
+    z, r = ops.split(both, 2, axis=-1)
+    of_g = (1 - z) * (1 - g * g)
+    of_z, of_r = (before - g) * z * (1 - z), of_g * inner * r * (1 - r)
+    x_slopes = ops.concatenate([of_z, of_r, of_g], axis=-1)
+    h_slopes = ops.concatenate([of_z, of_r, of_g * r], axis=-1)
+    if real:
+        here = real[0]  # (time, batch, 1); a masked step hands on what it was given
+        x_slopes, h_slopes = x_slopes * here, h_slopes * here
+        z = ops.where(here > 0, z, ops.ones_like(z))
 
-    On a CPU JAX always does; on a GPU it must be told before it starts:
-    `XLA_FLAGS=--xla_gpu_deterministic_ops=true`.
-    """
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
+    def retreat(state, now):
+        slopes, z, d_now = now
+        d_hidden = state[0] + d_now
+        d_gates = slopes * ops.concatenate([d_hidden] * 3, axis=-1)
+        return (ops.matmul(d_gates, transposed) + d_hidden * z,), d_hidden
 
-        tf.config.experimental.enable_op_determinism()
-
-
-def count_threads() -> dict[str, int | str | None]:
-    """What says how many threads the engine computes with: 0 or None where nobody does."""
-    found = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")}
-    found["cores"] = cores()
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        found["intra_op"] = tf.config.threading.get_intra_op_parallelism_threads()
-        found["inter_op"] = tf.config.threading.get_inter_op_parallelism_threads()
-    return found
+    over = (h_slopes, z, ops.transpose(d_said, (1, 0, 2)))
+    (d_first,), d_all = unroll(retreat, (d_hidden,), over, time_major=True, reverse=True)
+    d_all = ops.concatenate([d_all] * 3, axis=-1)
+    d_x = ops.reshape(x_slopes * d_all, (time * batch, 3 * units))
+    d_h = ops.reshape(h_slopes * d_all, (time * batch, 3 * units))
+    flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
+    before = ops.reshape(before, (time * batch, units))
+    d_inputs = ops.reshape(ops.matmul(d_x, ops.transpose(kernel)), (time, batch, features))
+    return (
+        ops.transpose(d_inputs, (1, 0, 2)),
+        d_first,
+        ops.matmul(ops.transpose(flat), d_x),
+        ops.matmul(ops.transpose(before), d_h),
+        ops.sum(d_x, axis=0),
+        ops.sum(d_h, axis=0),
+    )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from seq2seq.layers.kernels import on_cpu
+from seq2seq.layers.backend import on_cpu
 
 Tensor = Any  # a tensor of whichever engine runs Keras
 
@@ -162,7 +162,7 @@ class LSTM(keras.layers.LSTM):
         """
         if not runs_by_hand(self, training):
             return super().inner_loop(sequences, initial_state, mask, training)
-        from seq2seq.layers.sequence import lstm_sequence  # it reads this module's state
+        from seq2seq.layers.kernels import lstm_sequence  # it reads this module's state
 
         sequences, mask = in_order(self, sequences, mask)
         state = LSTMState(*initial_state)

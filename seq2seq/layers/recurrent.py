@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops, tree
 
-from seq2seq.arguments import check_choice, check_flag, check_rate
-from seq2seq.layers.kernels import unroll
+from seq2seq.layers.backend import unroll
 from seq2seq.layers.lstm import (
     LSTM,
     LSTMGates,
@@ -24,6 +23,7 @@ from seq2seq.layers.lstm import (
     runs_by_hand,
     weights_of,
 )
+from seq2seq.runtime.validation import check_choice, check_flag, check_rate
 
 
 class RNNState(NamedTuple):
@@ -146,7 +146,7 @@ class GRU(Parts, keras.layers.GRU):
         """See `LSTM.inner_loop`: trained on a CPU it is `gru_sequence`."""
         if not runs_by_hand(self, training):
             return super().inner_loop(sequences, initial_state, mask, training)
-        from seq2seq.layers.sequence import gru_sequence  # it reads the states' modules
+        from seq2seq.layers.kernels import gru_sequence  # it reads the states' modules
 
         hidden = initial_state[0] if isinstance(initial_state, list | tuple) else initial_state
         sequences, mask = in_order(self, sequences, mask)

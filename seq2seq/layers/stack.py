@@ -5,11 +5,11 @@ from typing import NamedTuple
 import keras
 from keras import ops, tree
 
-from seq2seq.arguments import check_count, check_flag
+from seq2seq.layers.backend import draw_mask
 from seq2seq.layers.base import Layer
-from seq2seq.layers.kernels import draw_mask
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import Cell, State, follow, run
+from seq2seq.runtime.validation import check_count, check_flag
 
 States = tuple  # of one state a layer
 MAX_LAYERS = 100  # building more takes minutes, and nothing that was published has a fifth of them

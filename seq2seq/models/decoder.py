@@ -5,17 +5,17 @@ from typing import NamedTuple
 import keras
 from keras import ops, tree
 
-from seq2seq.arguments import check_choice, check_count
 from seq2seq.layers.attention import Attention
+from seq2seq.layers.backend import unroll
 from seq2seq.layers.base import Layer
 from seq2seq.layers.copying import Pointer
-from seq2seq.layers.kernels import unroll
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout, Tied
 from seq2seq.layers.recurrent import Cell
 from seq2seq.layers.stack import MAX_LAYERS, Followed, Noise, Stack, States
 from seq2seq.models.encoder import Memory, Reader, check_one
+from seq2seq.runtime.validation import check_choice, check_count
 
 READOUTS = {"dense": Readout, "tied": Tied, "pointer": Pointer}
 

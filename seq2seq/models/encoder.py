@@ -5,11 +5,11 @@ from typing import NamedTuple
 import keras
 from keras import ops, tree
 
-from seq2seq.arguments import check_count, check_flag
 from seq2seq.layers.base import Layer
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import Cell
 from seq2seq.layers.stack import Followed, Stack, States, reverse
+from seq2seq.runtime.validation import check_count, check_flag
 
 
 class Memory(NamedTuple):

@@ -5,12 +5,12 @@ from typing import Any
 
 from keras import ops
 
-from seq2seq.arguments import check_choice
-from seq2seq.layers.kernels import Calls
+from seq2seq.layers.backend import Calls
 from seq2seq.layers.lstm import Tensor
 from seq2seq.models.decoder import StepOutput
-from seq2seq.models.searcher import Searcher
+from seq2seq.models.decoding_mixin import Searcher
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runtime.validation import check_choice
 
 MEANS = ("probabilities", "log_probabilities")
 

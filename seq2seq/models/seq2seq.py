@@ -6,15 +6,15 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from seq2seq.arguments import check_flag
+from seq2seq.layers.backend import Calls
 from seq2seq.layers.base import freeze_weights, frozen_weights
 from seq2seq.layers.bridges import Bridge, Copy
-from seq2seq.layers.kernels import Calls
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.stack import Followed, States
 from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
+from seq2seq.models.decoding_mixin import Searcher
 from seq2seq.models.encoder import Encoder, Memory
-from seq2seq.models.searcher import Searcher
+from seq2seq.runtime.validation import check_flag
 
 
 class Course(NamedTuple):

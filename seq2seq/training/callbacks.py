@@ -17,11 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from seq2seq.data.batching import Batch
 from seq2seq.data.task import Example, Task
 from seq2seq.evaluation.evaluate import evaluate
-from seq2seq.evaluation.predictor import Predictor
-from seq2seq.progress import busy
+from seq2seq.inference.predictor import Predictor
+from seq2seq.runs.directory import RunDirectory
+from seq2seq.runs.files import HISTORY, MODEL
+from seq2seq.runtime.progress import busy
 from seq2seq.training.diagnosis import count_stalled_epochs
-from seq2seq.training.run_directory import RunDirectory
-from seq2seq.training.run_files import HISTORY, MODEL
 
 
 class LossIsNaN(FloatingPointError):

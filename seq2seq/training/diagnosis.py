@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from seq2seq.data.pairs import Pairs
 from seq2seq.data.task import Task
 from seq2seq.data.vocabulary import SPECIALS, Vocabulary
-from seq2seq.evaluation.validation import PREFIX, find_perfect
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.validation import PREFIX, find_perfect
 
 if TYPE_CHECKING:
     from seq2seq.training.trainer import Training

@@ -7,8 +7,8 @@ the sum of the weights, or by the number of examples: extra padding changes noth
 import keras
 from keras import ops
 
-from seq2seq.arguments import check_rate
 from seq2seq.layers.lstm import Tensor
+from seq2seq.runtime.validation import check_rate
 
 NORMALIZATIONS = ("tokens", "examples")
 

@@ -8,25 +8,25 @@ from typing import NamedTuple
 
 import keras
 
-from seq2seq.arguments import check_choice, check_count, check_flag, check_rate
 from seq2seq.data.batching import Batches, encode_row
 from seq2seq.data.task import SAMPLED, Example, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
-from seq2seq.evaluation.predictor import Decoding, Predictor, load
-from seq2seq.evaluation.validation import summarise_validation
-from seq2seq.layers.kernels import feed
+from seq2seq.inference.artifact import describe_model
+from seq2seq.inference.predictor import Decoding, Predictor, load
+from seq2seq.layers.backend import feed
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runs.directory import RunDirectory
+from seq2seq.runs.files import MODEL, TENSORBOARD
+from seq2seq.runs.validation import summarise_validation
+from seq2seq.runtime.validation import check_choice, check_count, check_flag, check_rate
 from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
-from seq2seq.training.checkpoints import describe_model
+from seq2seq.training.checkpoint_callback import Keep
 from seq2seq.training.diagnosis import list_notes, list_remarks, make_plan
-from seq2seq.training.forcing import LengthCurriculum, TeacherForcing
 from seq2seq.training.initialization import INITIALIZATIONS, initialize_as_pytorch
-from seq2seq.training.keep import Keep
 from seq2seq.training.losses import NORMALIZATIONS, PerExample, cross_entropy, squared_error
-from seq2seq.training.run_directory import RunDirectory
-from seq2seq.training.run_files import MODEL, TENSORBOARD
 from seq2seq.training.signals import Interrupted, Signals
-from seq2seq.training.updates import make_updates
+from seq2seq.training.teacher_forcing import LengthCurriculum, TeacherForcing
+from seq2seq.training.train_step import make_updates
 
 STREAM_EPOCH = 100  # updates that count as an epoch where examples have no end
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from seq2seq.analysis.trace import Layer, Trace
+from seq2seq.inference.trace import Layer, Trace
 
 GATES = {"lstm": "ifog", "gru": "zrg", "rnn": ""}
 

@@ -8,7 +8,7 @@ from seq2seq import Additive, Example, Joined, Peek, Predictor, Seq2Seq, Zero, e
 from seq2seq.analysis.ablation import ablate
 from seq2seq.evaluation.evaluate import evaluate
 from tests.conftest import without_compiling
-from tests.evaluation.test_inside import LETTERS, SETTINGS, make
+from tests.inference.test_inspection import LETTERS, SETTINGS, make
 
 SOURCES = ["abc", "cab", "b", "", "bbaca", "zz"]
 

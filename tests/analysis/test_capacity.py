@@ -4,11 +4,11 @@ import pytest
 
 from seq2seq import Example
 from seq2seq.analysis.capacity import Series, count_right, measure_capacity
-from seq2seq.analysis.shares import Share
-from seq2seq.evaluation.compare import Run
 from seq2seq.evaluation.evaluate import Evaluation, format_predictions
 from seq2seq.evaluation.metrics import judge_all
-from tests.evaluation.test_inside import make
+from seq2seq.evaluation.proportions import Share
+from seq2seq.runs.compare import Run
+from tests.inference.test_inspection import make
 
 ANSWERS = [
     ("ab", "ba", "ba"),

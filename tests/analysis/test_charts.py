@@ -7,6 +7,7 @@ pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+from seq2seq.analysis.canvas import to_bytes
 from seq2seq.analysis.charts import (
     MOST_LINES,
     Bar,
@@ -17,7 +18,6 @@ from seq2seq.analysis.charts import (
     draw_curves,
     draw_grids,
 )
-from seq2seq.analysis.paper import to_bytes
 
 NOTE = "a note of some length: " + "words and more words, " * 3
 

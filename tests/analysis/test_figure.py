@@ -11,9 +11,9 @@ pytest.importorskip("matplotlib", reason="figures need seq2seq[analysis]")
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from seq2seq.analysis import paper
+from seq2seq.analysis import canvas as paper
+from seq2seq.analysis.canvas import spell, to_bytes, width_of
 from seq2seq.analysis.figure import MOST_STEPS, draw
-from seq2seq.analysis.paper import spell, to_bytes, width_of
 from tests.analysis.made_up import make_trace
 
 

@@ -11,14 +11,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from seq2seq import Beam, Decoder, Encoder, Seq2Seq, Vocabulary, manifest
+from seq2seq import Beam, Decoder, Encoder, Seq2Seq, Vocabulary
 from seq2seq.data import Numbers, Tagged
-from seq2seq.evaluation.predictor import Predictor, load
-from seq2seq.evaluation.settings import Decoding
-from seq2seq.export import numpy_runtime
-from seq2seq.export.numpy_runtime import HEADER, Runtime, read_artefact
+from seq2seq.inference import artifact as checkpoints
+from seq2seq.inference.decoding_options import Decoding
+from seq2seq.inference.predictor import Predictor, load
 from seq2seq.layers import Additive, Cell, Joined, Local
-from seq2seq.training import checkpoints
+from seq2seq.runtime import manifest, numpy_runtime
+from seq2seq.runtime.numpy_runtime import HEADER, Runtime, read_artefact
 from tests.mutations import DAMAGES, say_otherwise
 
 LETTERS = Vocabulary("ab")

@@ -17,11 +17,11 @@ from seq2seq.data import make_batch
 from seq2seq.data.tags import Tagged
 from seq2seq.data.vocabulary import PAD, START, Numbers, Vocabulary
 from seq2seq.decoding.constraints import Banned
-from seq2seq.evaluation.predictor import Predictor, load
-from seq2seq.evaluation.settings import Decoding
 from seq2seq.export import formats, graphs
 from seq2seq.export.graphs import export_graphs
-from seq2seq.export.tracing import run_without_lists, trace
+from seq2seq.export.signatures import run_without_lists, trace
+from seq2seq.inference.decoding_options import Decoding
+from seq2seq.inference.predictor import Predictor, load
 from seq2seq.layers.attention import Additive, Concat, Dot, General, Local, Peek, Repeat, Scaled
 from seq2seq.layers.bridges import Dense, Hidden, Joined, Learned, Top, Zero
 from seq2seq.layers.recurrent import Cell, run

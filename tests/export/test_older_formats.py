@@ -10,7 +10,7 @@ import json
 import pytest
 
 import seq2seq
-from seq2seq.export import numpy_runtime
+from seq2seq.runtime import numpy_runtime
 from tests.conftest import ROOT
 
 GOLDEN = ROOT / "tests/golden"

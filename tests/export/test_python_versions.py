@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seq2seq.export import numpy_runtime
+from seq2seq.runtime import numpy_runtime
 
 FILE = Path(numpy_runtime.__file__)
 LEAST = (3, 9)

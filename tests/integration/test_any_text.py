@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from seq2seq import Decoder, Encoder, Seq2Seq, Vocabulary
-from seq2seq.evaluation.predictor import Predictor
-from seq2seq.evaluation.settings import Decoding
+from seq2seq.inference.decoding_options import Decoding
+from seq2seq.inference.predictor import Predictor
 from tests.conftest import ROOT
 
 # Controls, letters, marks and joiners, separators, private and unassigned ones, and all the rest.
@@ -70,7 +70,7 @@ def test_a_hundred_thousand_lines_of_any_text(talker, tmp_path):
     assert max(map(len, lines)) > 2000 and "" in lines
     programs = {
         "keras": ("-m", "seq2seq", "predict", talker),
-        "numpy": ("-m", "seq2seq.export.numpy_runtime", talker),
+        "numpy": ("-m", "seq2seq.runtime.numpy_runtime", talker),
     }
     found = {}
     for name, command in programs.items():
@@ -90,13 +90,13 @@ def test_any_text_is_answered_by_the_numpy_program(talker, tmp_path):
         *(any_line(rng) for _ in range(500)),
     ]
     out, _ = answer(
-        tmp_path, lines, "-m", "seq2seq.export.numpy_runtime", talker, "--max-length", "1x"
+        tmp_path, lines, "-m", "seq2seq.runtime.numpy_runtime", talker, "--max-length", "1x"
     )
     assert len(out) == len(lines) and len(set(out)) > 50
 
 
 def test_a_line_of_a_million_characters_is_read_at_once(talker, tmp_path):
-    from seq2seq.export.numpy_runtime import arriving
+    from seq2seq.runtime.numpy_runtime import arriving
 
     long, place = "x" * 10**6, tmp_path / "in"
     place.write_text(f"{long}\n{long}\r\n\n{long}")

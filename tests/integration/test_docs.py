@@ -9,12 +9,15 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from seq2seq import cli, inspection, load, studies
+from seq2seq import load
+from seq2seq.cli import inspect as inspection
+from seq2seq.cli import main as cli
+from seq2seq.cli import studies
+from seq2seq.cli.train import split_jobs
 from seq2seq.config import build_task, compose, compose_experiment, train
-from seq2seq.launch import split_jobs
-from seq2seq.places import EXPERIMENTS
+from seq2seq.runtime.paths import EXPERIMENTS
 from tests.conftest import ROOT
-from tests.evaluation.made_up_runs import config, history, keep, lengths, summary
+from tests.runs.made_up_runs import config, history, keep, lengths, summary
 
 LESSON = (ROOT / "docs/states.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
@@ -226,13 +229,13 @@ def test_the_reports_run(tmp_path, monkeypatch, capsys):
 
 
 def test_every_flag_of_reports_is_described():
-    text = (ROOT / "seq2seq/reporting.py").read_text("utf-8")
+    text = (ROOT / "seq2seq/cli/report.py").read_text("utf-8")
     for flag in re.findall(r'"(--[a-z-]+)"', text):
         assert f"`{flag}" in RUNS, flag
 
 
 def test_every_flag_of_decoding_is_described():
-    flags = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "seq2seq/flags.py").read_text("utf-8")))
+    flags = set(re.findall(r'"(--[a-z-]+)"', (ROOT / "seq2seq/cli/options.py").read_text("utf-8")))
     for flag in flags - {"--strategy"}:
         assert flag in DECODING, flag
 

@@ -11,8 +11,8 @@ import time
 import pytest
 from filelock import FileLock
 
-from seq2seq.multirun import shares
-from seq2seq.training.environment import environment_changes, read_environment
+from seq2seq.cli.multirun import shares
+from seq2seq.runs.environment import environment_changes, read_environment
 from tests.conftest import ROOT
 from tests.left_behind import check_same, everything
 

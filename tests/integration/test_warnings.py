@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from seq2seq import cli
+from seq2seq.cli import main as cli
 
 RUN = [
     *("task=copy", "task.symbols=4", "task.max_length=5"),
@@ -16,7 +16,7 @@ import errno, filelock, sys
 def lock_descriptor(handle, blocking=True):
     raise OSError(errno.ENOLCK, "No locks available")
 filelock.lock_descriptor = lock_descriptor
-from seq2seq.cli import main
+from seq2seq.cli.main import main
 sys.exit(main())
 """
 

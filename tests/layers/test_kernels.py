@@ -1,138 +1,183 @@
-"""The loop over time: steps in order, any structure, gradients through it."""
-
-import collections
-import sys
-from concurrent.futures import ThreadPoolExecutor
+"""The whole-sequence LSTM: Keras's outputs, states and gradients, and its own steps."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from seq2seq.layers import kernels
-from seq2seq.layers.kernels import compiled, draw_mask, feed, is_hot, unroll
+from seq2seq.layers import GRU, LSTM, LSTMState, lstm_step
+from seq2seq.layers.kernels import lstm_sequence
+from seq2seq.layers.recurrent import run
 
-INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
-
-
-def step(state, now):
-    total, count = state
-    total = total + now["x"] * 2
-    return (total, count + 1), {"total": total, "count": (count,)}
-
-
-def start():
-    return (ops.zeros((2, 3)), ops.zeros((2,), "int32"))
-
-
-def test_steps_come_in_order_and_all_is_kept():
-    (total, count), said = unroll(step, start(), {"x": INPUTS, "y": INPUTS})
-    np.testing.assert_allclose(total, 2 * INPUTS.sum(1), atol=1e-5)
-    np.testing.assert_array_equal(count, [5, 5])
-    np.testing.assert_allclose(said["total"], 2 * INPUTS.cumsum(1), atol=1e-5)
-    np.testing.assert_array_equal(said["count"][0], [range(5)] * 2)
+RNG = np.random.default_rng(0)
+INPUTS = RNG.normal(size=(3, 7, 5)).astype("float32")
+START = RNG.normal(size=(2, 3, 6)).astype("float32")
+MASKS = {
+    "none": None,
+    "right": np.arange(7) < np.array([[7], [4], [1]]),
+    "scattered": RNG.random((3, 7)) < 0.6,
+    "left": np.arange(7) >= np.array([[0], [2], [5]]),
+}
+MASKS["scattered"][:, 3] = True  # every row has a real step
 
 
-def test_compiled_it_does_the_same():
-    run = compiled(lambda x: unroll(step, start(), {"x": x}), [])
-    for inputs in (INPUTS, INPUTS[:, :2]):
-        (total, _), _ = run(inputs)
-        np.testing.assert_allclose(total, 2 * inputs.sum(1), atol=1e-5)
+class Probe(keras.Model):
+    """A layer between inputs and first states that are weights, so that they have gradients."""
+
+    def __init__(self, layer, mask, dtype=None, states=2):
+        super().__init__(dtype=dtype)
+        self.layer, self.mask = layer, mask
+        named = [("inputs", INPUTS), ("hidden", START[0]), ("cell", START[1])][: 1 + states]
+        self.given = [
+            self.add_weight(shape=value.shape, initializer="zeros", name=name)
+            for name, value in named
+        ]
+        for weight, value in zip(self.given, named, strict=True):
+            weight.assign(value[1])
+        # Every output counts, each differently.
+        self.shares = [RNG.normal(size=shape) for shape in ((3, 7, 6), (3, 6), (3, 6))]
+
+    def call(self, nothing, training=False):
+        inputs, *state = [ops.convert_to_tensor(w) for w in self.given]
+        found = self.layer(inputs, initial_state=state, mask=self.mask, training=training)
+        parts = [
+            ops.sum(ops.cast(f, "float32") * s) for f, s in zip(found, self.shares, strict=True)
+        ]
+        return ops.reshape(sum(parts), (1, 1)) + 0 * ops.cast(nothing, "float32")
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its two compilers")
-def test_only_so_many_shapes_are_compiled_for_good(monkeypatch):
-    monkeypatch.setattr(kernels, "HOT", 2)
-    monkeypatch.setattr(kernels, "MOST_HOT", 3)
-    calls = kernels.Calls()
-    run = compiled(lambda x: x * 2, [], calls, "double")
-    for size in [*range(1, 6)] * 4:
-        np.testing.assert_array_equal(run(np.ones(size)), 2 * np.ones(size))
-    counts = [*calls.record()["double"].values()]
-    assert counts == [4, 4, 4, 2, 2]
-    again = kernels.Calls()  # what was resumed has the same places, and no more
-    again.restore(calls.record())
-    run = compiled(lambda x: x * 2, [], again, "double")
-    for size in (5, 1, 4):
-        run(np.ones(size))
-    assert [*again.record()["double"].values()] == [5, 4, 4, 2, 2]
+def gradients(layer, mask, shares, dtype=None, states=2):
+    """Of inputs, first states and weights, by one step of plain gradient descent."""
+    probe = Probe(layer, mask, dtype, states)
+    probe.shares = shares
+    probe.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.sum(said), jit_compile=False)
+    before = [np.array(weight) for weight in probe.trainable_weights]
+    names = [weight.name for weight in probe.trainable_weights]
+    probe.train_on_batch(np.zeros((1, 1), "float32"), np.zeros((1, 1), "float32"))
+    after = [np.array(weight) for weight in probe.trainable_weights]
+    found = {name: b - a for name, b, a in zip(names, before, after, strict=True)}
+    for weight, value in zip(probe.trainable_weights, before, strict=True):
+        weight.assign(value)
+    return found
 
 
-def test_masks_drop_the_asked_share_and_are_independent(monkeypatch):
-    monkeypatch.setattr(kernels, "HOT", 1)
-    seed = keras.random.SeedGenerator(5)
-
-    def draw(scale):
-        first, second = (draw_mask((400, 50), 0.3, seed, "float32") for _ in range(2))
-        return scale * first, scale * second
-
-    run = compiled(draw, [seed.state])
-    for _ in range(2):  # at first as a graph, then as machine code
-        first, second = (ops.convert_to_numpy(mask) for mask in run(np.float32(1)))
-        np.testing.assert_allclose(np.unique(first), [0, 1 / 0.7], rtol=1e-6)
-        kept, others = first > 0, second > 0
-        np.testing.assert_allclose([kept.mean(), others.mean()], 0.7, atol=0.02)
-        for one, other in ((kept, others), (kept[1:], kept[:-1]), (kept[:, 1:], kept[:, :-1])):
-            np.testing.assert_allclose((one & other).mean(), 0.49, atol=0.02)
+def gru_twins(**options):
+    options = {"return_sequences": True, "return_state": True, **options}
+    ours, keras_own = GRU(6, **options), keras.layers.GRU(6, use_cudnn=False, **options)
+    ours.build(INPUTS.shape)
+    keras_own.build(INPUTS.shape)
+    ours.set_weights([RNG.normal(size=w.shape) for w in ours.weights])
+    keras_own.set_weights(ours.get_weights())
+    return ours, keras_own
 
 
-def test_gradients_flow_through_time():
-    class Power(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.base = self.add_weight(shape=(), initializer=keras.initializers.Constant(1.5))
-
-        def call(self, x):
-            def multiply(state, now):
-                return state * self.base, now
-
-            return unroll(multiply, ops.ones_like(x[:, 0]), x)[0]
-
-    model = Power()
-    model.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.mean(said))
-    model.train_on_batch(INPUTS, np.zeros((2, 1)))
-    np.testing.assert_allclose(float(model.base), 1.5 - 5 * 1.5**4, rtol=1e-5)
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its pipelines")
-def test_nothing_waits_for_the_tuning_of_a_pipeline():
-    """Its thread wakes up once a minute in a long training, and the end of that waits for it."""
-    arrays = ({"source": np.zeros((2, 3), "int32")}, np.zeros((2, 4), "int32"), np.ones((2, 4)))
-    dataset = feed(iter([arrays, arrays]))
-    assert dataset.options().autotune.enabled is False
-    assert [targets.shape for _, targets, _ in dataset] == [(2, 4), (2, 4)]
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_gru_equals_keras_in_outputs_state_and_all_gradients(mask, backwards):
+    ours, keras_own = gru_twins(go_backwards=backwards)
+    options = {"initial_state": START[0], "mask": MASKS[mask], "training": True}
+    found, expected = ours(INPUTS, **options), keras_own(INPUTS, **options)
+    shown = begun(mask, backwards)[..., None]
+    np.testing.assert_allclose(found[0] * shown, expected[0] * shown, atol=1e-5)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-5)
+    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6))]
+    shares[0] = shares[0] * shown
+    found, expected = (
+        gradients(layer, MASKS[mask], shares, states=1) for layer in (ours, keras_own)
+    )
+    for name in ("inputs", "hidden", "kernel", "recurrent_kernel", "bias"):
+        assert np.abs(expected[name]).max() > 0.1
+        np.testing.assert_allclose(found[name], expected[name], atol=2e-5, err_msg=name)
 
 
-def test_calls_are_counted_from_many_threads():
-    """Each thread brings shapes of its own, while others look at all that there are."""
-    calls, interval = collections.Counter(), sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(8) as threads:
-            shapes = [str(number) for number in range(3_000)]
-            asked = [
-                threads.submit(is_hot, calls, shape, 1, 8) for shape in shapes for _ in range(3)
-            ]
-            hot = sum(one.result() for one in asked)
-    finally:
-        sys.setswitchinterval(interval)
-    assert len(calls) == 3_000 and sum(count > 1 for count in calls.values()) == 8
-    assert hot == sum(count - 1 for count in calls.values() if count > 1)
+def twins(dtype=None, **options):
+    options = {"return_sequences": True, "return_state": True, "dtype": dtype, **options}
+    ours, keras_own = LSTM(6, **options), keras.layers.LSTM(6, use_cudnn=False, **options)
+    ours.build(INPUTS.shape)
+    keras_own.build(INPUTS.shape)
+    ours.set_weights([RNG.normal(size=w.shape) for w in ours.weights])
+    keras_own.set_weights(ours.get_weights())
+    return ours, keras_own
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its two compilers")
-@pytest.mark.parametrize("jit_compile, expected", [("auto", "ggm"), (True, "mmm"), (False, "ggg")])
-def test_whether_a_shape_is_compiled(jit_compile, expected, monkeypatch):
-    monkeypatch.setattr(kernels, "HOT", 2)
-    calls, programs = kernels.Calls(), []
-    calls.jit_compile = jit_compile
+def begun(mask, backwards):
+    """(batch, time), 1.0 from the first real step on: engines differ in what stands before it."""
+    if MASKS[mask] is None or keras.backend.backend() == "tensorflow":
+        return np.ones((3, 7), "float32")
+    read = MASKS[mask][:, ::-1] if backwards else MASKS[mask]
+    return (np.cumsum(read, axis=1) > 0).astype("float32")
 
-    def function(fn=None, jit_compile=False, **options):
-        letter = "m" if jit_compile else "g"
-        return lambda *tensors: programs.append(letter)
 
-    monkeypatch.setattr("tensorflow.function", function)
-    run = compiled(lambda x: x, [], calls)
-    for _ in range(3):
-        run(np.ones(3))
-    assert "".join(programs) == expected
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_outputs_and_states_equal_keras(mask, backwards):
+    ours, keras_own = twins(go_backwards=backwards)
+    options = {"initial_state": list(START), "mask": MASKS[mask], "training": True}
+    for one, other in zip(ours(INPUTS, **options), keras_own(INPUTS, **options), strict=True):
+        if len(one.shape) == 3:
+            shown = begun(mask, backwards)[..., None]
+            one, other = one * shown, other * shown
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_all_gradients_equal_keras(mask, backwards):
+    ours, keras_own = twins(go_backwards=backwards)
+    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
+    shares[0] = shares[0] * begun(mask, backwards)[..., None]
+    found = gradients(ours, MASKS[mask], shares)
+    expected = gradients(keras_own, MASKS[mask], shares)
+    assert len(found) == 6
+    for name in ("inputs", "hidden", "cell", "kernel", "recurrent_kernel", "bias"):
+        assert np.abs(expected[name]).max() > 0.1
+        np.testing.assert_allclose(found[name], expected[name], atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_it_is_its_steps(mask):
+    weights = tuple(RNG.normal(size=s).astype("float32") for s in ((5, 24), (6, 24), (24,)))
+    start, real = LSTMState(*START), MASKS[mask]
+    said, state = lstm_sequence(ops.convert_to_tensor(INPUTS), start, weights, real)
+    expected, after = run(lambda x, before: lstm_step(x, before, *weights), INPUTS, start, real)
+    for one, other in zip(state, after, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    shown = (
+        np.ones((3, 7), "bool") if real is None else real
+    )  # what is said at padding plays no part
+    np.testing.assert_allclose(np.array(said)[shown], np.array(expected)[shown], atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision_is_near(policy):
+    ours, keras_own = twins(policy)
+    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
+    found, expected = (gradients(layer, MASKS["right"], shares) for layer in (ours, keras_own))
+    for name, gradient in expected.items():
+        scale = np.abs(gradient).max()
+        np.testing.assert_allclose(found[name] / scale, gradient / scale, atol=0.1, err_msg=name)
+
+
+def test_padding_has_no_gradient_and_changes_none():
+    ours, _ = twins()
+    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
+    shares[0] = shares[0] * MASKS["right"][..., None]
+    found = gradients(ours, MASKS["right"], shares)
+    assert (found["inputs"][~MASKS["right"]] == 0).all()
+    assert (np.abs(found["inputs"][MASKS["right"]]) > 0).any(-1).all()
+
+
+@pytest.mark.parametrize("pair", [(LSTM, keras.layers.LSTM), (GRU, keras.layers.GRU)])
+@pytest.mark.parametrize("training", [True, False])
+def test_steps_before_the_first_real_one_are_keras_own(pair, training):
+    """With a first state, engines say different things there; each layer what its engine says."""
+    ours, keras_own = (layer(6, return_sequences=True) for layer in pair)
+    for layer in (ours, keras_own):
+        layer.build(INPUTS.shape)
+    keras_own.set_weights(ours.get_weights())
+    state = [*START] if pair[0] is LSTM else START[0]
+    found, expected = (
+        layer(INPUTS, initial_state=state, mask=MASKS["left"], training=training)
+        for layer in (ours, keras_own)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -17,7 +17,7 @@ from seq2seq import (
     cross_entropy,
 )
 from seq2seq.decoding.search import split_strategy, with_numbers
-from seq2seq.models import searcher
+from seq2seq.models import decoding_mixin as searcher
 
 SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")
 INPUTS = {"source": SOURCE, "source_mask": SOURCE > 0}

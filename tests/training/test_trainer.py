@@ -12,10 +12,10 @@ import pytest
 import seq2seq
 from seq2seq.config import build_model, build_optimizer, build_task, compose
 from seq2seq.evaluation.evaluate import evaluate
-from seq2seq.evaluation.predictor import Decoding
+from seq2seq.inference.predictor import Decoding
+from seq2seq.runs.directory import RunDirectory
 from seq2seq.training.callbacks import Counts, Guard, LossIsNaN
 from seq2seq.training.losses import PerExample
-from seq2seq.training.run_directory import RunDirectory
 from seq2seq.training.signals import Interrupted
 from seq2seq.training.trainer import Training, check_start, longest_lengths, make_loss, train
 
@@ -206,7 +206,7 @@ def test_the_best_weights_are_kept_not_the_last(monkeypatch):
     monkeypatch.setattr("seq2seq.training.callbacks.evaluate", lambda *a: Fake())
     save = seq2seq.Predictor.save
     monkeypatch.setattr(
-        "seq2seq.evaluation.predictor.Predictor.save",
+        "seq2seq.inference.predictor.Predictor.save",
         lambda self, path: (saved.append(int(self.model.optimizer.iterations)), save(self, path)),
     )
     run(training=Training(epochs=4, steps_per_epoch=2, batch_size=8))

@@ -1,0 +1,1 @@
+"""Command line: a verb of `seq2seq` a file."""

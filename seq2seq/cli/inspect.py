@@ -1,0 +1,114 @@
+"""The verb `inspect`: the states of a trained model while it answers, as a page and as figures."""
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from seq2seq.cli.answers import RUN_HELP, load_run
+from seq2seq.cli.options import add_decoding, choose_decoding, count
+from seq2seq.runtime.progress import progress
+
+MOST_FIGURES = 10
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add the parser of this module's verb."""
+    inspect = verbs.add_parser(
+        "inspect",
+        help="look at the states inside a model while it answers",
+        description="Write a page for the browser (one file, no network) and a figure of each "
+        "source (PNG and SVG): the encoder's states over time, what goes over the bridge, the "
+        "decoder's states, attention, and the symbols it could have said. Answers are printed, one "
+        "a line, in order.",
+    )
+    inspect.add_argument("run", metavar="RUN", help=RUN_HELP)
+    inspect.add_argument("sources", nargs="+", metavar="SOURCE")
+    inspect.add_argument(
+        "-o", "--output", metavar="DIR", help="where to write (default: analysis/ beside the model)"
+    )
+    inspect.add_argument("--gates", action="store_true", help="show the gates of each layer too")
+    inspect.add_argument(
+        "--top", type=count, default=5, metavar="K", help="likely symbols of each step (default 5)"
+    )
+    inspect.add_argument(
+        "--no-figure", action="store_true", help="only the page, which needs no matplotlib"
+    )
+    add_decoding(inspect, ensemble=False)
+
+
+def inspect(options: argparse.Namespace) -> None:
+    """`seq2seq inspect`: a page and figures."""
+    if not options.no_figure and importlib.util.find_spec("matplotlib") is None:
+        raise ValueError(
+            "figures are drawn with matplotlib, which is not installed: "
+            "pip install 'seq2seq[analysis]', or --no-figure for the page alone"
+        )
+    output = find_output(options.run, options.output)
+    if not options.no_figure:
+        use_default_style()
+    predictor = load_run(options.run)
+    from seq2seq.analysis.page import render
+    from seq2seq.data.files import escape
+    from seq2seq.runtime.atomic import write_whole
+
+    decoding = choose_decoding(options, predictor.decoding)
+    with progress("tracing"):
+        trace = predictor.trace(
+            options.sources, gates=options.gates, top=options.top, decoding=decoding
+        )
+        page = render(trace)
+        answers = predictor.predict(options.sources, decoding=decoding)
+    print(*map(escape, answers), sep="\n", flush=True)
+    output.mkdir(parents=True, exist_ok=True)
+    write_whole(output / "inspect.html", page)
+    names = ["inspect.html"]
+    figures = 0 if options.no_figure else min(len(trace), MOST_FIGURES)
+    with progress("drawing", figures, "figures") as advance:
+        for number in range(figures):
+            names += draw_figures(trace, number, output)
+            advance()
+    print(f"written to {output}: {', '.join(names)}", file=sys.stderr)
+    if len(trace) > MOST_FIGURES and not options.no_figure:
+        print(
+            f"figures are of the first {MOST_FIGURES} of {len(trace)} sources; the page shows all",
+            file=sys.stderr,
+        )
+
+
+def use_default_style() -> None:
+    """Draw as matplotlib does by default, whatever a `matplotlibrc` of the directory says."""
+    import matplotlib
+
+    matplotlib.rcdefaults()
+
+
+def find_output(run: str, output: str | None) -> Path:
+    """The directory for what is made: the one asked for, or `analysis/` beside the model.
+
+    Raises:
+        ValueError: it is a file; or a link that stands in the run, and may lead anywhere.
+    """
+    beside = Path(run) if Path(run).is_dir() else Path(run).parent
+    chosen = Path(output).expanduser() if output else beside / "analysis"
+    if not output and chosen.is_symlink():
+        raise ValueError(f"{chosen} is a link, and is not followed; name a directory: --output DIR")
+    if chosen.exists() and not chosen.is_dir():
+        raise ValueError(f"--output {chosen} is a file, a directory was expected")
+    return chosen
+
+
+def draw_figures(trace: Any, number: int, output: Path) -> list[str]:
+    """Write the figure of one source; the names of its files."""
+    from seq2seq.analysis.canvas import to_bytes
+    from seq2seq.analysis.figure import draw
+    from seq2seq.runtime.atomic import write_whole
+
+    stem = "inspect" if len(trace) == 1 else f"inspect-{number + 1}"
+    names = [f"{stem}.{kind}" for kind in ("png", "svg")]
+    for name in names:
+        kind = name.rpartition(".")[2]
+        figure = draw(trace, number, spelled=kind != "svg")
+        write_whole(output / name, to_bytes(figure, kind))
+    return names

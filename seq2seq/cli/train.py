@@ -1,0 +1,298 @@
+"""`python train.py` from its arguments to its exit status: one training, or several.
+
+Errors are one line, see `guarded`.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from seq2seq.runtime.paths import CONFIGS
+from seq2seq.runtime.progress import progress, show_progress
+from seq2seq.runtime.quiet import held_back_noise, quiet_engine, set_output_encoding
+from seq2seq.runtime.validation import check_count, check_flag
+from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, Interrupted
+
+EXIT_INTERRUPTED = EXIT_SIGNAL + signal.SIGINT
+
+
+def train(arguments: list[str]) -> int:
+    """`python train.py ARGUMENTS`: Hydra's overrides and flags, and ours."""
+    set_output_encoding()
+    show_progress()
+    statuses, jobs = [], []
+
+    def launch() -> int:
+        from seq2seq.cli.composition import checked_composition
+        from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
+        from seq2seq.runs.safe_instantiate import check_arguments
+
+        at_once, rest = split_jobs(arguments)
+        check_resumed(rest)
+        sys.argv = [*sys.argv[:1], *in_hydras_words(rest)]
+        options = check_arguments(sys.argv[1:])
+        check_launcher(options, at_once)
+
+        @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
+        def run(config) -> None:
+            # Errors end here: beyond, Hydra would say more than a line.
+            if not any(statuses):
+                statuses.append(guarded(lambda: train_or_plan(config), rest))
+
+        def train_or_plan(config) -> int:
+            if job := describe_job(config, options.overrides):
+                jobs.append(job)
+                return 0
+            return train_one(resolve(config), overrides())
+
+        with checked_composition():
+            run()
+        status = max(statuses, default=0)
+        return train_several(jobs, at_once, options) if jobs and not status else status
+
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come here, where they become one line
+    return guarded(launch, arguments)
+
+
+def guarded(command: Callable[[], int | None], overrides: Sequence[str] = ()) -> int:
+    """Run `command`; whatever goes wrong becomes one line on standard error and an exit status."""
+    try:
+        return command() or 0
+    except BrokenPipeError:  # the reader (head, less) has gone: nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if os.environ.get("SEQ2SEQ_TRACEBACK"):
+            raise
+        from seq2seq.config import explain
+
+        print(f"error: {explain(error, overrides)}", file=sys.stderr)
+        return EXIT_ERROR
+
+
+@contextlib.contextmanager
+def cleaned_up_at_sigterm() -> Iterator[None]:
+    """At SIGTERM, which Python dies of, leave by an exception: what is half written is removed."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def split_jobs(arguments: Sequence[str]) -> tuple[int, list[str]]:
+    """How many runs at once (`--jobs N`), and the other arguments of `seq2seq train`."""
+    parser = argparse.ArgumentParser(
+        usage="python train.py -m KEY=VALUE,VALUE ... --jobs N", add_help=False, allow_abbrev=False
+    )
+    parser.add_argument("--jobs", type=int, default=1)
+    options, rest = parser.parse_known_args(arguments)
+    return check_count("--jobs", options.jobs), rest
+
+
+def check_launcher(options: argparse.Namespace, at_once: int) -> None:
+    """Raise a ValueError if several runs are to be launched by anything but this program."""
+    several = options.multirun or "hydra.mode=MULTIRUN" in options.overrides
+    if at_once > 1 and not several:
+        raise ValueError(f"--jobs {at_once} is for several runs: add -m (python train.py -m ...)")
+    launchers = [one for one in options.overrides if one.lstrip("+").startswith("hydra/launcher=")]
+    if launchers and launchers[-1].partition("=")[2] != "basic":
+        raise ValueError(
+            f"{launchers[-1]}: this program begins the runs itself; --jobs N lets N run at once"
+        )
+
+
+def train_several(jobs: Sequence[Any], at_once: int, options: argparse.Namespace) -> int:
+    """Several trainings, each in a process of its own, and a table of them; the worst status."""
+    from seq2seq.cli.multirun import Multirun, nothing_left, plan
+    from seq2seq.runs.compare import group_runs
+    from seq2seq.runs.existing import is_complete, read_run, with_kept_data
+    from seq2seq.runs.tables import make_table
+
+    flags = ("config_dir", "config_name")
+    given = {f"--{flag.replace('_', '-')}": getattr(options, flag) for flag in flags}
+    multirun = Multirun(at_once, [f"{key}={value}" for key, value in given.items() if value])
+    planned = plan(jobs)
+    left = [run for run in planned if not nothing_left(run)]
+    check_tasks([with_kept_data(run.job.config, run.path) for run in left])
+    ended = multirun.train(planned)
+    complete = [
+        one
+        for one in ended
+        if one.status != EXIT_ERROR and not one.in_use and is_complete(one.path)
+    ]
+    if len(complete) > 1:
+        runs = [read_run(one.path) for one in complete]
+        print("\n" + make_table(group_runs(runs)), flush=True)
+    if in_use := [one.name for one in ended if one.in_use]:
+        print(
+            f"{len(in_use)} of {len(ended)} runs are in use by other processes, and not in the "
+            "table; the same command with resume=true shows them once they have ended:",
+            *in_use,
+            sep="\n",
+            file=sys.stderr,
+        )
+    cut = multirun.received
+    failed = [one.name for one in ended if one.status and not (cut and one.status > EXIT_SIGNAL)]
+    if failed:
+        print(f"{len(failed)} of {len(ended)} runs failed:", *failed, sep="\n", file=sys.stderr)
+    if cut is None:
+        return max(one.status for one in ended)
+    print(
+        f"interrupted by {signal.Signals(cut).name}: {len(complete)} of {len(ended)} runs are "
+        "complete; with run_dir=PATH resume=true the same command goes on with the others",
+        file=sys.stderr,
+    )
+    return EXIT_SIGNAL + cut
+
+
+def check_tasks(configs: Sequence[dict]) -> None:
+    """Raise a ValueError if there are several runs and none has a task that can be read or drawn.
+
+    The first run whose task can be made ends the check: a person is told once, before a process is
+    started, of a mistake that all runs share, and the others wait for no more than one task.
+    """
+    from seq2seq.config import build_task, explain
+
+    errors = []
+    for config in configs if len(configs) > 1 else ():
+        try:
+            with held_back_noise():
+                task = build_task(config)
+                for split in ("validation", "test"):
+                    task.examples(split)
+        except Exception as error:
+            errors.append(explain(error))
+        else:
+            return
+    if errors:
+        raise ValueError(f"none of {len(errors)} runs can begin: {errors[0]}")
+
+
+def in_hydras_words(arguments: Sequence[str]) -> list[str]:
+    """`arguments` of `seq2seq train` as Hydra takes them.
+
+    >>> in_hydras_words(["runs/latest", "--resume", "training.epochs=20", "-m"])
+    ['-m', 'training.epochs=20', "run_dir='runs/latest'", 'resume=true']
+    """
+    from seq2seq.runs.overrides import quote, quote_overrides
+
+    # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
+    several = [one for one in arguments if one in ("-m", "--multirun")]
+    rest = [one for one in arguments if one not in (*several, "--resume")]
+    if "--resume" in arguments:
+        run = _resumed_run(rest)
+        rest.remove(run)
+        if not several:
+            from seq2seq.cli.resumption import check_overrides
+
+            rest = check_overrides(Path(run).expanduser(), quote_overrides(rest))
+        rest += [f"run_dir={quote(run)}", "resume=true"]
+    return [*several[:1], *quote_overrides(rest, is_multirun=bool(several))]
+
+
+def check_resumed(arguments: Sequence[str]) -> None:
+    """Raise a ValueError if `--resume` names a path that holds no run.
+
+    `run_dir=PATH resume=true` may begin a run; after `--resume` a path without one is a mistake,
+    and the defaults would be trained there.
+    """
+    if "--resume" not in arguments:
+        return
+    run = _resumed_run([one for one in arguments if one not in ("-m", "--multirun", "--resume")])
+    path = Path(run).expanduser()
+    if not (path / "config.yaml").is_file() and not any(path.glob("*/config.yaml")):
+        raise ValueError(
+            f"no such run: {run} (--resume goes on with a run that exists; "
+            "run_dir=PATH resume=true goes on with one or begins it)"
+        )
+
+
+def _resumed_run(arguments: Sequence[str]) -> str:
+    """Return the one run that `arguments` beside `--resume` name."""
+    runs = [one for one in arguments if "=" not in one or Path(one).expanduser().is_dir()]
+    if len(runs) != 1:
+        raise ValueError("--resume needs one run: seq2seq train runs/latest --resume")
+    return runs[0]
+
+
+def train_one(config: dict, overrides: Sequence[str] = ()) -> int:
+    """One training, new or resumed; its exit status."""
+    from seq2seq.runs.existing import resume
+
+    resumed = None
+    if check_flag("resume", config["resume"]):
+        config, resumed = resume(config, overrides)
+        if resumed is not None and resumed.complete:
+            print(f"note: {resumed.path} is complete; there is nothing to do", file=sys.stderr)
+            return 0
+        for key, (old, new) in resumed.changes.items() if resumed else ():
+            print(f"note: it goes on with {key}={new} in place of {old}", file=sys.stderr)
+    return tell_end(*run_training(config, resumed))
+
+
+def run_training(config: dict, resumed: Any = None, before: Path | None = None) -> tuple[Any, Path]:
+    """Train, and report on standard output; the outcome and the run directory.
+
+    Args:
+        config: of the run.
+        resumed: what goes on; None: a new run.
+        before: a run whose data is read, if it keeps some.
+    """
+    from seq2seq import config as configuration
+    from seq2seq.runs.existing import with_kept_data
+
+    place = before if resumed is None else resumed.path
+
+    # Reading data needs no engine, fetching a dictionary does.
+    with progress("reading the examples"), held_back_noise():
+        task = configuration.build_task(with_kept_data(config, place) if place else config)
+    for note in task.notes:
+        print(f"note: {note}", file=sys.stderr)
+    quiet_engine()
+    import keras
+
+    from seq2seq.evaluation.summary import render
+
+    keras.backend.clear_session()  # of several runs, the ones before need no memory any more
+    outcome, path = configuration.train(config, task, resumed)
+    summary = outcome.summary
+    print(
+        f"\n{summary['task']}-{summary['model']}  seed {summary['seed']}  "
+        f"{summary['parameters']:,} parameters  {summary['train']['steps']:,} steps in "
+        f"{summary['train']['seconds']:.1f} s  "
+        f"{summary['train']['target_tokens_per_second']:,.0f} target tokens/s"
+    )
+    print(render(outcome.evaluation))
+    print(f"kept in {path}", flush=True)
+    if (most := config["training"].get("most_steps")) is not None:  # older runs lack the key
+        print(
+            f"note: a smoke test of at most {most} updates: its numbers mean nothing",
+            file=sys.stderr,
+        )
+    return outcome, path
+
+
+def tell_end(outcome: Any, path: Path) -> int:
+    """Say why a training ended and what its curves show; its exit status."""
+    if isinstance(outcome.error, Interrupted):
+        print(
+            f"{outcome.error}: what was learned so far was kept and tested; to go on: "
+            f"seq2seq train {path} --resume",
+            file=sys.stderr,
+        )
+        return EXIT_SIGNAL + outcome.error.number
+    if outcome.error is not None:
+        print(f"error: {outcome.error}; the best weights before it were kept", file=sys.stderr)
+        return 1
+    for remark in outcome.remarks:
+        print(remark, file=sys.stderr)
+    return 0

@@ -1,0 +1,160 @@
+"""The artefact `model.npz`: a trained model in one file of plain arrays and JSON.
+
+It holds weights, the model's structure, vocabularies and decoding settings, each with its checksum;
+no pickle. What reads it stands in `numpy_runtime`, which needs NumPy alone.
+"""
+
+import io
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from seq2seq.data.tags import Side, Tagged, from_config
+from seq2seq.data.vocabulary import END, START, Numbers, Vocabulary
+from seq2seq.models.deserialization import ForeignPart, check_parts, make_model
+from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runtime.atomic import write_whole
+from seq2seq.runtime.manifest import checksum
+from seq2seq.runtime.numpy_runtime import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artefact
+from seq2seq.runtime.validation import check_choice
+
+
+def save_model(
+    path: Path,
+    model: Seq2Seq,
+    source: Side,
+    target: Side,
+    settings: dict,
+    weights: str = "float32",
+) -> None:
+    """Write `model` and all that prediction needs to `path`.
+
+    Args:
+        path: usually `model.npz` in a run directory.
+        model: its weights and structure.
+        source, target: how each side's text becomes numbers.
+        settings: decoding settings and remarks, as JSON knows them.
+        weights: how they are stored: `"float32"`, as they are; `"float16"`, in half the room; or
+            `"int8"`, matrices in a quarter, each column with a scale of its own.
+
+    Raises:
+        ValueError: an unknown kind of weights, a part that is not of this package, two weights of
+            one path, or weights that are too large for float16.
+    """
+    check_choice("weights", weights, WEIGHTS)
+    structure = describe_model(model)
+    arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    if len(arrays) < len(model.weights):
+        raise ValueError(f"two weights of the model have one path; give its parts names: {path}")
+    arrays = shrink(arrays, weights)
+    header = {
+        "format": FORMAT,
+        "weights": weights,
+        "model": structure,
+        "source": source.to_config(),
+        "target": target.to_config(),
+        "settings": settings,
+    }
+    write_arrays(path, header, arrays)
+
+
+def describe_model(model: Seq2Seq) -> dict:
+    """The structure of `model`, of which `make_model` makes another.
+
+    Raises:
+        ValueError: it can't: it is no `Seq2Seq`, or a part is not of this package.
+    """
+    if not isinstance(model, Seq2Seq):
+        kind = type(model).__name__
+        raise ValueError(f"model.npz holds one Seq2Seq, got {kind}; save each model by itself")
+    structure = keras.saving.serialize_keras_object(model)
+    try:
+        check_parts(structure, len(model.weights))
+    except ForeignPart as error:
+        raise ValueError(
+            f"{error}: no program could load model.npz; model.save('model.keras') keeps the Keras "
+            "model, and keras.models.load_model loads it where the class is registered"
+        ) from None
+    return structure
+
+
+def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays and what JSON says of them to one file, whole, with checksums for both.
+
+    Args:
+        path: of the file, a `.npz`.
+        header: as JSON knows it; the arrays' shapes and checksums are added.
+        arrays: of plain numbers, in C order.
+    """
+    header = {
+        **header,
+        "arrays": {name: [str(a.dtype), *a.shape] for name, a in arrays.items()},
+        "checksums": {name: checksum(a.tobytes()) for name, a in arrays.items()},
+    }
+    encoded = json.dumps(header).encode()
+    texts = {HEADER: encoded, DIGEST: checksum(encoded).encode()}
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: np.frombuffer(t, "uint8") for name, t in texts.items()}, **arrays)
+    write_whole(path, buffer.getvalue())
+
+
+def shrink(arrays: dict[str, np.ndarray], weights: str) -> dict[str, np.ndarray]:
+    """`arrays` as `weights` says; scales stand beside what they scale, under its name and SCALE.
+
+    >>> small = shrink({"kernel": np.array([[1.0, 0.0], [-0.5, 0.0]], "float32")}, "int8")
+    >>> small["kernel"].tolist(), small["kernel:scale"].tolist()
+    ([[127, 0], [-64, 0]], [0.007874015718698502, 1.0])
+    """
+    small = {}
+    for name, array in arrays.items():
+        if weights == "float16" and array.dtype == "float32":
+            if np.abs(array).max(initial=0) > np.finfo("float16").max:
+                raise ValueError(f"{name} is too large for float16; choose weights=float32")
+            array = array.astype("float16")
+        elif weights == "int8" and array.ndim >= 2:
+            largest = np.abs(array).max(axis=tuple(range(array.ndim - 1)))  # of each column
+            scale = np.where(largest > 0, largest / 127, 1.0).astype("float32")
+            array, small[name + SCALE] = np.round(array / scale).astype("int8"), scale
+        small[name] = np.ascontiguousarray(array)
+    return small
+
+
+def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
+    """What `save_model` wrote: the model with its weights, source, target and settings.
+
+    Raises:
+        ValueError: the file is missing, damaged or of another format; it says what is wrong.
+    """
+    header, arrays = read_artefact(path)
+    try:
+        source, target = from_config(header["source"]), from_config(header["target"])
+        model = make_model(header["model"], {name: one.shape for name, one in arrays.items()})
+        _check_sides(model, source, target)
+    except ForeignPart as error:
+        raise ValueError(f"{path} can't be loaded: {error}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = error if type(error) is ValueError else f"its header can't be read ({error!r})"
+        raise ValueError(f"{path} is damaged: {reason}") from error
+    for weight in model.weights:
+        if not np.isfinite(arrays[weight.path]).all():
+            raise ValueError(f"{path} is damaged: {weight.path} holds values that are not finite")
+        weight.assign(arrays[weight.path])
+    return model, source, target, header["settings"]
+
+
+def _check_sides(model: Seq2Seq, source: Side, target: Side) -> None:
+    """Raise a ValueError if the sides have other sizes than the model was made for."""
+    own, tags = (source.symbols, len(source.tags)) if isinstance(source, Tagged) else (source, None)
+    needed = [model.encoder.vocabulary_size, model.decoder.vocabulary_size, model.decoder.tags]
+    found = [len(side) if isinstance(side, Vocabulary) else None for side in (own, target)]
+    needed += [model.encoder.features, model.decoder.features]
+    features = [side.features if isinstance(side, Numbers) else None for side in (own, target)]
+    if (model.start_id, model.end_id) != (START, END):
+        raise ValueError(f"its model starts and ends with {model.start_id} and {model.end_id}")
+    if needed != [*found, tags, *features]:
+        raise ValueError(
+            f"its model needs sides of {needed[:2]} symbols, {needed[3:]} values and "
+            f"{needed[2]} tags, and has {found}, {features} and {tags}"
+        )

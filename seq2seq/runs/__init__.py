@@ -1,0 +1,1 @@
+"""Runs: their directories, checkpoints and environments, compared and told apart."""

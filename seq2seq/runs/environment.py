@@ -1,0 +1,147 @@
+"""The environment of a run: what its result may depend on beside its configuration."""
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.runs.compare import changes
+from seq2seq.runtime.manifest import NotAsWritten, read_checked
+from seq2seq.runtime.numpy_runtime import parse_json
+from seq2seq.runtime.quiet import cores
+
+ENVIRONMENT = "environment.json"
+OF_THE_PROGRAM = ("seq2seq", "configs", "train.py", "pyproject.toml")  # of a checkout
+OF_ONE_START = ("command", "started", "resumed")  # these differ between any two runs
+LONGEST_PATCH = 2**20  # characters; of a longer one the names of the files are kept
+
+
+class Checkout(NamedTuple):
+    """The git checkout that this package runs from.
+
+    Attributes:
+        commit: None outside of a checkout.
+        patch: what of the program and its configurations differs from the commit, new files
+            included, as `git apply` takes it; empty: nothing does.
+    """
+
+    commit: str | None = None
+    patch: str = ""
+
+    @property
+    def digest(self) -> str | None:
+        """The checksum of the patch; None: nothing was changed."""
+        return hashlib.sha256(self.patch.encode()).hexdigest()[:16] if self.patch else None
+
+
+def describe_environment(seed: int, data: str, checkout: Checkout) -> dict:
+    """Versions, engine, machine, threads, seed, data, git commit and command of a run.
+
+    Args:
+        seed: of the run.
+        data: the fingerprint of its examples.
+        checkout: see `read_checkout`.
+    """
+    import keras
+
+    from seq2seq.layers.backend import count_threads
+
+    packages = ("seq2seq", "keras", "tensorflow", "jax", "numpy", "hydra-core")
+    return {
+        "command": sys.orig_argv,
+        "seed": seed,
+        "data": data,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "cores": cores(),  # how a sum is divided among them changes its last bits
+        "threads": count_threads(),
+        "devices": keras.distribution.list_devices(),
+        "engine": keras.backend.backend(),
+        "packages": {name: found for name in packages if (found := _version(name))},
+        "git_commit": checkout.commit,
+        "git_changes": checkout.digest,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def read_environment(path: Path) -> dict:
+    """What `environment.json` of the run directory `path` holds.
+
+    Raises:
+        ValueError: it can't be read.
+    """
+    try:
+        found = parse_json(read_checked(path / ENVIRONMENT))
+    except NotAsWritten:
+        raise
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path / ENVIRONMENT} can't be read: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path / ENVIRONMENT} is damaged: it holds no object")
+    return found
+
+
+def environment_changes(before: dict, now: dict) -> dict[str, list]:
+    """What sets two environments apart: of each key `[before, now]`, None where it is missing."""
+    found = changes(before, now)
+    return {key: pair for key, pair in found.items() if key not in OF_ONE_START}
+
+
+def _processor() -> str:
+    """The processor's name: another kind may compute other bits."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def read_checkout(package: Path = Path(__file__).parents[2]) -> Checkout:
+    """The checkout that the directory `package` stands in, and what was changed in it since.
+
+    Outside of one, or without git, nothing is known.
+    """
+
+    def git(folder: Path, *arguments: str, status: int = 0) -> str:
+        command = ["git", "-C", str(folder), "-c", "core.quotePath=false", *arguments]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode not in (0, status):
+            raise subprocess.CalledProcessError(done.returncode, command)
+        return done.stdout.decode("utf-8", "replace")
+
+    try:
+        git(package, "ls-files", "--error-unmatch", "__init__.py")  # another project's repository?
+        commit = git(package, "rev-parse", "HEAD").strip()
+        root = Path(git(package, "rev-parse", "--show-toplevel").rstrip("\n"))
+        parts = ["--", *(name for name in OF_THE_PROGRAM if (root / name).exists())]
+        patch = git(root, "diff", "HEAD", "--no-ext-diff", "--no-color", *parts)
+        new = git(root, "ls-files", "--others", "--exclude-standard", "-z", *parts).split("\0")
+        for name in filter(None, new):  # with differences, `git diff --no-index` ends with 1
+            patch += git(root, "diff", "--no-color", "--no-index", "--", os.devnull, name, status=1)
+    except (OSError, subprocess.CalledProcessError):
+        return Checkout()
+    return Checkout(commit, patch)
+
+
+def shorten_patch(patch: str) -> str:
+    """`patch`, or if it is too long the names of the files in it."""
+    if len(patch) <= LONGEST_PATCH:
+        return patch
+    files = [line for line in patch.splitlines() if line.startswith("diff --git ")]
+    head = f"# left out: {len(patch):,} characters, {LONGEST_PATCH:,} are kept; the files were:"
+    return "\n".join([head, *files]) + "\n"

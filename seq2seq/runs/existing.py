@@ -1,0 +1,198 @@
+"""Runs that are there: what they are, whether they are complete, and what they may go on with."""
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.runs.compare import Run, changes, find_runs, read_history, read_summary
+from seq2seq.runs.files import read_kept_data
+from seq2seq.runs.safe_instantiate import read_config
+from seq2seq.runs.validation import summarise_validation
+from seq2seq.runtime.manifest import read_manifest
+from seq2seq.runtime.progress import progress
+from seq2seq.runtime.validation import check_path
+
+logger = logging.getLogger("seq2seq")
+
+OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
+# What a run may be resumed with: how long it goes on, and what it leaves behind.
+MAY_CHANGE = (
+    *OF_THE_START,
+    *("training.steps", "training.epochs", "training.patience"),
+    *("training.tensorboard", "training.checkpoint_share", "task.keep_data"),
+)
+
+
+def read_run(path: Path) -> Run:
+    """The configuration and the summary of a finished run.
+
+    A summary of an older version has no `validation`, so it is found in `history.csv`.
+
+    Raises:
+        ValueError: the run directory lacks one of them, or it is damaged.
+    """
+    config, summary = read_config(path / "config.yaml"), read_summary(path)
+    if "validation" not in summary:
+        summary["validation"] = summarise_validation(read_history(path))
+    return Run(config, summary, path)
+
+
+def gather(places: Sequence[str | Path]) -> list[Run]:
+    """All runs at or below `places`, finished or not, in order of their names.
+
+    Raises:
+        ValueError: a place that does not exist or holds no run, or a run that is damaged.
+    """
+    runs, paths = [], find_runs(places, finished=False)
+    with progress("reading", len(paths), "runs") as advance:
+        for path in paths:
+            if (path / "summary.json").is_file():
+                runs.append(read_run(path))
+            else:
+                runs.append(Run(read_config(path / "config.yaml"), None, path))
+            advance()
+    return runs
+
+
+class Resumed(NamedTuple):
+    """A run that is to go on.
+
+    Attributes:
+        path: its directory.
+        changes: keys of its configuration that are no longer as they were, `[old, new]`.
+    """
+
+    path: Path
+    changes: dict[str, list]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to do: it has ended by itself, and nothing was changed."""
+        return not self.changes and is_complete(self.path)
+
+
+def read_finished_config(path: Path, known: dict) -> dict:
+    """The configuration of a run that has ended by itself.
+
+    Raises:
+        ValueError: there is no such run, or it can go on.
+    """
+    if not path.is_dir():
+        raise ValueError(f"no such run: {path} (give a run directory, as in runs/latest)")
+    if not is_complete(path):
+        raise ValueError(
+            f"{path} has not ended, so there is nothing to compare with; it goes on with: "
+            f"seq2seq train {path} --resume"
+        )
+    return read_whole_config(path, known)
+
+
+def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None]:
+    """The configuration that `resume=true` goes on with, and the run it belongs to.
+
+    It is the run's own, with what the command line says of its length and its logging. A command
+    line that says more describes the whole run, and must describe the same.
+
+    Args:
+        config: what the command line makes of the defaults.
+        overrides: the command line.
+
+    Raises:
+        ValueError: `run_dir` is missing or holds several runs, or keys differ that may not change.
+    """
+    if config["run_dir"] is None:
+        raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
+    path = check_path("run_dir", config["run_dir"])
+    if not (path / "config.yaml").is_file():
+        if several := sorted(path.glob("*/config.yaml")):
+            raise ValueError(
+                f"{path} holds several runs; go on with one ({several[0].parent}), or with all "
+                "by the command that began them and resume=true"
+            )
+        return config, None  # there is nothing yet: it begins
+    saved = read_whole_config(path, config)
+    if "config.yaml" not in (read_manifest(path) or ["config.yaml"]):
+        logger.warning(
+            "warning: %s was edited since the run began, and goes on as it says now: the result is "
+            "not that of either configuration alone",
+            path / "config.yaml",
+        )
+    chosen = {one.lstrip("+").partition("=")[0] for one in overrides}
+    if chosen <= {*MAY_CHANGE}:
+        wanted = dict(saved)
+        for group, _, key in (name.partition(".") for name in sorted(chosen) if "." in name):
+            wanted[group] = {**wanted[group], key: config[group][key]}
+    else:
+        wanted = {**config, **{key: saved[key] for key in OF_THE_START}}
+    found = changes(saved, wanted)
+    if fixed := {key: pair for key, pair in found.items() if key not in MAY_CHANGE}:
+        values = ", ".join(
+            f"{key} ({old!r} in the run, now {new!r})" for key, (old, new) in fixed.items()
+        )
+        raise ValueError(
+            f"{path} can't be resumed with another {values}; without these keys it goes on as it "
+            "began; only its length (training.steps, .epochs, .patience) and its logging may change"
+        )
+    return wanted, Resumed(path, found)
+
+
+def read_whole_config(path: Path, known: dict) -> dict:
+    """The configuration of a run, with all the keys of `known`.
+
+    Raises:
+        ValueError: it can't be read, or lacks some: another version of this package wrote it.
+    """
+    saved = read_config(path / "config.yaml")
+    groups = [key for key, value in known.items() if isinstance(value, dict)]
+    wrong = [key for key in groups if not isinstance(saved.get(key, {}), dict)]
+    if wrong := [key for key in known if key not in saved] + wrong:
+        raise ValueError(f"{path / 'config.yaml'} is no whole configuration: {', '.join(wrong)}")
+    return saved
+
+
+def find_begun(config: dict, path: Path | None) -> Resumed | None:
+    """The run at `path` that was begun with `config` and can go on; None: there is none.
+
+    Raises:
+        ValueError: the run there is of another configuration.
+    """
+    if path is None or not (path / "config.yaml").is_file():
+        return None
+    saved = read_config(path / "config.yaml")
+    found = changes(
+        *({k: v for k, v in one.items() if k not in OF_THE_START} for one in (saved, config))
+    )
+    if found:
+        raise ValueError(f"{path} holds a run of another configuration: {', '.join(found)} differ")
+    return Resumed(path, {})
+
+
+def default_name(config: dict) -> str:
+    """The name of a run's directory in `runs/`, as in `reverse-lstm`.
+
+    Raises:
+        ValueError: a name of its configuration is none, but a path.
+    """
+    for key, name in config["names"].items():
+        if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):
+            raise ValueError(f"names.{key} must be a plain name, got {name!r}")
+    return "-".join(config["names"].values())
+
+
+def with_kept_data(config: dict, path: Path) -> dict:
+    """`config` with the copies of its data that the run at `path` keeps, in place of the files."""
+    kept = {
+        key: str(files[0]) if len(files) == 1 else [*map(str, files)]
+        for key, files in read_kept_data(path).items()
+        if key in config["task"]
+    }
+    return {**config, "task": {**config["task"], **kept}}
+
+
+def is_complete(path: Path) -> bool:
+    """Whether a run has ended by itself, and not by a signal."""
+    if not (path / "summary.json").is_file():
+        return False
+    return read_summary(path)["train"]["stopped"] != "interrupted"

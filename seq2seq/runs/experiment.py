@@ -1,0 +1,294 @@
+"""An experiment of the literature: what it runs, what was published, and whether ours agrees.
+
+What is expected stands in the experiment's own file before anything is run; here it is only read.
+"""
+
+import csv
+import math
+import re
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from seq2seq.runs.compare import format_table
+from seq2seq.runs.tables import match_at
+from seq2seq.runtime.validation import check_choice
+
+REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
+UNPUBLISHED = "-"  # there is no band, so no verdict
+STATISTICS = {"mean": statistics.fmean, "max": max, "min": min}
+NO_SHARES = ("bleu", "edit_distance", "mae", "rmse")  # metrics that are not shown in percent
+# A metric of the test: of all examples, or the exact match (with or without the oracle's length) of
+# those whose targets have lengths from .. to; or a column of the history, after so many updates.
+METRIC = re.compile(r"(?P<name>[a-z_]+)(?:@(?P<low>\d+)(?:-(?P<high>\d+))?|#(?P<step>\d+))?")
+
+
+class Expected(NamedTuple):
+    """A metric's published value, and what we call the same.
+
+    Attributes:
+        metric: of `summary.json`'s test, or its exact match by length, as in `exact_match@24-48`;
+            or of `history.csv` after an update, as in `val_bleu#1000`.
+        published: the value; None: none was.
+        band: from where to where ours may lie; None: there is no verdict.
+        statistic: what of our seeds lies there: their `mean`, or their `max` or `min`.
+    """
+
+    metric: str
+    published: float | None
+    band: tuple[float, float] | None
+    statistic: str = "mean"
+
+
+class Row(NamedTuple):
+    """One configuration of an experiment.
+
+    Attributes:
+        name: of the row, and of the directory that holds its runs.
+        overrides: what sets it apart, as on the command line.
+        expected: a metric each; there may be none that was published.
+    """
+
+    name: str
+    overrides: tuple[str, ...]
+    expected: tuple[Expected, ...]
+
+
+class Experiment(NamedTuple):
+    """What `seq2seq reproduce NAME` does.
+
+    Attributes:
+        name: of its file.
+        source: where the published values stand.
+        seeds: one run of each row is made with each.
+        rows: see `Row`.
+    """
+
+    name: str
+    source: str
+    seeds: tuple[int, ...]
+    rows: tuple[Row, ...]
+
+
+class Result(NamedTuple):
+    """One run of an experiment: a line of its CSV.
+
+    Attributes:
+        row: the name of its row.
+        seed: its seed.
+        stopped: why training ended: `finished`, `early`, or what went wrong; `missing` if it was
+            never run, or has not ended yet.
+        metrics: the values of the row's metrics; empty if it did not end.
+        steps, seconds: of the training, validations included.
+        commit: of the code that ran.
+    """
+
+    row: str
+    seed: int
+    stopped: str
+    metrics: dict[str, float]
+    steps: int | None = None
+    seconds: float | None = None
+    commit: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the run came to its own end."""
+        return self.stopped in ("finished", "early")
+
+
+def read_experiment(name: str, node: object) -> Experiment:
+    """What the key `reproduction` of an experiment's file says.
+
+    Raises:
+        ValueError: it lacks something, or expects what makes no sense; the error says where.
+    """
+    here = f"experiment {name}: reproduction"
+    if not isinstance(node, dict):
+        raise ValueError(f"{here} is missing: it says which runs are made and what is expected")
+    _check_keys(here, node, {"source", "seeds", "rows"})
+    seeds = node["seeds"]
+    whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not whole or not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"{here}.seeds must be a list of whole numbers, got {seeds!r}")
+    rows = node["rows"]
+    if not isinstance(rows, dict) or not rows:
+        raise ValueError(f"{here}.rows must name the configurations, got {rows!r}")
+    found = tuple(_read_row(f"{here}.rows.{row}", row, said) for row, said in rows.items())
+    return Experiment(name, str(node["source"]), tuple(seeds), found)
+
+
+def _read_row(here: str, name: str, said: object) -> Row:
+    if not re.fullmatch(r"[\w-]+", str(name)):
+        raise ValueError(f"{here}: a name has letters, digits, _ and - only, got {name!r}")
+    if not isinstance(said, dict):
+        raise ValueError(f"{here} must hold overrides and expected, got {said!r}")
+    _check_keys(here, said, {"overrides", "expected"})
+    overrides = said["overrides"]
+    if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
+        raise ValueError(f"{here}.overrides must be a list of texts, got {overrides!r}")
+    if not isinstance(said["expected"], dict) or not said["expected"]:
+        raise ValueError(f"{here}.expected must name at least one metric, got {said['expected']!r}")
+    expected = tuple(
+        _read_expected(f"{here}.expected.{metric}", metric, one)
+        for metric, one in said["expected"].items()
+    )
+    return Row(str(name), tuple(overrides), expected)
+
+
+def _read_expected(here: str, metric: str, said: object) -> Expected:
+    if not METRIC.fullmatch(metric):
+        raise ValueError(f"{here}: a metric is like exact_match or exact_match@24-48")
+    if said is None:  # of interest, but nobody published it
+        return Expected(metric, None, None)
+    if not isinstance(said, dict):
+        raise ValueError(f"{here} must hold published and band, got {said!r}")
+    _check_keys(here, {"statistic": "mean", **said}, {"published", "band", "statistic"})
+    statistic = check_choice(f"{here}.statistic", said.get("statistic", "mean"), STATISTICS)
+    published, band = said["published"], said["band"]
+    if published is not None and not _is_number(published):
+        raise ValueError(f"{here}.published must be a number, got {published!r}")
+    if band is not None:
+        pair = isinstance(band, list) and len(band) == 2 and all(map(_is_number, band))
+        if not pair or band[0] > band[1]:
+            raise ValueError(f"{here}.band must be [from, to], got {band!r}")
+    return Expected(metric, published, None if band is None else tuple(band), statistic)
+
+
+def _check_keys(here: str, node: dict, wanted: set[str]) -> None:
+    if wrong := sorted(map(str, node.keys() ^ wanted)):
+        raise ValueError(
+            f"{here} holds {', '.join(sorted(wanted))}, and no more; see {', '.join(wrong)}"
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def measure(test: dict, history: Sequence[dict[str, float]], metric: str) -> float:
+    """A metric of a run.
+
+    Args:
+        test: of `summary.json`.
+        history: the rows of `history.csv`.
+        metric: see `Expected`.
+
+    Raises:
+        ValueError: the run has no such metric, no example of such a length, or was not evaluated
+            then.
+    """
+    name, low, high, step = METRIC.fullmatch(metric).group("name", "low", "high", "step")
+    if step is not None:
+        found = [row[name] for row in history if row["step"] == int(step) and name in row]
+        if not found:
+            raise ValueError(f"history.csv of a run has no {metric}")
+        return found[0]
+    if low is not None and name in ("exact_match", "oracle_exact_match"):
+        return match_at(test, int(low), int(high or low), name)
+    if low is not None or not _is_number(test.get(name)):
+        raise ValueError(f"the test of a run has no metric {metric}; it has {', '.join(test)}")
+    return test[name]
+
+
+def judge(expected: Expected, values: Sequence[float]) -> str:
+    """The verdict on the values of all seeds.
+
+    >>> judge(Expected("exact_match", 0.9, (0.85, 0.95)), [0.9, 0.94])
+    'reproduced'
+    >>> judge(Expected("exact_match", 0.9, (0.85, 0.95), "max"), [0.9, 0.96])
+    'not reproduced'
+    """
+    if expected.band is None:
+        return UNPUBLISHED
+    low, high = expected.band
+    return REPRODUCED if low <= STATISTICS[expected.statistic](values) <= high else NOT_REPRODUCED
+
+
+def verdicts(experiment: Experiment, results: Sequence[Result]) -> list[list[str]]:
+    """Of each row, the verdicts on what is expected of it."""
+    return [
+        [_judge_all(experiment, one, _done(row, one.metric, results)) for one in row.expected]
+        for row in experiment.rows
+    ]
+
+
+def _done(row: Row, metric: str, results: Sequence[Result]) -> dict[int, float]:
+    """The values of a metric by seed: of the runs that count, and that were asked for it."""
+    own = {one.seed: one.metrics for one in results if one.row == row.name and one.counts}
+    return {seed: own[seed][metric] for seed in sorted(own) if metric in own[seed]}
+
+
+def _judge_all(experiment: Experiment, expected: Expected, done: dict[int, float]) -> str:
+    if not done:
+        return "not run"
+    if missing := len(set(experiment.seeds) - done.keys()):
+        return f"{missing} of {len(experiment.seeds)} missing"
+    return judge(expected, list(done.values()))
+
+
+HEADS = ("row", "metric", "published", "band", "mean ± std", "least", "greatest", "each seed")
+
+
+def render(experiment: Experiment, results: Sequence[Result], judged: bool = True) -> str:
+    """A Markdown table: expected beside obtained, and the verdicts, if they are `judged`."""
+    lines = []
+    for row, found in zip(experiment.rows, verdicts(experiment, results), strict=True):
+        for expected, verdict in zip(row.expected, found, strict=True):
+            values = list(_done(row, expected.metric, results).values())
+            lines.append([row.name, *_cells(expected, values), *[verdict] * judged])
+    return format_table([*HEADS, *["verdict"] * judged], lines)
+
+
+def _cells(expected: Expected, values: list[float]) -> list[str]:
+    name = METRIC.fullmatch(expected.metric)["name"].removeprefix("val_")
+
+    def show(value: float) -> str:
+        return f"{value:.4g}" if name in NO_SHARES else f"{value:.2%}"
+
+    published = "" if expected.published is None else show(expected.published)
+    if expected.statistic != "mean":
+        published += f" ({expected.statistic})"
+    cells = [expected.metric, published, " to ".join(map(show, expected.band or ()))]
+    if not values:
+        return [*cells, "", "", "", ""]
+    std = f" ± {show(statistics.stdev(values))}" if len(values) > 1 else ""
+    cells += [show(statistics.fmean(values)) + std, show(min(values)), show(max(values))]
+    return [*cells, ", ".join(map(show, values))]
+
+
+COLUMNS = ("row", "seed", "stopped", "metric", "value", "steps", "seconds", "commit")
+
+
+def write_results(results: Iterable[Result]) -> str:
+    """CSV: a line for each metric of each run, or one without metric for a run without any."""
+    lines = [",".join(COLUMNS)]
+    for one in results:
+        end = [one.steps, one.seconds, one.commit]
+        for metric, value in one.metrics.items() or [("", "")]:
+            fields = [one.row, one.seed, one.stopped, metric, value, *end]
+            lines.append(",".join("" if field is None else str(field) for field in fields))
+    return "\n".join(lines) + "\n"
+
+
+def read_results(path: Path) -> list[Result]:
+    """What `write_results` wrote.
+
+    Raises:
+        ValueError: it did not.
+    """
+    found: dict[tuple[str, int], Result] = {}
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            for line in csv.DictReader(file, strict=True):
+                key = (line["row"], int(line["seed"]))
+                steps = int(line["steps"]) if line["steps"] else None
+                seconds = float(line["seconds"]) if line["seconds"] else None
+                end = (steps, seconds, line["commit"])
+                result = found.setdefault(key, Result(*key, line["stopped"], {}, *end))
+                if line["metric"]:
+                    result.metrics[line["metric"]] = float(line["value"])
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    return list(found.values())

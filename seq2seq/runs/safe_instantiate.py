@@ -1,0 +1,209 @@
+"""What a configuration may do, whoever wrote it: name classes that compute, and nothing else.
+
+A configuration may come from a stranger. Reading one evaluates nothing, and of one only tasks,
+layers, models, search strategies, the training's settings and Keras's optimisers are ever made:
+no class that writes or deletes files, no function, nothing of any other package.
+"""
+
+import importlib
+import inspect
+import re
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra._internal.utils import get_args_parser  # Hydra's own, or the two could disagree
+
+from seq2seq.runtime.manifest import NotAsWritten, read_checked
+
+# Where the classes stand that a configuration may name, and where those may be defined.
+PLACES = (
+    "seq2seq.data",
+    "seq2seq.layers",
+    "seq2seq.models",
+    "seq2seq.decoding",
+    "seq2seq.training.trainer",
+    "seq2seq.training.teacher_forcing",
+    "keras.optimizers",
+)
+KERAS_HOME = "keras.src.optimizers"  # where Keras defines what `keras.optimizers` names
+LARGEST = 2**18  # bytes of a configuration: some numbers take time with the square of theirs
+DEEPEST = 50  # mappings and lists of a file inside each other
+
+
+def find_class(target: object) -> type:
+    """The class that a `_target_` names.
+
+    Raises:
+        ValueError: it is no class of `PLACES`; nothing else may be made by a configuration.
+    """
+    module, _, name = str(target).rpartition(".")
+    if isinstance(target, str) and (module == "seq2seq" or _stands_in(module, PLACES)):
+        try:
+            found = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
+        if inspect.isclass(found) and _stands_in(found.__module__, (*PLACES, KERAS_HOME)):
+            return found
+    raise ValueError(
+        f"_target_ {target!r} is refused: a configuration may only name classes of "
+        f"{', '.join(PLACES)}"
+    )
+
+
+def _stands_in(module: str, places: tuple[str, ...]) -> bool:
+    return any(module == place or module.startswith(place + ".") for place in places)
+
+
+def instantiate(name: str, node: dict) -> Any:
+    """The object that `node` describes.
+
+    Its values are taken as they are: no interpolation is looked at, no text is evaluated.
+
+    Args:
+        name: what the user calls it, for error messages.
+        node: a resolved configuration with a `_target_`.
+
+    Raises:
+        ValueError: what the constructor said of its arguments, or a target that is refused.
+    """
+    node = _leave_out_nothing(node)
+    _check_values(name, node)
+    for target in _targets(node):
+        find_class(target)  # nothing is made before all of them are known to be harmless
+    try:
+        return _make(node)
+    except Exception as error:
+        message = " ".join(str(error).split())
+        if foreign := re.search(
+            r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", message
+        ):
+            message = f"there is no key {foreign[2]!r} in {foreign[1]}"
+        raise ValueError(message if message.startswith(name) else f"{name}: {message}") from error
+
+
+def _check_values(key: str, node: Any) -> None:
+    """Raise a ValueError if a constructor would get a mapping: Keras makes any object of some.
+
+    What is handed to it is plain (numbers, names of activations, lists of them), or an object that
+    a `_target_` of its own makes.
+    """
+    if isinstance(node, dict):
+        if "_target_" not in node:
+            raise ValueError(
+                f"{key} must be a plain value, or a part with a _target_; it has "
+                f"{', '.join(map(str, node)) or 'nothing'}"
+            )
+        for own, value in node.items():
+            _check_values(f"{key}.{own}", value)
+    elif isinstance(node, list):
+        for value in node:
+            _check_values(key, value)
+
+
+def _targets(node: Any) -> Iterator[object]:
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node["_target_"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            yield from _targets(part)
+
+
+def _leave_out_nothing(node: Any) -> Any:
+    """`node` with None for every part whose `_target_` is null, as in attention=none."""
+    if isinstance(node, dict):
+        return {
+            key: None
+            if isinstance(value, dict) and value.get("_target_", "") is None
+            else _leave_out_nothing(value)
+            for key, value in node.items()
+        }
+    return node
+
+
+def _make(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_make(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _make(value) for key, value in node.items() if key != "_target_"}
+    return find_class(node["_target_"])(**made) if "_target_" in node else made
+
+
+def read_config(path: Path) -> dict:
+    """A configuration from a file, as it stands there: plain values, no interpolation.
+
+    Raises:
+        ValueError: the file is missing, no YAML or no mapping, is nested too deeply, or holds an
+            alias (a few lines of them can stand for more values than any memory holds) or a tag.
+    """
+    _, config = read_plain_yaml(path)
+    if config is None:
+        raise ValueError(f"{path} can't be read: keys and values were expected")
+    return config
+
+
+def read_plain_yaml(path: Path) -> tuple[str, dict | None]:
+    """Read a YAML file of one mapping of plain values, without aliases and tags.
+
+    Returns:
+        The text of the file, and what stands in it; None: nothing does.
+
+    Raises:
+        ValueError: the file is missing, no such YAML, or nested too deeply.
+    """
+    try:
+        content, depth = read_checked(path), 0
+        if len(content) > LARGEST:
+            raise ValueError(
+                f"it has {len(content):,} bytes, a configuration has {LARGEST:,} at most"
+            )
+        text = content.decode("utf-8")
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            line = event.start_mark.line + 1
+            if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+                raise ValueError(f"line {line} holds an alias or a tag, plain values were expected")
+            if depth == 0 and isinstance(event, yaml.ScalarEvent | yaml.SequenceStartEvent):
+                raise ValueError("keys and values were expected")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST:
+                raise ValueError(f"line {line} is nested deeper than {DEEPEST}")
+        return text, yaml.safe_load(text)
+    except NotAsWritten:
+        raise
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} can't be read: {' '.join(str(error).split())}") from None
+
+
+def check_arguments(arguments: Sequence[str]) -> Namespace:
+    """Look at what Hydra is about to be told: only what the program knows may run.
+
+    Returns:
+        Hydra's flags, and `overrides`.
+
+    Raises:
+        ValueError: configurations come in by another way than `--config-dir`, whose files
+            `seq2seq.cli.composition` checks, or that is no directory.
+    """
+    options = get_args_parser().parse_args(list(arguments))
+    if options.experimental_rerun is not None:
+        raise ValueError("--experimental-rerun reads a pickle, which could run anything: refused")
+    keys = [one.lstrip("+~").partition("=")[0] for one in options.overrides]
+    moved = [
+        one for one in options.overrides if re.fullmatch(r"\+*hydra\.job\.chdir=(?!false$).*", one)
+    ]
+    if moved:
+        raise ValueError(
+            f"{moved[0]}: relative paths are read where the command is given; run_dir=PATH says "
+            "where the run goes"
+        )
+    if options.config_path is not None or {"hydra", "hydra.searchpath"} & {*keys}:
+        raise ValueError("configurations of your own are added by --config-dir DIRECTORY alone")
+    if options.config_dir is not None and not Path(options.config_dir).is_dir():
+        raise ValueError(f"--config-dir {options.config_dir}: no such directory")
+    return options

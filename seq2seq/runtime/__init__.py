@@ -1,0 +1,1 @@
+"""Runtime: what needs NumPy at most, and every other folder may use."""

@@ -1,0 +1,116 @@
+"""Starting the engine quietly: its start-up remarks are held back, anything else is passed on."""
+
+import contextlib
+import importlib
+import io
+import logging
+import math
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from seq2seq.runtime.escaping import Terminal
+from seq2seq.runtime.progress import progress
+
+NOISE = re.compile(
+    rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
+)
+
+
+def import_engine() -> None:
+    """Import Keras and its engine without their remarks; anything else they say is passed on.
+
+    Nor does TensorFlow warn of functions that it compiles for several shapes: ours are few by
+    design. No device is looked for: a program may still say which it wants.
+    """
+    logging.getLogger("tensorflow").addFilter(_is_news)
+    if "keras" not in sys.modules:
+        with held_back_noise():
+            importlib.import_module("keras")
+
+
+def quiet_engine() -> None:
+    """Start the engine without its start-up remarks; anything else it says is passed on."""
+    with progress("loading the engine"), held_back_noise():
+        import_engine()
+        import keras
+
+        if (engine := keras.backend.backend()) == "torch":
+            raise ValueError(
+                f"KERAS_BACKEND={engine} is no engine of this package: set tensorflow, the "
+                "default, or jax"
+            )
+        # The first tensor looks for devices, the first transposed mask for oneDNN: both say so.
+        keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
+
+
+def cores() -> int:
+    """Cores that this process may use: by its affinity, and by the quota of its control group."""
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    quota = read_quota()
+    return count if quota is None else max(1, min(count, math.ceil(quota)))
+
+
+def read_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """Cores whose time the control group of this process has, as a container may; None: all."""
+    try:
+        if (root / "cpu.max").is_file():
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota, period = (
+                (root / f"cpu/cpu.cfs_{name}_us").read_text().strip()
+                for name in ("quota", "period")
+            )
+        return float(quota) / float(period) if float(quota) > 0 else None
+    except (OSError, ValueError):  # no control groups, or "max"
+        return None
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in str(record.msg)
+
+
+def set_output_encoding() -> None:
+    """Let standard output and standard error take every character.
+
+    Files and pipes are UTF-8, as what is read is, whatever the environment says; a terminal that
+    lacks a character shows a question mark.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if not isinstance(stream, io.TextIOWrapper):  # closed, or another program's
+            continue
+        if stream.isatty():
+            stream.reconfigure(errors="replace")
+        else:
+            stream.reconfigure(encoding="utf-8")
+    if type(sys.stdout) is io.TextIOWrapper and sys.stdout.isatty():
+        options = {"encoding": sys.stdout.encoding, "errors": "replace", "line_buffering": True}
+        sys.stdout = Terminal(sys.stdout.detach(), **options)
+
+
+@contextlib.contextmanager
+def held_back_noise() -> Iterator[None]:
+    """Hold standard error back, below Python, and pass on what is not known noise.
+
+    If TensorFlow is loaded meanwhile, it goes on saying only what may be an error.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    real = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            said = [line for line in held.read().splitlines(True) if not NOISE.match(line)]
+            os.write(2, b"".join(said))

@@ -1,0 +1,179 @@
+"""Experiments: every file of them is whole, all their runs go, and what came out is judged."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from seq2seq.cli import main as cli
+from seq2seq.cli import reproduce as experiments
+from seq2seq.config import build_task, compose, compose_experiment, train
+from seq2seq.data import pronunciation
+from seq2seq.runs.compare import read_history, read_summary
+from seq2seq.runs.experiment import Expected, Experiment, Row, measure, read_results
+from seq2seq.runtime.atomic import write_whole
+from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
+from tests.runs.made_up_runs import config, history, keep, lengths, summary
+
+ROWS = [(name, row) for name in EXPERIMENTS for row in compose_experiment(name).rows]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_file_opens_with_its_command_and_expects_what_can_be_measured(name):
+    text = (CONFIGS / f"experiment/{name}.yaml").read_text("utf-8")
+    comment = text.partition("\ndefaults:")[0]
+    assert comment.startswith("# @package _global_\n# ") and f"# seq2seq reproduce {name}\n" in text
+    experiment = compose_experiment(name)
+    assert experiment.source
+    for row in experiment.rows:
+        for expected in row.expected:
+            if expected.published is not None and expected.band is not None:
+                low, high = expected.band
+                assert low < high and not (low, high) == (0, 1)  # a band that says something
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_does_not_lean_on_the_default_model_of_a_task(name):
+    """A better default must not change what a published number is of."""
+    config = compose([f"experiment={name}"])
+    task = (CONFIGS / f"task/{config['names']['task']}.yaml").read_text("utf-8")
+    if "override /model:" in task:
+        text = (CONFIGS / f"experiment/{name}.yaml").read_text("utf-8")
+        assert f"  - override /model: {config['names']['model']}\n" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name, row", ROWS, ids=[f"{name}-{row.name}" for name, row in ROWS])
+def test_every_run_of_an_experiment_goes(name, row, tmp_path, monkeypatch):
+    """A smoke test of each: it trains, decodes, and measures what is expected of it."""
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{a}{b}{c}  {a.upper()} {b.upper()}1\n" for a in "abcd" for b in "efgh" for c in "ij"]
+    write_whole(tmp_path / "dictionary", "".join(lines))
+    monkeypatch.setattr(pronunciation, "fetch_dictionary", lambda: tmp_path / "dictionary")
+    chosen = compose([f"experiment={name}", *row.overrides, "training=quick", "run_dir=run"])
+    outcome, path = train(chosen, build_task(chosen))
+    assert outcome.error is None
+    test, rows = read_summary(path)["test"], read_history(path)
+    for expected in row.expected:
+        if "#" not in expected.metric and "@" not in expected.metric:
+            assert isinstance(measure(test, rows, expected.metric), float)
+
+
+PLAIN = Row("plain", ("cell=gru",), (Expected("exact_match", 0.5, (0.4, 0.6)),))
+LONG = Row(
+    "long", (), (Expected("exact_match@2", None, None), Expected("val_exact_match#20", 1, None))
+)
+MADE_UP = Experiment("made_up", "A paper, table 1", (0, 1), (PLAIN, LONG))
+
+
+def options(**more):
+    chosen = {"overrides": [], "seeds": None, "rows": None, "jobs": 1, "output": None}
+    return argparse.Namespace(**{**chosen, **more})
+
+
+@pytest.fixture
+def launched(monkeypatch, tmp_path):
+    """Runs are not trained but made up; the arguments that each row was launched with."""
+    calls = []
+
+    def launch(name, words, seeds, place, jobs):
+        calls.append((name, list(words), list(seeds), str(place), jobs))
+        for seed in seeds:
+            if not (place / f"seed={seed}").exists():
+                test = summary(0.4 + seed / 5, lengths(1.0, 0.25))
+                made = place / f"seed={seed}"
+                keep(made, config(seed), test, history(0.5, 0.75))
+                write_whole(made / "environment.json", json.dumps({"git_commit": "abc"}))
+        return 0
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(experiments, "launch", launch)
+    return calls
+
+
+def test_all_runs_are_made_and_judged(launched, capsys):
+    assert experiments.reproduce(MADE_UP, options(jobs=2)) == 0
+    place = "runs/reproduce/made_up"
+    assert launched == [
+        ("made_up", ["cell=gru"], [0, 1], f"{place}/plain", 2),
+        ("made_up", [], [0, 1], f"{place}/long", 2),
+    ]
+    out = capsys.readouterr().out
+    assert "made_up: A paper, table 1" in out
+    assert "50.00% ± 14.14% | 40.00% | 60.00%   | 40.00%, 60.00% | reproduced" in out
+    results = read_results(Path(place) / "results.csv")
+    assert [result.metrics for result in results[2:]] == [
+        {"exact_match@2": 0.25, "val_exact_match#20": 0.75}
+    ] * 2
+    assert results[0].commit == "abc" and results[0].steps == 30
+
+
+def test_what_is_missing_is_no_verdict(launched, capsys):
+    assert experiments.reproduce(MADE_UP, options(seeds=[1], rows=["plain"])) == 1
+    out = capsys.readouterr().out
+    assert "1 of 2 missing" in out and "reproduced |" not in out and "long" not in out
+    assert experiments.reproduce(MADE_UP, options()) == 0  # the rest is made
+    assert experiments.reproduce(MADE_UP, options(rows=["plain"])) == 0
+    kept = read_results(Path("runs/reproduce/made_up/results.csv"))
+    assert [one.row for one in kept] == ["plain", "plain", "long", "long"]  # also what is not shown
+
+
+def test_other_runs_than_the_experiments_are_not_judged(launched, capsys):
+    assert experiments.reproduce(MADE_UP, options(overrides=["training=quick"])) == 0
+    out, err = capsys.readouterr()
+    assert launched[0][1] == ["cell=gru", "training=quick"]
+    assert launched[0][3] == "runs/reproduce/made_up,training=quick/plain"
+    assert "verdict" not in out and "so there are no verdicts" in err
+
+
+def test_a_band_that_is_missed_is_an_exit_status(launched):
+    missed = PLAIN._replace(expected=(Expected("exact_match", 0.9, (0.85, 0.95)),))
+    assert experiments.reproduce(MADE_UP._replace(rows=(missed,)), options()) == 1
+
+
+def test_a_run_that_fails_is_no_success(launched, monkeypatch):
+    monkeypatch.setattr(experiments, "launch", lambda *_: 2)
+    assert experiments.reproduce(MADE_UP, options(overrides=["training=quick"])) == 2
+
+
+@pytest.mark.slow
+def test_from_the_command_to_the_table(python, tmp_path):
+    words = ["keras_addition_2", "training=quick", "--rows", "state_passing", "--seeds", "0,1"]
+    done = python("-m", "seq2seq", "reproduce", *words, "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "| state_passing | token_accuracy | 99.00% " in done.stdout
+    results = read_results(tmp_path / "runs/reproduce/keras_addition_2,training=quick/results.csv")
+    stopped = {(one.row, one.seed): one.stopped for one in results}
+    experiment = compose_experiment("keras_addition_2")
+    everything = {(row.name, seed) for row in experiment.rows for seed in experiment.seeds}
+    assert stopped.keys() == everything  # run or not
+    ran = {key for key, end in stopped.items() if end != "missing"}
+    assert ran == {("state_passing", 0), ("state_passing", 1)}
+    again = python("-m", "seq2seq", "reproduce", *words)
+    assert "seed=1 is complete" in again.stderr and again.stdout == done.stdout
+
+
+def test_a_signal_ends_it(launched, monkeypatch, capsys):
+    monkeypatch.setattr(experiments, "launch", lambda *_: 130)
+    assert experiments.reproduce(MADE_UP, options()) == 130
+    assert "paper" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["nothing"], "unknown run or experiment 'nothing'"),
+        (["scan_lenght"], "did you mean 'scan_length'"),
+        (["scan_length", "--rows", "bathced"], "did you mean 'batched'"),
+        (["scan_length", "--seeds", "0,7"], "unknown seed '7'; there are: 0, 1, 2, 3, 4"),
+        (["runs/nowhere"], "no such run: runs/nowhere"),
+        (["./runs/nowhere", "--seeds", "1"], "are for experiments"),
+        (["./runs/nowhere", "training=quick"], "are for experiments"),
+    ],
+)
+def test_bad_requests_are_one_line(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["reproduce", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]

@@ -1,0 +1,108 @@
+"""What a run ran on: described, and compared."""
+
+import re
+import subprocess
+
+import pytest
+
+import seq2seq.runs.environment as module
+from seq2seq.runs.environment import (
+    Checkout,
+    describe_environment,
+    environment_changes,
+    read_checkout,
+    read_environment,
+    shorten_patch,
+)
+
+
+def test_the_environment_is_described():
+    found = describe_environment(7, "data", Checkout("abc", "patch"))
+    assert found["git_commit"] == "abc" and len(found["git_changes"]) == 16
+    assert found["seed"] == 7 and found["packages"]["keras"] and found["command"]
+    assert found["data"] == "data" and "intra_op" in found["threads"] and found["devices"]
+
+
+def test_two_starts_on_one_machine_have_one_environment():
+    one, two = (describe_environment(7, "data", Checkout()) for _ in range(2))
+    two |= {"started": "later", "command": ["other"]}
+    assert environment_changes(one, two) == {}
+    two["packages"] = {**one["packages"], "keras": "0"}
+    assert environment_changes(one, two) == {"packages.keras": [one["packages"]["keras"], "0"]}
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]"])
+def test_what_can_not_be_read_is_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "environment.json").write_text(content)
+    with pytest.raises(ValueError, match="environment.json"):
+        read_environment(tmp_path)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A repository of a package, and git in it."""
+
+    def git(*arguments):
+        own = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(
+            ["git", *own, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    for path, text in (
+        ("seq2seq/__init__.py", "a = 1\n"),
+        ("train.py", "b\n"),
+        ("notes.md", "c\n"),
+    ):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    (tmp_path / ".gitignore").write_text("*.pyc\n")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    return tmp_path, git
+
+
+def test_what_was_changed_since_the_commit_is_a_patch_that_makes_it_again(checkout):
+    place, git = checkout
+    package = place / "seq2seq"
+    commit = git("rev-parse", "HEAD")
+    for name in ("notes.md", "seq2seq/left.pyc", "my.tsv"):  # no part of the program
+        (place / name).write_text("other\n")
+    assert read_checkout(package) == Checkout(commit, "")
+    assert Checkout(commit).digest is None
+    (package / "__init__.py").write_text("a = 2\n")
+    (package / "größe.py").write_text("new\n")
+    found = read_checkout(package)
+    assert found.commit == commit and re.fullmatch("[0-9a-f]{16}", found.digest)
+    assert found == read_checkout(package)  # it changes nothing itself
+    git("stash", "-q")
+    (package / "größe.py").unlink()
+    (place / "changes.patch").write_text(found.patch)
+    git("apply", "changes.patch")
+    assert (package / "__init__.py").read_text() == "a = 2\n"
+    assert (package / "größe.py").read_text() == "new\n"
+    assert read_checkout(package) == found
+
+
+def test_outside_of_a_checkout_nothing_is_known(checkout, tmp_path_factory, monkeypatch):
+    place, _ = checkout
+    alone = tmp_path_factory.mktemp("alone")
+    (alone / "__init__.py").touch()
+    assert read_checkout(alone) == Checkout(None, "")
+    (place / "venv/seq2seq").mkdir(parents=True)  # installed inside of another repository
+    (place / "venv/seq2seq/__init__.py").touch()
+    assert read_checkout(place / "venv/seq2seq") == Checkout(None, "")
+    monkeypatch.setenv("PATH", "")
+    assert read_checkout(place / "seq2seq") == Checkout(None, "")
+
+
+def test_of_a_long_patch_the_names_are_kept(monkeypatch):
+    patch = "diff --git a/x b/x\n+1\ndiff --git a/y b/y\n+2\n"
+    assert shorten_patch(patch) == patch
+    monkeypatch.setattr(module, "LONGEST_PATCH", 20)
+    short = shorten_patch(patch)
+    assert (
+        short.startswith("# left out: ") and "diff --git a/y b/y\n" in short and "+1" not in short
+    )

@@ -1,0 +1,109 @@
+"""What a run may be resumed with, and when it is complete."""
+
+import json
+
+import pytest
+from omegaconf import OmegaConf
+
+from seq2seq.config import compose
+from seq2seq.runs.existing import find_begun, is_complete, read_finished_config, resume
+
+BEGUN = ["task=copy", "task.symbols=4", "model=luong", "training.steps=50"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run directory with its configuration alone."""
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / "config.yaml").write_text(OmegaConf.to_yaml(compose([*BEGUN, f"run_dir={path}"])))
+    return path
+
+
+def resumed(run, *overrides):
+    overrides = [*overrides, f"run_dir={run}", "resume=true"]
+    return resume(compose(overrides), overrides)
+
+
+def end(run, stopped):
+    test = {"exact_match": 0.5, "count": 2, "by_length": {}}
+    train = {"steps": 50, "seconds": 1.0}
+    summary = {"test": test, "train": {**train, "stopped": stopped}, "parameters": 7}
+    (run / "summary.json").write_text(json.dumps(summary))
+
+
+@pytest.mark.parametrize("overrides", [[], BEGUN, ["training.steps=50"]])
+def test_it_goes_on_as_it_began(run, overrides):
+    config, found = resumed(run, *overrides)
+    assert config == compose([*BEGUN, f"run_dir={run}"])
+    assert found.path == run and found.changes == {} and not found.complete
+
+
+@pytest.mark.parametrize("overrides", [[], BEGUN])
+def test_its_length_and_its_logging_may_change(run, overrides):
+    changed = ["training.steps=80", "training.patience=3", "training.tensorboard=true"]
+    config, found = resumed(run, *[one for one in overrides if "steps" not in one], *changed)
+    assert config == compose([*BEGUN[:3], f"run_dir={run}", *changed])
+    assert found.changes == {
+        "training.steps": [50, 80],
+        "training.patience": [None, 3],
+        "training.tensorboard": [False, True],
+    }
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["task.symbols=5"], r"task.symbols \(4 in the run, now 5\)|names.task \('copy' in"),
+        ([*BEGUN[:3], "model.encoder.units=3"], r"model.encoder.units \(128 in the run, now 3\)"),
+        ([*BEGUN, "seed=1"], r"another seed \(0 in the run, now 1\).*; without these keys"),
+        (["task=copy", "task.symbols=4"], r"attention._target_"),
+    ],
+)
+def test_nothing_else_may(run, overrides, message):
+    with pytest.raises(ValueError, match=message):
+        resumed(run, *overrides)
+
+
+def test_a_run_that_is_not_there_begins(tmp_path):
+    config, found = resumed(tmp_path / "nowhere", "task=sort")
+    assert found is None and config["names"]["task"] == "sort"
+
+
+def test_a_run_must_be_named():
+    with pytest.raises(ValueError, match="resume=true needs the run .*run_dir=PATH"):
+        resume(compose(["resume=true"]), ["resume=true"])
+
+
+@pytest.mark.parametrize("content", ["", "a: [", "seed: 0", "[1]", "task: 5"])
+def test_a_damaged_configuration_is_named(run, content):
+    (run / "config.yaml").write_text(content)
+    with pytest.raises(ValueError, match="config.yaml"):
+        resumed(run)
+
+
+@pytest.mark.parametrize("stopped", ["finished", "early", "nan"])
+def test_a_run_that_ended_by_itself_is_complete(run, stopped):
+    assert not is_complete(run)
+    end(run, stopped)
+    assert is_complete(run) and resumed(run)[1].complete
+    assert not resumed(run, "training.steps=51")[1].complete
+    assert read_finished_config(run, compose([]))["training"]["steps"] == 50
+
+
+def test_a_run_that_was_interrupted_is_not(run, tmp_path):
+    end(run, "interrupted")
+    assert not is_complete(run)
+    with pytest.raises(ValueError, match="has not ended.*seq2seq train .* --resume"):
+        read_finished_config(run, {})
+    with pytest.raises(ValueError, match="no such run"):
+        read_finished_config(tmp_path / "nowhere", {})
+
+
+def test_a_run_that_was_begun_is_known_by_its_configuration(tmp_path):
+    config = compose([*BEGUN, f"run_dir={tmp_path}/elsewhere"])
+    assert find_begun(config, None) is find_begun(config, tmp_path) is None
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(compose([*BEGUN, "run_dir=x"])))
+    assert find_begun(config, tmp_path) == (tmp_path, {})
+    with pytest.raises(ValueError, match="holds a run of another configuration: seed"):
+        find_begun(compose([*BEGUN, "seed=7"]), tmp_path)

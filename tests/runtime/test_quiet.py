@@ -1,0 +1,38 @@
+"""The engine: which there are, and what of the machine it may use."""
+
+import pytest
+
+from seq2seq.runtime.quiet import cores, read_quota
+
+
+@pytest.mark.parametrize(
+    "files, quota",
+    [
+        ({"cpu.max": "150000 100000\n"}, 1.5),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2.0),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({}, None),
+    ],
+)
+def test_the_quota_of_a_container_is_read(files, quota, tmp_path):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert read_quota(tmp_path) == quota
+
+
+@pytest.mark.parametrize("quota, expected", [(0.5, 1), (1.0, 1), (1e9, None), (None, None)])
+def test_a_quota_counts_as_cores_do(quota, expected, monkeypatch):
+    monkeypatch.setattr("seq2seq.runtime.quiet.read_quota", lambda: None)
+    all_cores = cores()
+    monkeypatch.setattr("seq2seq.runtime.quiet.read_quota", lambda: quota)
+    assert cores() == (all_cores if expected is None else expected)
+
+
+def test_an_engine_that_is_none_is_named_at_the_start(python):
+    code = "import sys, types, keras\nkeras.backend.backend = lambda: 'torch'\n"
+    code += "from seq2seq.cli.main import main\nsys.exit(main(['predict', 'run', 'a']))"
+    done = python("-c", code)
+    assert done.returncode == 2
+    assert "error: KERAS_BACKEND=torch is no engine of this package: set tensorf" in done.stderr

@@ -1,0 +1,297 @@
+"""Exact resume: a run that was stopped anywhere ends with the bytes of one that never was."""
+
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from seq2seq.config import build_decoding, build_model, build_optimizer, build_task, compose
+from seq2seq.layers import backend as kernels
+from seq2seq.runs.checkpoints import Checkpoints
+from seq2seq.runs.directory import RunDirectory
+from seq2seq.runs.safe_instantiate import instantiate
+from seq2seq.training import train_step as updates
+from seq2seq.training.callbacks import Counts
+from seq2seq.training.checkpoint_callback import Keep
+from seq2seq.training.signals import Interrupted, Signals
+from seq2seq.training.trainer import train
+from tests.conftest import without_graphs
+from tests.left_behind import check_same, everything
+
+TINY = [
+    "model.encoder.units=4",
+    "model.encoder.embedding_size=3",
+    "training.batch_size=4",
+    "training.steps=12",
+    "training.steps_per_epoch=5",
+    "training.checkpoint_share=0",
+]
+WORDS = ["task.symbols=4", "task.max_length=5"]
+FEW = ["task.validation_examples=6", "task.test_examples=4"]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(path, overrides):
+    """What the command line does with `resume=true`, in this process."""
+    config = compose(overrides)
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(config["seed"])
+    task = build_task(config)
+    model = build_model(config, task)
+    keras.utils.set_random_seed(np.random.SeedSequence().entropy % 2**32)  # it must not matter
+    with RunDirectory(path, "a-run", resume=True) as directory:
+        directory.write_json("environment.json", {"packages": {}})
+        return train(
+            task,
+            model,
+            build_optimizer(config),
+            instantiate("training", config["training"]),
+            directory,
+            names=config["names"],
+            decoding=build_decoding(config),
+            seed=config["seed"],
+        )
+
+
+def cut(monkeypatch, after):
+    """Let a signal come in step `after`."""
+    real = Counts.on_train_batch_end
+
+    def counted(self, batch, logs=None):
+        real(self, batch, logs)
+        if self.steps == after:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Counts, "on_train_batch_end", counted)
+
+
+def stop_and_go(monkeypatch, overrides, cuts):
+    """Train with stops."""
+    for after in cuts:
+        with monkeypatch.context() as patch:
+            cut(patch, after)
+            assert isinstance(run("cut", overrides).error, Interrupted)
+    assert run("cut", overrides).error is None
+
+
+NOISY = [
+    *("task=copy", "model=bahdanau", "forcing=scheduled", "curriculum=length"),
+    *("cell.dropout=0.3", "cell.recurrent_dropout=0.2"),
+]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Everything that the noisy run leaves behind if nothing stops it."""
+    with pytest.MonkeyPatch.context() as patch, without_graphs():
+        patch.chdir(tmp_path_factory.mktemp("uninterrupted"))
+        assert run("straight", [*NOISY, *WORDS, *FEW, *TINY]).error is None
+        return everything("straight")
+
+
+def test_resumed_is_uninterrupted(monkeypatch, eagerly, uninterrupted):
+    stop_and_go(monkeypatch, [*NOISY, *WORDS, *FEW, *TINY], (3, 5))
+    check_same(everything("cut"), uninterrupted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["task=reverse", *WORDS, *FEW],
+        [*NOISY, *WORDS, *FEW],
+        ["task=pairs", "task.train=pairs.tsv", "model=lstm", "cell=gru", "schedule=constant"],
+        [
+            "task=pairs",
+            "task.train=pairs.tsv",
+            "model=lstm",
+            "optimizer=sgd",
+            "training.patience=5",
+        ],
+        ["task=running_mean", "task.validation_examples=600", "task.test_examples=4"],
+        ["task=reverse", *WORDS, *FEW, "precision=mixed_float16"],
+    ],
+    ids=["plain", "noisy", "pairs", "patience", "values", "half"],
+)
+def test_resumed_is_uninterrupted_compiled(monkeypatch, overrides):
+    # The second evaluation runs as machine code; of several shapes, those that are more frequent.
+    monkeypatch.setattr(kernels, "HOT", 3 if "task=running_mean" in overrides else 1)
+    monkeypatch.setattr(updates, "HOT", 2)  # and of the updates the third of a shape
+    lines = [f"{'ab' * (1 + n % 3)}{n % 10}{n // 10}\tX{'Y' * (n % 4)}{n % 2}" for n in range(26)]
+    with open("pairs.tsv", "w") as file:
+        print(*lines, sep="\n", file=file)
+    overrides = [*overrides, *TINY, "training.batch_size=16"]  # enough for two cores
+    assert run("straight", overrides).error is None
+    stop_and_go(monkeypatch, overrides, (3, 5, 9, 11))
+    check_same(everything("cut"), everything("straight"))
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_from_its_last_checkpoint(monkeypatch, eagerly, uninterrupted):
+    overrides = [*NOISY, *WORDS, *FEW, *TINY]
+
+    class Killed(Exception):
+        pass
+
+    def killed(self, batch, logs=None):
+        if self.steps == 8:
+            raise Killed
+        real(self, batch, logs)
+
+    real = Counts.on_train_batch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(Counts, "on_train_batch_end", killed)
+        patch.setattr(Keep, "_is_due", lambda self: self.counts.steps in (2, 5, 6))
+        with pytest.raises(Killed):
+            run("cut", overrides)
+    assert [path.name[5:14] for path in Checkpoints(Path("cut/checkpoints")).files()] == [
+        "000000006",
+        "000000005",
+    ]
+    Path("cut/model.npz").write_bytes(b"damaged")  # it stands in the checkpoint, too
+    Path("cut/checkpoints/.step-000000008.npz.x1").write_bytes(b"half written")
+    run("cut", overrides)
+    check_same(everything("cut"), uninterrupted)
+    assert len(list(Path("cut/checkpoints").iterdir())) == 2
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(monkeypatch, eagerly, caplog):
+    overrides = ["task=reverse", *WORDS, *FEW, *TINY]
+    with monkeypatch.context() as patch:
+        patch.setattr(Keep, "_is_due", lambda self: True)
+        run("straight", overrides)
+    newest = Path("straight/checkpoints/step-000000012.npz")
+    wanted = everything("straight")
+    content = bytearray(newest.read_bytes())
+    content[content.index(b'"checksums"')] ^= 1  # not just anywhere: a zip file has idle bytes
+    newest.write_bytes(content)
+    run("straight", overrides)
+    assert "step-000000012.npz is damaged" in caplog.text
+    assert "the one before it is used, step-000000011.npz" in caplog.text
+    assert everything("straight") == wanted
+
+
+def test_a_complete_training_is_only_tested_again(monkeypatch, eagerly):
+    overrides = ["task=reverse", *WORDS, *FEW, *TINY]
+    run("run", overrides)
+    wanted = everything("run")
+    monkeypatch.setattr("keras.Model.fit", None)
+    run("run", overrides)
+    assert everything("run") == wanted
+
+
+PATIENT = ["task=reverse", *WORDS, *FEW, *TINY, "training.steps_per_epoch=2"]
+PATIENT += ["training.steps=20", "training.patience=2"]
+
+
+@pytest.fixture
+def scores(monkeypatch):
+    """Validation that moves after 8 updates and gets no better then."""
+    found = {2: 0.0, 4: 0.0, 6: 0.0, 8: 0.5}
+
+    def evaluate(predictor, *arguments):
+        score = found.get(int(predictor.model.optimizer.iterations), 0.25)
+        return SimpleNamespace(metrics=lambda: {"exact_match": score})
+
+    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", evaluate)
+
+
+def test_patience_goes_on_where_it_was(monkeypatch, eagerly, scores):
+    outcome = run("straight", PATIENT)
+    assert outcome.summary["train"]["steps"] == 12  # 2 epochs after the best one
+    assert outcome.summary["train"]["stopped"] == "early"
+    assert outcome.remarks[0].startswith("training stopped early, after 12 of 20 updates")
+    stop_and_go(monkeypatch, PATIENT, (3, 7, 10, 11))
+    check_same(everything("cut"), everything("straight"))
+
+
+def test_checkpoints_that_count_patience_themselves_go_on(monkeypatch, eagerly, scores):
+    """Those of older versions, whose patience began with the first epoch."""
+    run("straight", PATIENT)
+    with monkeypatch.context() as patch:
+        cut(patch, 7)
+        run("cut", PATIENT)
+    checkpoints = Checkpoints(Path("cut/checkpoints"))
+    newest = checkpoints.newest()
+    older = newest.record | {"patience": {"best": 0.0, "waited": 2}}
+    checkpoints.write(newest.step, older, newest.arrays)
+    run("cut", PATIENT)
+    check_same(everything("cut"), everything("straight"))
+
+
+def test_a_longer_training_goes_on(eagerly, scores):
+    assert run("run", PATIENT).summary["train"]["stopped"] == "early"
+    outcome = run("run", [*PATIENT, "training.patience=null", "training.steps=17"])
+    assert outcome.summary["train"]["stopped"] == "finished"
+    rows = everything("run")["history"]
+    assert [row["step"] for row in rows] == ["2", "4", "6", "8", "10", "12", "14", "16", "17"]
+
+
+def test_a_checkpoint_of_another_model_is_refused(eagerly):
+    overrides = ["task=reverse", *WORDS, *FEW, *TINY, "training.steps=1"]
+    run("run", overrides)
+    with pytest.raises(ValueError, match="step-000000001.npz is of another model: .* is float32"):
+        run("run", [*overrides, "model.encoder.units=5"])
+    assert Path("run/summary.json").exists()  # the run is what it was
+
+
+class Clock:
+    """Time that passes only when it is told to."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def perf_counter(self):
+        return self.now
+
+
+def make_keep(share):
+    counts = Counts(1000, 1000)
+    directory = SimpleNamespace(checkpoints=SimpleNamespace())
+    parts = {"record": dict, "rows": []}
+    keep = Keep(SimpleNamespace(counts=counts, directory=directory, **parts), {}, share, Signals())
+    model = {"variables": [], "metrics_variables": [], "optimizer": SimpleNamespace(variables=[])}
+    keep.set_model(SimpleNamespace(**model))
+    return keep
+
+
+def test_checkpoints_are_as_frequent_as_they_are_cheap(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("seq2seq.training.checkpoint_callback.time", clock)
+    keep, costs, written = make_keep(share=0.1), [2.0, 1.0, 1.0], []
+    keep.directory.checkpoints.write = lambda step, *rest: (
+        written.append(clock.now),
+        setattr(clock, "now", clock.now + costs[len(written) - 1]),
+    )
+    keep.on_train_begin()
+    while len(written) < 3:
+        clock.now += 0.5
+        keep.counts.steps += 1
+        keep.on_train_batch_end(0)
+    first, second, third = written
+    assert second == first + 2.0 + 20.0 and third == second + 1.0 + 10.0
+    assert keep.seconds == sum(costs)
+
+
+def test_without_a_share_only_the_end_is_kept():
+    keep = make_keep(share=0)
+    assert not keep._is_due()
+
+
+@pytest.mark.parametrize("part, value", [("counts", None), ("counts", {}), ("evaluation", [1])])
+def test_a_record_that_was_made_by_hand_is_named(part, value, monkeypatch):
+    with monkeypatch.context() as patch:
+        cut(patch, 3)
+        run("run", [*TINY, *WORDS, *FEW])
+    checkpoints = Checkpoints(Path("run/checkpoints"))
+    newest = checkpoints.newest()
+    checkpoints.write(newest.step, {**newest.record, part: value}, newest.arrays)
+    with pytest.raises(ValueError, match=r"step-000000003\.npz can't be gone on from: its record"):
+        run("run", [*TINY, *WORDS, *FEW])
