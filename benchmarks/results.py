@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from seq2seq.cli.reproduce import collect
+from seq2seq.cli.experiment_runs import collect
 from seq2seq.config import compose_experiment
 from seq2seq.runs.compare import format_table
 from seq2seq.runs.experiment import (

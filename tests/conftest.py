@@ -108,3 +108,16 @@ def eagerly():
     """The whole test without graphs."""
     with without_graphs():
         yield
+
+
+@pytest.fixture
+def replace_load_run(monkeypatch):
+    """Let every verb get its run from `load(run)` in place of a file."""
+    from seq2seq.cli.main import VERBS
+
+    def replace(load):
+        for verb in VERBS.values():
+            if hasattr(verb, "load_run"):
+                monkeypatch.setattr(verb, "load_run", lambda run, others=(): load(run))
+
+    return replace

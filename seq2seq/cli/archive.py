@@ -16,22 +16,22 @@ from seq2seq.runtime.quiet import held_back_noise
 ENDINGS = (".tar.gz", ".tgz")
 
 
-def add_verbs(verbs: Any) -> None:
-    """Add the parser of this module's verb."""
-    archive = verbs.add_parser(
+def add_parser(verbs: Any) -> None:
+    """Add the parser of the verb."""
+    parser = verbs.add_parser(
         "archive",
         help="pack what makes runs again elsewhere: configuration, data, environment, results",
         description="Write one .tar.gz of finished runs: configuration, environment, changes of "
         "the program since its commit, kept data, history, predictions, summary and model. No "
         "checkpoints. Unpacked, `seq2seq reproduce DIR` trains a run again and compares.",
     )
-    archive.add_argument(
+    parser.add_argument(
         "places", nargs="+", metavar="RUN", help="run directories, or directories that hold some"
     )
-    archive.add_argument(
+    parser.add_argument(
         "-o", "--output", required=True, metavar="FILE.tar.gz", help="where to write; a new file"
     )
-    archive.add_argument(
+    parser.add_argument(
         "--data",
         action="store_true",
         help="pack also the files of examples that a run did not keep (task.keep_data=true keeps "
@@ -39,7 +39,7 @@ def add_verbs(verbs: Any) -> None:
     )
 
 
-def archive(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """`seq2seq archive`: one file of runs."""
     output = Path(options.output).expanduser()
     if not output.name.endswith(ENDINGS):

@@ -6,16 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seq2seq.cli.answers import RUN_HELP, load_run
 from seq2seq.cli.options import add_decoding, choose_decoding, count
+from seq2seq.cli.run_argument import RUN_HELP, load_run
+from seq2seq.cli.study_files import find_output, use_default_style
 from seq2seq.runtime.progress import progress
 
 MOST_FIGURES = 10
 
 
-def add_verbs(verbs: Any) -> None:
-    """Add the parser of this module's verb."""
-    inspect = verbs.add_parser(
+def add_parser(verbs: Any) -> None:
+    """Add the parser of the verb."""
+    parser = verbs.add_parser(
         "inspect",
         help="look at the states inside a model while it answers",
         description="Write a page for the browser (one file, no network) and a figure of each "
@@ -23,22 +24,22 @@ def add_verbs(verbs: Any) -> None:
         "decoder's states, attention, and the symbols it could have said. Answers are printed, one "
         "a line, in order.",
     )
-    inspect.add_argument("run", metavar="RUN", help=RUN_HELP)
-    inspect.add_argument("sources", nargs="+", metavar="SOURCE")
-    inspect.add_argument(
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("sources", nargs="+", metavar="SOURCE")
+    parser.add_argument(
         "-o", "--output", metavar="DIR", help="where to write (default: analysis/ beside the model)"
     )
-    inspect.add_argument("--gates", action="store_true", help="show the gates of each layer too")
-    inspect.add_argument(
+    parser.add_argument("--gates", action="store_true", help="show the gates of each layer too")
+    parser.add_argument(
         "--top", type=count, default=5, metavar="K", help="likely symbols of each step (default 5)"
     )
-    inspect.add_argument(
+    parser.add_argument(
         "--no-figure", action="store_true", help="only the page, which needs no matplotlib"
     )
-    add_decoding(inspect, ensemble=False)
+    add_decoding(parser, ensemble=False)
 
 
-def inspect(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """`seq2seq inspect`: a page and figures."""
     if not options.no_figure and importlib.util.find_spec("matplotlib") is None:
         raise ValueError(
@@ -75,28 +76,6 @@ def inspect(options: argparse.Namespace) -> None:
             f"figures are of the first {MOST_FIGURES} of {len(trace)} sources; the page shows all",
             file=sys.stderr,
         )
-
-
-def use_default_style() -> None:
-    """Draw as matplotlib does by default, whatever a `matplotlibrc` of the directory says."""
-    import matplotlib
-
-    matplotlib.rcdefaults()
-
-
-def find_output(run: str, output: str | None) -> Path:
-    """The directory for what is made: the one asked for, or `analysis/` beside the model.
-
-    Raises:
-        ValueError: it is a file; or a link that stands in the run, and may lead anywhere.
-    """
-    beside = Path(run) if Path(run).is_dir() else Path(run).parent
-    chosen = Path(output).expanduser() if output else beside / "analysis"
-    if not output and chosen.is_symlink():
-        raise ValueError(f"{chosen} is a link, and is not followed; name a directory: --output DIR")
-    if chosen.exists() and not chosen.is_dir():
-        raise ValueError(f"--output {chosen} is a file, a directory was expected")
-    return chosen
 
 
 def draw_figures(trace: Any, number: int, output: Path) -> list[str]:

@@ -30,6 +30,26 @@ def names(text: str) -> list[str]:
     return text.split(",")
 
 
+def natural(text: str) -> int:
+    """A whole number of at least 0, for argparse."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def naturals(text: str) -> list[int]:
+    """Whole numbers of at least 0, for argparse."""
+    return [natural(part) for part in text.split(",")]
+
+
+def tolerance(text: str) -> float:
+    """A number of at least 0, for argparse."""
+    value = number(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
+    return value
+
+
 def add_ensemble(parser: argparse.ArgumentParser) -> None:
     """More runs."""
     parser.add_argument(

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.cli.inspect import find_output
 from seq2seq.cli.options import names
-from seq2seq.cli.studies import check_figures, write_figure, write_file
+from seq2seq.cli.study_files import check_figures, find_output, write_figure, write_file
 from seq2seq.runs.compare import SEEDS, Group, flatten, group_runs
 from seq2seq.runtime.escaping import in_markdown, printable
 
@@ -24,9 +23,9 @@ EXPLANATION = (
 PICTURES = {"by-length": "exact match by length of the target", "curves": "learning curves"}
 
 
-def add_verbs(verbs: Any) -> None:
-    """Add the parser of this module's verb."""
-    report = verbs.add_parser(
+def add_parser(verbs: Any) -> None:
+    """Add the parser of the verb."""
+    parser = verbs.add_parser(
         "report",
         help="compare runs: one table, a row for all seeds of one configuration",
         description="A Markdown table of the runs at or below the given directories: what sets "
@@ -37,11 +36,11 @@ def add_verbs(verbs: Any) -> None:
         "by-length and curves (PNG and SVG).",
         epilog="for example: seq2seq report runs/reverse-lstm --lengths 1-10,11-20 -o results",
     )
-    report.add_argument("places", nargs="+", metavar="DIRECTORY")
-    report.add_argument(
+    parser.add_argument("places", nargs="+", metavar="DIRECTORY")
+    parser.add_argument(
         "--lengths", metavar="RANGES", help="exact match by length, for example 1-20,20,21-30"
     )
-    report.add_argument(
+    parser.add_argument(
         "--metric",
         action="extend",
         type=names,
@@ -50,24 +49,24 @@ def add_verbs(verbs: Any) -> None:
         help="of the table: of the test as in summary.json, or of validation, for example "
         "val_exact_match (default: the usual ones that all runs have)",
     )
-    report.add_argument(
+    parser.add_argument(
         "--select",
         metavar="NAME",
         help="name the best configuration by this validation metric (mean over seeds), and its "
         "test; for example val_exact_match",
     )
-    report.add_argument("-o", "--output", metavar="DIR", help="where to write files")
-    report.add_argument(
+    parser.add_argument("-o", "--output", metavar="DIR", help="where to write files")
+    parser.add_argument(
         "--curve",
         metavar="NAME",
         help="the metric of the learning curves, or loss (default: the one that the tasks go by)",
     )
-    report.add_argument(
+    parser.add_argument(
         "--no-figure", action="store_true", help="no charts, which need matplotlib; tables alone"
     )
 
 
-def report(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """`seq2seq report`: runs side by side."""
     from seq2seq.runs.curves import choose_metric
     from seq2seq.runs.existing import gather

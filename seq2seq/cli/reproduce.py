@@ -1,142 +1,87 @@
-"""`seq2seq reproduce NAME`: all runs of an experiment, expected beside obtained, and verdicts.
-
-Its runs are those of `python train.py -m experiment=NAME seed=...`: what is complete is kept, what
-was cut goes on, what is missing begins.
-"""
+"""The verb `reproduce`: an experiment of the literature, or a run once more."""
 
 import argparse
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from seq2seq.cli.multirun import COMMAND, environment
-from seq2seq.runs.compare import read_history, read_summary
-from seq2seq.runs.environment import read_environment
-from seq2seq.runs.experiment import (
-    REPRODUCED,
-    UNPUBLISHED,
-    Experiment,
-    Result,
-    Row,
-    measure,
-    render,
-    verdicts,
-    write_results,
-)
-from seq2seq.runs.overrides import quote
-from seq2seq.runtime.atomic import write_whole
+from seq2seq.cli.options import count, names, naturals, tolerance
+from seq2seq.cli.train import run_training, tell_end
+from seq2seq.runtime.paths import EXPERIMENTS
 from seq2seq.runtime.validation import check_choice
-from seq2seq.training.signals import heeded
-
-RESULTS = "results.csv"
+from seq2seq.training.signals import Interrupted
 
 
-def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
-    """Make the runs that are missing, write `results.csv`, and print the table.
-
-    Args:
-        experiment: what its file says.
-        options: of the command line: `overrides`, `seeds`, `rows`, `jobs` and `output`.
-
-    Returns:
-        The exit status: 1 if something was not reproduced or is missing; that of the worst run, or
-        of the signal that ended it.
-    """
-    whole, experiment = experiment, choose_rows(experiment, options.rows)
-    place = Path(options.output or name_place(experiment.name, options.overrides)).expanduser()
-    seeds = experiment.seeds if options.seeds is None else options.seeds
-    for seed in seeds:
-        check_choice("seed", str(seed), map(str, experiment.seeds))
-    worst = 0
-    for row in experiment.rows:
-        print(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}", file=sys.stderr)
-        words = [*row.overrides, *options.overrides]
-        status = launch(experiment.name, words, seeds, place / row.name, options.jobs)
-        if status > 128:  # a signal: what is there is kept for the next time
-            return status
-        worst = max(worst, status)
-    results = [*collect(whole, place)]  # the file keeps the rows that were not chosen
-    place.mkdir(parents=True, exist_ok=True)
-    write_whole(place / RESULTS, write_results(results))
-    judged = not options.overrides
-    print(f"\n{experiment.name}: {experiment.source}\n")
-    print(render(experiment, results, judged), flush=True)
-    print(f"kept in {place}", file=sys.stderr)
-    if not judged:
-        print(
-            f"note: with {' '.join(options.overrides)} these are other runs than the experiment's, "
-            "so there are no verdicts",
-            file=sys.stderr,
-        )
-    found = {verdict for row in verdicts(experiment, results) for verdict in row}
-    return max(worst, int(judged and not found <= {REPRODUCED, UNPUBLISHED}))
+def add_parser(verbs: Any) -> None:
+    """Add the parser of the verb."""
+    parser = verbs.add_parser(
+        "reproduce",
+        help="an experiment of the literature with its seeds and verdicts; or a run, once more",
+        usage="seq2seq reproduce EXPERIMENT [KEY=VALUE ...] [--seeds N,N] [--rows NAME,NAME] "
+        "[--jobs N]\n       seq2seq reproduce RUN [--tolerance X]",
+        description="Of an EXPERIMENT (configs/experiment/NAME.yaml) the runs that are missing are "
+        "made, and what was published stands beside what came out, with a verdict: reproduced if "
+        "our mean lies in the band that the file names. Of a RUN its config.yaml is trained again "
+        "into a new directory, and each metric, the history, predictions and weights are "
+        "identical, equal within tolerance, or different. The exit status is 1 if something is "
+        "not reproduced, missing or different.",
+    )
+    parser.add_argument(
+        "what",
+        metavar="EXPERIMENT|RUN",
+        help=f"a run directory, or one of: {', '.join(EXPERIMENTS)}",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", help="where the runs go (default: in runs/)"
+    )
+    parser.add_argument("--seeds", type=naturals, metavar="N,N", help="only these seeds")
+    parser.add_argument("--rows", type=names, metavar="NAME,NAME", help="only these rows")
+    parser.add_argument(
+        "--jobs", type=count, default=1, metavar="N", help="runs at a time (default 1)"
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=tolerance,
+        default=0.01,
+        metavar="X",
+        help="how far a metric may be away: in itself up to 1, beyond as a share of it "
+        "(default: 0.01, of an exact match one percentage point)",
+    )
 
 
-def choose_rows(experiment: Experiment, names: Sequence[str] | None) -> Experiment:
-    """`experiment` with the rows of these names; None: all.
+def run(options: argparse.Namespace) -> int:
+    """`seq2seq reproduce`: an experiment, or a run."""
+    what = Path(options.what).expanduser()
+    if (what / "config.yaml").is_file() or len(what.parts) > 1:
+        if options.overrides or options.seeds or options.rows or options.jobs != 1:
+            raise ValueError(
+                f"{options.what} is a run, which is made again as it was; seeds, rows, jobs and "
+                "overrides are for experiments"
+            )
+        return reproduce_run(options)
+    from seq2seq.cli.experiment_runs import reproduce
+    from seq2seq.config import compose_experiment
 
-    Raises:
-        ValueError: it has no such row.
-    """
-    if names is None:
-        return experiment
-    for name in names:
-        check_choice("row", name, [row.name for row in experiment.rows])
-    return experiment._replace(rows=tuple(row for row in experiment.rows if row.name in names))
-
-
-def name_place(name: str, overrides: Sequence[str]) -> str:
-    """The default directory: another one for each list of overrides, since their runs differ.
-
-    >>> name_place("scan_length", []), name_place("scan_length", ["training=quick"])
-    ('runs/reproduce/scan_length', 'runs/reproduce/scan_length,training=quick')
-    """
-    return "runs/reproduce/" + ",".join([name, *(re.sub(r"[^\w=.-]", "_", o) for o in overrides)])
+    check_choice("run or experiment", options.what, EXPERIMENTS)
+    return reproduce(compose_experiment(options.what), options)
 
 
-def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, jobs: int) -> int:
-    """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
-    command = [*COMMAND, "-m", f"experiment={name}", *words]
-    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={quote(str(place))}"]
-    command += ["resume=true", "--jobs", str(jobs)]
-    # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
-    # A handler, unlike SIG_IGN, is not handed on to it.
-    before = {number: signal.signal(number, lambda number, frame: None) for number in heeded()}
-    try:
-        process = subprocess.Popen(command, stdout=sys.stderr, env=environment())
-        for number in before:
-            if number != signal.SIGINT:
-                signal.signal(number, lambda number, frame: process.terminate())
-        return process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def reproduce_run(options: argparse.Namespace) -> int:
+    """The same once more, and what came out differently."""
+    from seq2seq.config import compose
+    from seq2seq.runs.existing import find_begun, is_complete, read_finished_config
+    from seq2seq.runs.rerun import DIFFERENT, compare_runs, render, verdict
 
-
-def collect(experiment: Experiment, place: Path) -> Iterator[Result]:
-    """The results of all runs that an experiment has, made or missing.
-
-    Raises:
-        ValueError: a run is damaged.
-    """
-    for row in experiment.rows:
-        for seed in experiment.seeds:
-            yield read_result(row, seed, place / row.name / f"seed={seed}")
-
-
-def read_result(row: Row, seed: int, path: Path) -> Result:
-    """What came of one run; see `collect`."""
-    if not (path / "summary.json").is_file():
-        return Result(row.name, seed, "missing", {})
-    summary = read_summary(path)
-    train, history = summary["train"], read_history(path)
-    environment = read_environment(path)
-    end = (train["steps"], train["seconds"], str(environment.get("git_commit") or ""))
-    found = Result(row.name, seed, train["stopped"], {}, *end)
-    if found.counts:
-        values = {one.metric: measure(summary["test"], history, one.metric) for one in row.expected}
-        found = found._replace(metrics=values)
-    return found
+    before = Path(options.what).expanduser()
+    config = read_finished_config(before, compose([]))
+    now = None if options.output is None else Path(options.output).expanduser()
+    if now is not None and now.resolve() == before.resolve():
+        raise ValueError(f"--output {now} is the run itself; name another directory")
+    start = {"run_dir": options.output, "overwrite": False, "resume": False}
+    resumed = find_begun({**config, **start}, now)  # it was stopped, or is only to be compared
+    if resumed is None or not is_complete(now):
+        outcome, now = run_training({**config, **start}, resumed, before)
+        if isinstance(outcome.error, Interrupted):
+            return tell_end(outcome, now)
+    rows = compare_runs(before, now, options.tolerance)
+    print("\n" + render(before, now, rows), flush=True)
+    return int(verdict(rows) == DIFFERENT)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from seq2seq.cli import inspect as inspection
+from seq2seq.cli import inspect
 from seq2seq.cli import main as cli
 from seq2seq.inference.trace import Trace
 from tests.analysis.made_up import make_trace
@@ -15,7 +15,7 @@ from tests.cli.test_main import call, load_once
 @pytest.fixture
 def kept(trained, monkeypatch, eager):
     """The run, loaded once."""
-    monkeypatch.setattr(inspection, "load_run", lambda run: load_once(run))
+    monkeypatch.setattr(inspect, "load_run", lambda run: load_once(run))
     return trained
 
 
@@ -34,8 +34,8 @@ def made_up(monkeypatch):
             return [source[::-1] for source in sources]
 
     run = Run()
-    monkeypatch.setattr(inspection, "load_run", lambda path: run)
-    monkeypatch.setattr(inspection, "choose_decoding", lambda options, decoding: decoding)
+    monkeypatch.setattr(inspect, "load_run", lambda path: run)
+    monkeypatch.setattr(inspect, "choose_decoding", lambda options, decoding: decoding)
     return run
 
 
@@ -74,7 +74,7 @@ def test_several_sources_have_one_page_and_a_figure_each(made_up, capsys, tmp_pa
 
 
 def test_figures_that_are_not_drawn_are_said(made_up, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(inspection, "MOST_FIGURES", 1)
+    monkeypatch.setattr(inspect, "MOST_FIGURES", 1)
     _, _, err = call(capsys, "inspect", "run", "ab", "c", "-o", tmp_path)
     assert err.endswith("figures are of the first 1 of 2 sources; the page shows all\n")
     assert not (tmp_path / "inspect-2.png").exists()

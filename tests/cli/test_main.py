@@ -6,21 +6,20 @@ import json
 import logging
 import os
 import random
-import threading
 
 import pytest
 
-from seq2seq.cli import answers
 from seq2seq.cli import main as cli
+from seq2seq.cli import predict
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.hypotheses import Hypothesis
-from seq2seq.runtime.quiet import quiet_engine
+from seq2seq.runtime.quiet import held_back_noise, quiet_engine
 
 
 @pytest.fixture
-def kept(trained, monkeypatch):
+def kept(trained, replace_load_run):
     """The run, loaded and compiled once for all tests that only answer."""
-    monkeypatch.setattr(answers, "load_run", lambda run, others=(): load_once(run))
+    replace_load_run(load_once)
     return trained
 
 
@@ -91,7 +90,7 @@ def test_predict_arguments_files_and_standard_input(capsys, kept, tmp_path, monk
 
 
 def test_as_many_lines_out_as_in(capsys, kept, monkeypatch):
-    monkeypatch.setattr(answers, "CHUNK", 4)
+    monkeypatch.setattr(predict, "CHUNK", 4)
     lines = ["a", "", "ab", "", "", "b" * 9, "c"] * 3
     pipe(monkeypatch, "\n".join(lines) + "\n")
     status, out, _ = call(capsys, "predict", kept)
@@ -118,7 +117,7 @@ def test_sources_that_are_no_text_are_refused(capsys, kept):
 
 
 def test_an_unknown_symbol_names_its_line(capsys, kept, monkeypatch):
-    monkeypatch.setattr(answers, "CHUNK", 2)
+    monkeypatch.setattr(predict, "CHUNK", 2)
     pipe(monkeypatch, "a\nb\nc\naXb\n")
     status, out, err = call(capsys, "predict", kept)
     assert status == 2 and out.count("\n") == 4
@@ -204,7 +203,7 @@ def test_wrong_usage_is_one_line_and_exits_with_two(capsys, arguments, message):
 )
 def test_options_and_texts_stand_in_any_order(arguments, expected, monkeypatch):
     verb, received = arguments.split()[0], []
-    monkeypatch.setitem(cli.VERBS, verb, received.append)
+    monkeypatch.setattr(cli.VERBS[verb], "run", received.append)
     assert cli.main(arguments.split()) == 0
     assert {name: getattr(received[0], name) for name in expected} == expected
 
@@ -237,7 +236,7 @@ def test_many_unread_lines_are_counted(capsys, kept, monkeypatch):
 
 def test_noise_is_held_back_and_errors_pass(capfd, monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    with cli.held_back_noise():
+    with held_back_noise():
         # TensorFlow reads it when it is loaded, be it here by reading data.
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
         os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\n")
@@ -264,37 +263,9 @@ class Echo:
 @pytest.mark.parametrize("shape", ["text", "tsv", "jsonl"])
 def test_a_line_end_inside_an_answer_does_not_end_the_line(capsys, shape):
     options = cli.make_parsers()[1]["predict"].parse_args(["run", "--format", shape])
-    answers.Answerer(options, Echo(), Decoding()).answer(["a\nb\rc", ""])
+    predict.Answerer(options, Echo(), Decoding()).answer(["a\nb\rc", ""])
     out = capsys.readouterr().out
     assert out.count("\n") == (3 if shape == "tsv" else 2) and "\r" not in out
-
-
-def test_lines_are_answered_as_they_arrive_and_in_order():
-    """A line is not kept waiting for others; none is lost or exchanged."""
-    gate, seen = threading.Event(), []
-
-    def lines():
-        yield "first"
-        gate.wait(10)
-        yield from map(str, range(5000))
-
-    for chunk in answers.arriving(lines(), 64):
-        seen += chunk
-        assert len(chunk) <= 64
-        if chunk == ["first"]:
-            gate.set()
-    assert gate.is_set() and seen == ["first", *map(str, range(5000))]
-
-
-def test_what_was_read_before_an_error_is_answered():
-    def lines():
-        yield "a"
-        raise ValueError("line 2: not UTF-8")
-
-    read = answers.arriving(lines(), 64)
-    assert next(read) == ["a"]
-    with pytest.raises(ValueError, match="line 2"):
-        next(read)
 
 
 def test_several_answers_with_scores(capsys, kept):

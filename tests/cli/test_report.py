@@ -1,10 +1,10 @@
 """The verb `report`: the table, the files, and what does not count."""
 
 import csv
+import importlib.util
 
 import pytest
 
-from seq2seq.cli import studies
 from seq2seq.cli.report import list_remarks
 from seq2seq.runs.compare import group_runs
 from tests.cli.test_main import call
@@ -84,7 +84,7 @@ def test_files_and_charts(capsys, runs):
 
 
 def test_tables_alone_need_no_matplotlib(capsys, runs, monkeypatch):
-    monkeypatch.setattr(studies.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     status, out, err = call(capsys, "report", "runs", "-o", "made")
     assert status == 2 and out == "" and "or --no-figure" in err and err.count("\n") == 1
     status, _, err = call(capsys, "report", "runs", "-o", "made", "--no-figure")

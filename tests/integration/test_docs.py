@@ -10,9 +10,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seq2seq import load
-from seq2seq.cli import inspect as inspection
 from seq2seq.cli import main as cli
-from seq2seq.cli import studies
 from seq2seq.cli.train import split_jobs
 from seq2seq.config import build_task, compose, compose_experiment, train
 from seq2seq.runtime.paths import EXPERIMENTS
@@ -163,14 +161,13 @@ def little(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys):
+def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys, replace_load_run):
     """Each prints the heads of the table that stands under it, and makes the picture."""
     pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
     pytest.importorskip("sklearn", reason="probes need seq2seq[analysis]")
     monkeypatch.chdir(little)
     run = load("runs/latest")
-    for module in (studies, inspection):
-        monkeypatch.setattr(module, "load_run", lambda place: run)
+    replace_load_run(lambda path: run)
     verbs = []
     for command, below in re.findall(
         r"^(seq2seq [^\n]*)\n```\n(.*?)(?=^```|\Z)", SEEN, re.M | re.S

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from seq2seq.cli import experiment_runs
 from seq2seq.cli import main as cli
-from seq2seq.cli import reproduce as experiments
 from seq2seq.config import build_task, compose, compose_experiment, train
 from seq2seq.data import pronunciation
 from seq2seq.runs.compare import read_history, read_summary
@@ -88,12 +88,12 @@ def launched(monkeypatch, tmp_path):
         return 0
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(experiments, "launch", launch)
+    monkeypatch.setattr(experiment_runs, "launch", launch)
     return calls
 
 
 def test_all_runs_are_made_and_judged(launched, capsys):
-    assert experiments.reproduce(MADE_UP, options(jobs=2)) == 0
+    assert experiment_runs.reproduce(MADE_UP, options(jobs=2)) == 0
     place = "runs/reproduce/made_up"
     assert launched == [
         ("made_up", ["cell=gru"], [0, 1], f"{place}/plain", 2),
@@ -110,17 +110,17 @@ def test_all_runs_are_made_and_judged(launched, capsys):
 
 
 def test_what_is_missing_is_no_verdict(launched, capsys):
-    assert experiments.reproduce(MADE_UP, options(seeds=[1], rows=["plain"])) == 1
+    assert experiment_runs.reproduce(MADE_UP, options(seeds=[1], rows=["plain"])) == 1
     out = capsys.readouterr().out
     assert "1 of 2 missing" in out and "reproduced |" not in out and "long" not in out
-    assert experiments.reproduce(MADE_UP, options()) == 0  # the rest is made
-    assert experiments.reproduce(MADE_UP, options(rows=["plain"])) == 0
+    assert experiment_runs.reproduce(MADE_UP, options()) == 0  # the rest is made
+    assert experiment_runs.reproduce(MADE_UP, options(rows=["plain"])) == 0
     kept = read_results(Path("runs/reproduce/made_up/results.csv"))
     assert [one.row for one in kept] == ["plain", "plain", "long", "long"]  # also what is not shown
 
 
 def test_other_runs_than_the_experiments_are_not_judged(launched, capsys):
-    assert experiments.reproduce(MADE_UP, options(overrides=["training=quick"])) == 0
+    assert experiment_runs.reproduce(MADE_UP, options(overrides=["training=quick"])) == 0
     out, err = capsys.readouterr()
     assert launched[0][1] == ["cell=gru", "training=quick"]
     assert launched[0][3] == "runs/reproduce/made_up,training=quick/plain"
@@ -129,12 +129,12 @@ def test_other_runs_than_the_experiments_are_not_judged(launched, capsys):
 
 def test_a_band_that_is_missed_is_an_exit_status(launched):
     missed = PLAIN._replace(expected=(Expected("exact_match", 0.9, (0.85, 0.95)),))
-    assert experiments.reproduce(MADE_UP._replace(rows=(missed,)), options()) == 1
+    assert experiment_runs.reproduce(MADE_UP._replace(rows=(missed,)), options()) == 1
 
 
 def test_a_run_that_fails_is_no_success(launched, monkeypatch):
-    monkeypatch.setattr(experiments, "launch", lambda *_: 2)
-    assert experiments.reproduce(MADE_UP, options(overrides=["training=quick"])) == 2
+    monkeypatch.setattr(experiment_runs, "launch", lambda *_: 2)
+    assert experiment_runs.reproduce(MADE_UP, options(overrides=["training=quick"])) == 2
 
 
 @pytest.mark.slow
@@ -155,8 +155,8 @@ def test_from_the_command_to_the_table(python, tmp_path):
 
 
 def test_a_signal_ends_it(launched, monkeypatch, capsys):
-    monkeypatch.setattr(experiments, "launch", lambda *_: 130)
-    assert experiments.reproduce(MADE_UP, options()) == 130
+    monkeypatch.setattr(experiment_runs, "launch", lambda *_: 130)
+    assert experiment_runs.reproduce(MADE_UP, options()) == 130
     assert "paper" not in capsys.readouterr().out
 
 

@@ -3,14 +3,14 @@
 import os
 import subprocess
 import sys
-import time
 from argparse import Namespace
 from types import SimpleNamespace
 
 import pytest
 
-from seq2seq.cli import answers
+from seq2seq.cli import score
 from seq2seq.cli.pair_input import read_pairs
+from seq2seq.cli.predict import Answerer
 from seq2seq.data import Numbers
 from seq2seq.inference.hypotheses import Hypothesis
 from seq2seq.inference.predictor import Predictor
@@ -22,9 +22,9 @@ PAIR_VERBS = pytest.mark.parametrize("verb", ["score", "evaluate"])
 
 
 @pytest.fixture
-def kept(trained, monkeypatch, eager):
+def kept(trained, replace_load_run, eager):
     """The run, loaded once for all tests that only answer."""
-    monkeypatch.setattr(answers, "load_run", lambda run, others=(): load_once(run))
+    replace_load_run(load_once)
     return trained
 
 
@@ -117,7 +117,7 @@ def test_standard_input_may_be_a_socket():
 
 
 def test_a_bad_text_is_named_by_its_line_after_the_pairs_before(capsys, kept, monkeypatch):
-    monkeypatch.setattr(answers, "CHUNK", 2)
+    monkeypatch.setattr(score, "CHUNK", 2)
     for third, message in (
         ("ab\tbaX\n", "line 3: target: symbol 'X' at position 3 was never seen"),
         ("aYb\tba\n", "line 3: source: symbol 'Y' at position 2 was never seen"),
@@ -139,7 +139,7 @@ def test_scores_stand_on_the_lines_of_their_pairs(capsys, kept, monkeypatch):
     pipe(monkeypatch, PAIRS)
     both = call(capsys, "score", kept)[1].splitlines()
     for size in (2, 2048):
-        monkeypatch.setattr(answers, "CHUNK", size)
+        monkeypatch.setattr(score, "CHUNK", size)
         pipe(monkeypatch, UNTIDY)
         status, out, err = call(capsys, "score", kept, "--on-bad-row", "skip")
         assert status == 0 and out.split("\n") == ["", both[0], "", "", "", both[1], "", ""]
@@ -177,12 +177,14 @@ def test_evaluate_skips_bad_rows_and_names_the_first(capsys, kept, tmp_path):
     assert status == 2 and f"error: {path} holds no usable pair" in err
 
 
-def test_comments_of_a_run_are_comments_of_its_pairs(capsys, trained, tmp_path, monkeypatch, eager):
+def test_comments_of_a_run_are_comments_of_its_pairs(
+    capsys, trained, tmp_path, replace_load_run, eager
+):
     run = load_once(trained)
     run = Predictor(
         run.model, run.source, run.target, run.decoding, {**run.settings, "comment": "#"}
     )
-    monkeypatch.setattr(answers, "load_run", lambda path, others=(): run)
+    replace_load_run(lambda path: run)
     (tmp_path / "pairs.tsv").write_text("# by hand\n" + PAIRS)
     status, out, err = call(capsys, "score", trained, "--pairs", tmp_path / "pairs.tsv")
     assert status == 0 and len(out.split()) == 2 and "note: 1 comment line was skipped" in err
@@ -206,37 +208,10 @@ def test_pairs_may_be_comma_separated(capsys, kept, tmp_path):
     assert outputs[0] == outputs[1] and len(outputs[0].split()) == 2
 
 
-def test_long_lines_go_few_at_a_time(monkeypatch):
-    monkeypatch.setattr(answers, "CHARACTERS", 10)
-    lines = ["a" * n for n in (1, 2, 3, 4, 25, 3, 0, 9, 1)]
-    parts = list(answers.chunks(lines, 4))
-    assert [len(part) for part in parts] == [4, 1, 3, 1]
-    assert [line for part in parts for line in part] == lines
-    parts = list(answers.arriving(iter(lines * 50), 4))
-    assert [line for part in parts for line in part] == lines * 50
-    assert all(sum(map(len, part[:-1])) < 10 and len(part) <= 4 for part in parts)
-
-
-def test_few_lines_are_read_ahead(monkeypatch):
-    monkeypatch.setattr(answers, "CHARACTERS", 1000)
-    count = 0
-
-    def lines():
-        nonlocal count
-        for _ in range(100):
-            count += 1
-            yield "a" * 600
-
-    read = answers.arriving(lines(), 2048)
-    first = next(read)
-    time.sleep(0.2)  # the reader has all the time it wants
-    assert len(first) <= 2 and count <= len(first) + 3
-
-
 @pytest.mark.parametrize("scores", [True, False])
 def test_a_tab_in_an_answer_is_no_column(scores, capsys):
     options = Namespace(scores=scores, format="text", n_best=2)
-    shown = answers.Answerer.__new__(answers.Answerer)
+    shown = Answerer.__new__(Answerer)
     shown.options = options
     shown._text("x", [Hypothesis("a\tb\n", [], -1.0), Hypothesis("c\\", [], -2.0)])
     columns = capsys.readouterr().out.removesuffix("\n").split("\t")

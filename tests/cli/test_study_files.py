@@ -1,12 +1,14 @@
 """The verbs that study states: tables, files, and what they refuse."""
 
 import csv
+import importlib.util
 
 import pytest
 
 from seq2seq import load
 from seq2seq.analysis import probing
-from seq2seq.cli import answers, studies
+from seq2seq.cli import probe
+from seq2seq.cli.run_argument import predictions_of
 from seq2seq.evaluation.predictions import read_examples
 from tests.cli.test_main import call
 
@@ -19,9 +21,9 @@ def loaded(trained):
 
 
 @pytest.fixture
-def run(trained, loaded, monkeypatch):
+def run(trained, loaded, replace_load_run):
     """The run, loaded once."""
-    monkeypatch.setattr(studies, "load_run", lambda run, others=(): loaded)
+    replace_load_run(lambda path: loaded)
     return trained
 
 
@@ -103,9 +105,9 @@ def test_bad_requests_are_one_line(capsys, run, arguments, message):
     assert status == 2 and message in err and out == "" and err.count("\n") == 1
 
 
-def test_a_missing_extra_is_named_before_any_work(capsys, monkeypatch):
-    monkeypatch.setattr(studies, "load_run", None)
-    monkeypatch.setattr(studies.importlib.util, "find_spec", lambda name: None)
+def test_a_missing_extra_is_named_before_any_work(capsys, monkeypatch, replace_load_run):
+    replace_load_run(None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     for verb in ("ablate", "capacity"):
         status, out, err = call(capsys, verb, "run")
         assert status == 2 and out == "" and err.count("\n") == 1
@@ -115,8 +117,8 @@ def test_a_missing_extra_is_named_before_any_work(capsys, monkeypatch):
 
 
 def test_training_sources_are_those_of_the_run(trained):
-    sources, told = studies.training_sources(str(trained), 50)
+    sources, told = probe.training_sources(str(trained), 50)
     assert len(sources) == 50 and told == "50 training sources"
     assert all(set(source) <= set("abc") for source in sources)
-    held_out = read_examples(answers.predictions_of(str(trained)))
+    held_out = read_examples(predictions_of(str(trained)))
     assert not {example.source for example in held_out} & set(sources)

@@ -1,0 +1,47 @@
+"""The verb `examples`: the examples of a task, before anything is trained."""
+
+import argparse
+import itertools
+import sys
+from typing import Any
+
+from seq2seq.cli.options import natural
+from seq2seq.runtime.progress import progress
+from seq2seq.runtime.quiet import held_back_noise
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the parser of the verb."""
+    parser = verbs.add_parser(
+        "examples",
+        help="show the examples of a task",
+        usage="seq2seq examples task=NAME [task.KEY=VALUE ...] [--split SPLIT] [-n COUNT]",
+        description="Print examples as source<TAB>target lines (with tags, "
+        "source<TAB>target<TAB>tags), one for each right answer.",
+    )
+    parser.add_argument("--split", default="train", choices=("train", "validation", "test"))
+    parser.add_argument(
+        "-n", type=natural, metavar="COUNT", help="how many (default: all, or 10 of endless ones)"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """`seq2seq examples`: what a person sees before training."""
+    from seq2seq.config import build_task, compose
+    from seq2seq.data.tags import Tagged
+    from seq2seq.data.task import Stream
+
+    with progress("reading the examples"), held_back_noise():
+        task = build_task(compose(options.overrides))
+    for note in task.notes:
+        print(f"note: {note}", file=sys.stderr)
+    examples, count = task.examples(options.split), options.n
+    if isinstance(examples, Stream) and count is None:
+        count = 10
+        print("training examples have no end; here are 10 (-n COUNT shows more)", file=sys.stderr)
+    for example in itertools.islice(examples, count):
+        source, tags = example.source, []
+        if isinstance(task.source, Tagged):  # tags come last, as in files of inflections
+            source, *tags = source.split("\t")
+        for target in example.references:
+            print(source, target, *tags, sep="\t")

@@ -1,0 +1,142 @@
+"""`seq2seq reproduce NAME`: all runs of an experiment, expected beside obtained, and verdicts.
+
+Its runs are those of `python train.py -m experiment=NAME seed=...`: what is complete is kept, what
+was cut goes on, what is missing begins.
+"""
+
+import argparse
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seq2seq.cli.multirun import COMMAND, environment
+from seq2seq.runs.compare import read_history, read_summary
+from seq2seq.runs.environment import read_environment
+from seq2seq.runs.experiment import (
+    REPRODUCED,
+    UNPUBLISHED,
+    Experiment,
+    Result,
+    Row,
+    measure,
+    render,
+    verdicts,
+    write_results,
+)
+from seq2seq.runs.overrides import quote
+from seq2seq.runtime.atomic import write_whole
+from seq2seq.runtime.validation import check_choice
+from seq2seq.training.signals import heeded
+
+RESULTS = "results.csv"
+
+
+def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
+    """Make the runs that are missing, write `results.csv`, and print the table.
+
+    Args:
+        experiment: what its file says.
+        options: of the command line: `overrides`, `seeds`, `rows`, `jobs` and `output`.
+
+    Returns:
+        The exit status: 1 if something was not reproduced or is missing; that of the worst run, or
+        of the signal that ended it.
+    """
+    whole, experiment = experiment, choose_rows(experiment, options.rows)
+    place = Path(options.output or name_place(experiment.name, options.overrides)).expanduser()
+    seeds = experiment.seeds if options.seeds is None else options.seeds
+    for seed in seeds:
+        check_choice("seed", str(seed), map(str, experiment.seeds))
+    worst = 0
+    for row in experiment.rows:
+        print(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}", file=sys.stderr)
+        words = [*row.overrides, *options.overrides]
+        status = launch(experiment.name, words, seeds, place / row.name, options.jobs)
+        if status > 128:  # a signal: what is there is kept for the next time
+            return status
+        worst = max(worst, status)
+    results = [*collect(whole, place)]  # the file keeps the rows that were not chosen
+    place.mkdir(parents=True, exist_ok=True)
+    write_whole(place / RESULTS, write_results(results))
+    judged = not options.overrides
+    print(f"\n{experiment.name}: {experiment.source}\n")
+    print(render(experiment, results, judged), flush=True)
+    print(f"kept in {place}", file=sys.stderr)
+    if not judged:
+        print(
+            f"note: with {' '.join(options.overrides)} these are other runs than the experiment's, "
+            "so there are no verdicts",
+            file=sys.stderr,
+        )
+    found = {verdict for row in verdicts(experiment, results) for verdict in row}
+    return max(worst, int(judged and not found <= {REPRODUCED, UNPUBLISHED}))
+
+
+def choose_rows(experiment: Experiment, names: Sequence[str] | None) -> Experiment:
+    """`experiment` with the rows of these names; None: all.
+
+    Raises:
+        ValueError: it has no such row.
+    """
+    if names is None:
+        return experiment
+    for name in names:
+        check_choice("row", name, [row.name for row in experiment.rows])
+    return experiment._replace(rows=tuple(row for row in experiment.rows if row.name in names))
+
+
+def name_place(name: str, overrides: Sequence[str]) -> str:
+    """The default directory: another one for each list of overrides, since their runs differ.
+
+    >>> name_place("scan_length", []), name_place("scan_length", ["training=quick"])
+    ('runs/reproduce/scan_length', 'runs/reproduce/scan_length,training=quick')
+    """
+    return "runs/reproduce/" + ",".join([name, *(re.sub(r"[^\w=.-]", "_", o) for o in overrides)])
+
+
+def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, jobs: int) -> int:
+    """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
+    command = [*COMMAND, "-m", f"experiment={name}", *words]
+    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={quote(str(place))}"]
+    command += ["resume=true", "--jobs", str(jobs)]
+    # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
+    # A handler, unlike SIG_IGN, is not handed on to it.
+    before = {number: signal.signal(number, lambda number, frame: None) for number in heeded()}
+    try:
+        process = subprocess.Popen(command, stdout=sys.stderr, env=environment())
+        for number in before:
+            if number != signal.SIGINT:
+                signal.signal(number, lambda number, frame: process.terminate())
+        return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def collect(experiment: Experiment, place: Path) -> Iterator[Result]:
+    """The results of all runs that an experiment has, made or missing.
+
+    Raises:
+        ValueError: a run is damaged.
+    """
+    for row in experiment.rows:
+        for seed in experiment.seeds:
+            yield read_result(row, seed, place / row.name / f"seed={seed}")
+
+
+def read_result(row: Row, seed: int, path: Path) -> Result:
+    """What came of one run; see `collect`."""
+    if not (path / "summary.json").is_file():
+        return Result(row.name, seed, "missing", {})
+    summary = read_summary(path)
+    train, history = summary["train"], read_history(path)
+    environment = read_environment(path)
+    end = (train["steps"], train["seconds"], str(environment.get("git_commit") or ""))
+    found = Result(row.name, seed, train["stopped"], {}, *end)
+    if found.counts:
+        values = {one.metric: measure(summary["test"], history, one.metric) for one in row.expected}
+        found = found._replace(metrics=values)
+    return found

@@ -1,0 +1,68 @@
+"""The verb `export`: a trained model for use elsewhere, as a file or a folder of graphs."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from seq2seq.cli.run_argument import RUN_HELP, load_run, predictions_of
+from seq2seq.runtime.progress import progress
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the parser of the verb."""
+    parser = verbs.add_parser(
+        "export",
+        help="write a trained model for use elsewhere",
+        description="numpy: one file for seq2seq/runtime/numpy_runtime.py, which needs NumPy alone "
+        "and can be copied anywhere; onnx, litert, saved_model: a folder of graphs and a header.",
+    )
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "--format", choices=("numpy", "onnx", "litert", "saved_model"), default="numpy"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="PATH", required=True, help="a file (numpy) or a new folder"
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("float32", "float16", "int8"),
+        default="float32",
+        help="of numpy: smaller weights; what they cost on the test examples is printed",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """`seq2seq export`: a file or a folder, and what smaller weights cost."""
+    predictor = load_run(options.run)
+    output = Path(options.output).expanduser()
+    if options.format != "numpy":
+        from seq2seq.export.graphs import export_graphs
+
+        if options.weights != "float32":
+            raise ValueError(
+                f"--weights {options.weights} is for --format numpy; the graphs of "
+                f"{options.format} hold float32"
+            )
+        with progress(f"exporting to {options.format}"):
+            export_graphs(predictor, options.format, output)
+        print(f"written to {output}: {', '.join(sorted(p.name for p in output.iterdir()))}")
+        return
+    if not output.parent.is_dir() or output.is_dir():
+        raise ValueError(f"--output {output} must name a file in a folder that is there")
+    predictor.save(output, options.weights)
+    print(f"written to {output}: {output.stat().st_size:,} bytes")
+    if options.weights != "float32" and predictions_of(options.run).is_file():
+        tell_cost(predictor, output, predictions_of(options.run))
+
+
+def tell_cost(predictor: Any, smaller: Path, examples: Path) -> None:
+    """Print what `smaller` weights do to the held-out examples."""
+    from seq2seq.evaluation.evaluate import evaluate
+    from seq2seq.evaluation.predictions import read_examples
+    from seq2seq.inference.predictor import load
+
+    held_out, family = read_examples(examples), predictor.settings.get("metrics")
+    metrics = [evaluate(one, held_out, family).metrics() for one in (predictor, load(smaller))]
+    name = next(iter(metrics[0]))
+    before, after = (one[name] for one in metrics)
+    print(f"{name} {before:.4f} before, {after:.4f} after, of {len(held_out):,} held-out examples")

@@ -1,0 +1,29 @@
+"""The run that a verb is given, and what stands beside it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seq2seq.runtime.progress import progress
+from seq2seq.runtime.quiet import quiet_engine
+
+RUN_HELP = "a run directory, for example runs/latest, or a model.npz"
+
+
+def load_run(run: str, others: Sequence[str] = ()) -> Any:
+    """The run, or the ensemble of several, after the engine has started quietly."""
+    with progress(f"loading {run}"):
+        quiet_engine()
+        from seq2seq.inference.predictor import ensemble, load
+
+        return ensemble([run, *others]) if others else load(run)
+
+
+def predictions_of(run: str) -> Path:
+    """Where the held-out examples of a run stand."""
+    return (Path(run) if Path(run).is_dir() else Path(run).parent) / "predictions.tsv"
+
+
+def name_of(predictor: Any) -> str:
+    """What a run is called, as in `reverse-lstm`."""
+    return f"{predictor.settings['task']}-{predictor.settings['model']}"

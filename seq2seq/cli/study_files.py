@@ -1,0 +1,129 @@
+"""Options and files that the verbs share which study the handed-over state.
+
+Tables go to standard output. A file that is written is named on standard error, a line each.
+"""
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seq2seq.cli.options import count
+from seq2seq.runtime.atomic import write_whole
+from seq2seq.runtime.progress import progress
+
+PACKAGES = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}  # of the extra `analysis`
+
+
+def add_examples(parser: argparse.ArgumentParser, most: int, what: str) -> None:
+    """How many examples, and what is drawn at random."""
+    parser.add_argument(
+        "--examples", type=count, default=most, metavar="N", help=f"{what} (default {most:,})"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of what is shuffled (default 0)")
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Where files go."""
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="where to write (default: analysis/ beside the model)"
+    )
+    parser.add_argument(
+        "--no-figure", action="store_true", help="no chart, which needs matplotlib; the table alone"
+    )
+
+
+def check_packages(*names: str, without: str = "") -> None:
+    """Raise a ValueError that names what is not installed, before any work is done."""
+    missing = [PACKAGES[name] for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed: "
+            f"pip install 'seq2seq[analysis]'{without}"
+        )
+
+
+def check_figures(options: argparse.Namespace) -> None:
+    """Raise a ValueError if charts are wanted and can't be drawn."""
+    if not options.no_figure:
+        check_packages("matplotlib", without=", or --no-figure for the table alone")
+        use_default_style()
+
+
+def use_default_style() -> None:
+    """Draw as matplotlib does by default, whatever a `matplotlibrc` of the directory says."""
+    import matplotlib
+
+    matplotlib.rcdefaults()
+
+
+def find_output(run: str, output: str | None) -> Path:
+    """The directory for what is made: the one asked for, or `analysis/` beside the model.
+
+    Raises:
+        ValueError: it is a file; or a link that stands in the run, and may lead anywhere.
+    """
+    beside = Path(run) if Path(run).is_dir() else Path(run).parent
+    chosen = Path(output).expanduser() if output else beside / "analysis"
+    if not output and chosen.is_symlink():
+        raise ValueError(f"{chosen} is a link, and is not followed; name a directory: --output DIR")
+    if chosen.exists() and not chosen.is_dir():
+        raise ValueError(f"--output {chosen} is a file, a directory was expected")
+    return chosen
+
+
+class Files:
+    """The files of a study: a table of all numbers, and a chart.
+
+    Args:
+        stem: of their names.
+        run: beside which they are, unless the options say where.
+        options: of the command line.
+    """
+
+    def __init__(self, stem: str, run: str, options: argparse.Namespace):
+        self.stem, self.figures = stem, not options.no_figure
+        self.place = find_output(run, options.output)
+
+    def write(self, heads: Sequence[str], rows: Sequence[Sequence], draw: Any) -> None:
+        """Write `rows` as tab-separated values, and what `draw()` draws."""
+        lines = ["\t".join(map(str, row)) + "\n" for row in (heads, *rows)]
+        write_file(self.place / f"{self.stem}.tsv", "".join(lines))
+        if self.figures:
+            write_figure(self.place / self.stem, draw())
+
+
+def write_figure(stem: Path, figure: Any) -> None:
+    """Write a chart as PNG and as SVG, and say so.
+
+    Args:
+        stem: the path without its ending.
+        figure: of matplotlib.
+    """
+    from seq2seq.analysis.canvas import to_bytes
+
+    with progress(f"drawing {stem.name}"):
+        files = {kind: to_bytes(figure, kind) for kind in ("png", "svg")}
+    for kind, content in files.items():
+        write_file(stem.with_name(f"{stem.name}.{kind}"), content)
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Write a file, with the directories above it, and say so."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+    print(f"written: {path}", file=sys.stderr)
+
+
+def evenly_spaced(items: Sequence, most: int) -> list:
+    """At most so many of `items`, evenly spread.
+
+    >>> evenly_spaced("abcdefg", 3)
+    ['a', 'd', 'g']
+    """
+    if len(items) <= most:
+        return list(items)
+    step = (len(items) - 1) / max(most - 1, 1)
+    return [items[round(number * step)] for number in range(most)]
