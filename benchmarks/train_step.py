@@ -59,7 +59,7 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
     import tensorflow as tf
 
     from seq2seq import Additive, Cell, Decoder, Dot, Encoder, Seq2Seq, cross_entropy
-    from seq2seq.layers.lstm import LSTM
+    from seq2seq.layers.recurrent import LSTM
     from seq2seq.training import train_step as updates
 
     batch, time_, embedding, units, layers = shape
@@ -82,7 +82,7 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
         model.make_train_function()
     else:
         updates.HOT = 0  # compiled from the first update on
-        model.train_function = updates.make_updates(model, model.loss, collections.Counter())
+        model.train_function = updates.make_train_step(model, model.loss, collections.Counter())
     inputs = {"source": source, "source_mask": np.ones(source.shape, "bool"), "target": target_in}
     real = tf.constant(np.ones(source.shape, "float32"))
     data = tf.data.Dataset.from_tensors((inputs, target_out, real)).repeat()

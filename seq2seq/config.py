@@ -205,7 +205,7 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
         resumed: the run that goes on; None: a new one.
 
     Returns:
-        The `seq2seq.training.trainer.Outcome`, and the path of the run directory.
+        The `seq2seq.training.trainer.TrainingResult`, and the path of the run directory.
 
     Raises:
         ValueError: anything wrong with the configuration or the data.

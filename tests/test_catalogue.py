@@ -37,7 +37,7 @@ def test_every_model_lowers_its_loss(name):
     inputs = batch.inputs
     forced = forcing.draw(batch.target_mask.shape, seed=0, step=0, steps=5)
     if forced is not None:
-        inputs["forced"] = forced
+        inputs["teacher_forcing_mask"] = forced
     model.compile(keras.optimizers.Adam(0.02), cross_entropy(), run_eagerly=True)
     losses = [model.train_on_batch(inputs, batch.target_out, batch.weights) for _ in range(4)]
     assert losses[-1] < losses[0] - 0.1

@@ -22,6 +22,9 @@ def module_of(path):
     return ".".join(part for part in parts if part != "__init__")
 
 
+MODULES = {f"seq2seq.{module_of(path)}" for path in FILES}
+
+
 def floor(module):
     return FLOORS.index(module.split(".")[0])
 
@@ -32,10 +35,11 @@ def imports(path, top_level=False):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            if node.module == "seq2seq":
-                names = [alias.name for alias in node.names if alias.name != "__version__"]
-                yield from (f"seq2seq.{name}" for name in names)
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name for name in names if name in MODULES]
+            yield from modules
+            if len(modules) < len(names):
+                yield node.module
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
@@ -45,6 +49,13 @@ def test_imports_go_one_way(path):
         if name.startswith("seq2seq."):
             other = name.removeprefix("seq2seq.")
             assert floor(other) <= floor(module), f"{module} imports {other}"
+
+
+def test_no_two_modules_import_each_other():
+    arrows = {f"seq2seq.{module_of(path)}": {*imports(path)} & MODULES for path in FILES}
+    while free := [name for name, others in arrows.items() if not others]:
+        arrows = {name: others - {*free} for name, others in arrows.items() if name not in free}
+    assert not arrows
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)

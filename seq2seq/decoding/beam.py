@@ -7,10 +7,10 @@ import numpy as np
 from keras import ops, tree
 
 from seq2seq.decoding.search import (
-    FORBIDDEN,
-    MOST,
+    MAX_HYPOTHESES,
+    NEG_INF,
     Hypotheses,
-    Now,
+    StepInfo,
     Strategy,
     Tensor,
     at_limit,
@@ -20,32 +20,33 @@ from seq2seq.decoding.search import (
 from seq2seq.runtime.validation import check_count, check_flag, check_number
 
 AVERAGE = "average"
-MOST_PENALTY, MOST_WEIGHT = 10, 1e6  # scores and their parts stay finite
+MAX_PENALTY, MAX_WEIGHT = 10, 1e6  # scores and their parts stay finite
 
 
-class Group(NamedTuple):
+class BeamState(NamedTuple):
     """The progress of one group of live hypotheses, `width` a source, and of those that ended.
 
     Attributes:
         live: (batch, width, ...), the best first.
         coverage: (batch, width, source time), the sum of each one's attention; `()` without a
             coverage penalty.
-        pool: (batch, kept, ...), the best that have ended, the best first.
-        ranks: (batch, kept), their scores with penalties; `FORBIDDEN` where the pool is not full.
+        finished: (batch, kept, ...), the best that have ended, the best first.
+        finished_scores: (batch, kept), their scores with penalties; `NEG_INF` where fewer have
+            ended.
         done: (batch,), where nothing can or may change any more.
     """
 
     live: Hypotheses
     coverage: Tensor | tuple
-    pool: Hypotheses
-    ranks: Tensor
+    finished: Hypotheses
+    finished_scores: Tensor
     done: Tensor
 
 
-class Groups(NamedTuple):
+class DiverseBeamState(NamedTuple):
     """The progress of a beam: of its groups; without diversity there is one."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[BeamState, ...]
 
     @property
     def done(self) -> Tensor:
@@ -92,7 +93,7 @@ class Beam(Strategy):
 
     def __post_init__(self):
         for field in ("width", "n_best", "groups"):
-            check_count(f"decoding.{field}", self.__dict__[field], most=MOST)
+            check_count(f"decoding.{field}", self.__dict__[field], most=MAX_HYPOTHESES)
         check_flag("decoding.early_stopping", self.early_stopping)
         if self.length_penalty != AVERAGE:
             if isinstance(self.length_penalty, str):
@@ -100,9 +101,9 @@ class Beam(Strategy):
                     f'decoding.length_penalty must be a number or "{AVERAGE}", got '
                     f"{self.length_penalty!r}"
                 )
-            check_number("decoding.length_penalty", self.length_penalty, most=MOST_PENALTY)
-        check_number("decoding.coverage_penalty", self.coverage_penalty, most=MOST_WEIGHT)
-        check_number("decoding.diversity", self.diversity, most=MOST_WEIGHT)
+            check_number("decoding.length_penalty", self.length_penalty, most=MAX_PENALTY)
+        check_number("decoding.coverage_penalty", self.coverage_penalty, most=MAX_WEIGHT)
+        check_number("decoding.diversity", self.diversity, most=MAX_WEIGHT)
         if self.n_best > self.width:
             raise ValueError(
                 f"a beam of width {self.width} has no {self.n_best} best hypotheses; "
@@ -135,99 +136,115 @@ class Beam(Strategy):
         """How many that have ended each group keeps."""
         return -(-self.n_best // self.groups)
 
-    def begin(self, live: Hypotheses, limits: Tensor) -> Groups:
+    def begin(self, live: Hypotheses, limits: Tensor) -> DiverseBeamState:
         """The progress before the first step; see `Greedy.begin`."""
-        each = self.width // self.groups
-        live = tree.map_structure(lambda tensor: tensor[:, :each], live)
-        pool = tree.map_structure(lambda tensor: ops.repeat(tensor[:, :1], self.kept, 1), live)
+        group_size = self.width // self.groups
+        live = tree.map_structure(lambda tensor: tensor[:, :group_size], live)
+        finished = tree.map_structure(lambda tensor: ops.repeat(tensor[:, :1], self.kept, 1), live)
         # All are alike at first: only one of them may go on.
-        first = ops.arange(each, dtype="int32") > 0
-        live = live._replace(scores=ops.where(first, FORBIDDEN, live.scores))
-        ranks = ops.full_like(pool.scores, FORBIDDEN)
+        is_copy = ops.arange(group_size, dtype="int32") > 0
+        live = live._replace(scores=ops.where(is_copy, NEG_INF, live.scores))
+        finished_scores = ops.full_like(finished.scores, NEG_INF)
         coverage = ()
         if self.needs_weights:
             coverage = ops.zeros_like(live.attention[:, :, 0])
-        group = Group(live, coverage, pool, ranks, done=limits <= 0)
-        return Groups((group,) * self.groups)
+        group = BeamState(live, coverage, finished, finished_scores, done=limits <= 0)
+        return DiverseBeamState((group,) * self.groups)
 
     def advance(
-        self, log_probabilities: Tensor, progress: Groups, now: Now
-    ) -> tuple[Tensor, Tensor, Groups]:
+        self, log_probabilities: Tensor, progress: DiverseBeamState, info: StepInfo
+    ) -> tuple[Tensor, Tensor, DiverseBeamState]:
         """One step of every group, one after the other; see `Greedy.advance`."""
-        each = self.width // self.groups
-        tokens, parents, groups, said = [], [], [], 0.0
+        group_size = self.width // self.groups
+        tokens, parents, groups, penalty = [], [], [], 0.0
         for number, group in enumerate(progress.groups):
-            own = slice(number * each, (number + 1) * each)
-            weights = None if now.attention is None else now.attention[:, own]
-            here = now._replace(attention=weights)
-            chosen, before, group = self._advance(log_probabilities[:, own], group, here, said)
-            tokens.append(chosen)
-            parents.append(before + number * each)
+            members = slice(number * group_size, (number + 1) * group_size)
+            weights = None if info.attention is None else info.attention[:, members]
+            group_info = info._replace(attention=weights)
+            group_tokens, group_parents, group = self._advance(
+                log_probabilities[:, members], group, group_info, penalty
+            )
+            tokens.append(group_tokens)
+            parents.append(group_parents + number * group_size)
             groups.append(group)
             if number + 1 < self.groups:
                 symbols = ops.shape(log_probabilities)[-1]
-                said = said + self.diversity * ops.sum(ops.one_hot(chosen, symbols), axis=1)
-        return ops.concatenate(tokens, 1), ops.concatenate(parents, 1), Groups(tuple(groups))
+                penalty = penalty + self.diversity * ops.sum(
+                    ops.one_hot(group_tokens, symbols), axis=1
+                )
+        return (
+            ops.concatenate(tokens, 1),
+            ops.concatenate(parents, 1),
+            DiverseBeamState(tuple(groups)),
+        )
 
-    def _advance(self, log_probabilities, group: Group, now: Now, said):
-        """One group's step; `said` (batch, symbols) is what others' choices cost."""
+    def _advance(self, log_probabilities, group: BeamState, info: StepInfo, diversity_penalty):
+        """One group's step; `diversity_penalty` (batch, symbols) is what others' choices cost."""
         width, symbols = log_probabilities.shape[1], ops.shape(log_probabilities)[-1]
         totals = group.live.scores[..., None] + log_probabilities  # (batch, width, symbols)
-        wanted = totals if isinstance(said, float) else totals - said[:, None]
-        _, best = ops.top_k(ops.reshape(wanted, (-1, width * symbols)), 2 * width)
+        penalized = (
+            totals if isinstance(diversity_penalty, float) else totals - diversity_penalty[:, None]
+        )
+        _, best = ops.top_k(ops.reshape(penalized, (-1, width * symbols)), 2 * width)
         best = ops.cast(best, "int32")  # (batch, 2 * width), places in (width * symbols)
-        gained = ops.take_along_axis(
+        log_probs = ops.take_along_axis(
             ops.reshape(log_probabilities, (-1, width * symbols)), best, axis=1
         )
-        found = _Candidates(best // symbols, best % symbols, gained)
+        candidates = _Candidates(best // symbols, best % symbols, log_probs)
         # As many as the beam is wide go on, the likeliest that do not end.
-        ends = ops.cast(ops.equal(found.tokens, now.end_id), "int32")
-        places = ops.arange(2 * width, dtype="int32") + 2 * width * ends
-        follow = pick(found, ops.argsort(places, axis=1)[:, :width])
-        live, coverage = self._extend(group, follow, now)
+        ends = ops.cast(ops.equal(candidates.tokens, info.end_id), "int32")
+        positions = ops.arange(2 * width, dtype="int32") + 2 * width * ends
+        continued = gather_beams(candidates, ops.argsort(positions, axis=1)[:, :width])
+        live, coverage = self._extend(group, continued, info)
         # Only those among the best `width` count as ended: a beam of one is then greedy.
-        first = tree.map_structure(lambda tensor: tensor[:, :width], found)
-        pool, ranks = self._collect(group, *self._extend(group, first, now), now)
-        done = ops.logical_or(group.done, self._is_done(live, ranks, now))
-        new = Group(live, coverage, pool, ranks, done)
-        return follow.tokens, follow.parents, keep(group.done, group, new)
+        leading = tree.map_structure(lambda tensor: tensor[:, :width], candidates)
+        finished, finished_scores = self._update_finished(
+            group, *self._extend(group, leading, info), info
+        )
+        done = ops.logical_or(group.done, self._is_done(live, finished_scores, info))
+        next_state = BeamState(live, coverage, finished, finished_scores, done)
+        return continued.tokens, continued.parents, keep(group.done, group, next_state)
 
-    def _extend(self, group: Group, chosen, now: Now) -> tuple[Hypotheses, Tensor | tuple]:
+    def _extend(
+        self, group: BeamState, chosen, info: StepInfo
+    ) -> tuple[Hypotheses, Tensor | tuple]:
         """The hypotheses that `chosen` makes of the live ones, and what each has covered."""
-        weights = None if now.attention is None else pick(now.attention, chosen.parents)
+        weights = None if info.attention is None else gather_beams(info.attention, chosen.parents)
         live = extend(
-            pick(group.live, chosen.parents),
+            gather_beams(group.live, chosen.parents),
             chosen.tokens,
-            chosen.gained,
-            now._replace(attention=weights),
+            chosen.log_probs,
+            info._replace(attention=weights),
         )
         if isinstance(group.coverage, tuple):
             return live, ()
-        return live, pick(group.coverage, chosen.parents) + weights
+        return live, gather_beams(group.coverage, chosen.parents) + weights
 
-    def _collect(self, group: Group, new: Hypotheses, coverage, now: Now):
-        """The pool and its ranks with those of `new` that have ended and rank high enough."""
-        ranks = new.scores / self._penalty(now.index + 1)
+    def _update_finished(self, group: BeamState, new: Hypotheses, coverage, info: StepInfo):
+        """The best that have ended, and their scores, with those of `new` among them."""
+        scores = new.scores / self._penalty(info.index + 1)
         if self.needs_weights:
             covered = ops.log(ops.clip(coverage, 1e-10, 1.0))
-            if now.source_mask is not None:
-                covered = ops.where(now.source_mask[:, None], covered, 0.0)
-            ranks = ranks + self.coverage_penalty * ops.sum(covered, axis=-1)
-        counts = ops.logical_and(new.ended, new.scores > FORBIDDEN / 2)
-        ranks = ops.concatenate([group.ranks, ops.where(counts, ranks, FORBIDDEN)], axis=1)
-        both = tree.map_structure(lambda a, b: ops.concatenate([a, b], 1), group.pool, new)
-        ranks, best = ops.top_k(ranks, self.kept)
-        return pick(both, best), ranks
+            if info.source_mask is not None:
+                covered = ops.where(info.source_mask[:, None], covered, 0.0)
+            scores = scores + self.coverage_penalty * ops.sum(covered, axis=-1)
+        counts = ops.logical_and(new.ended, new.scores > NEG_INF / 2)
+        scores = ops.concatenate(
+            [group.finished_scores, ops.where(counts, scores, NEG_INF)], axis=1
+        )
+        joined = tree.map_structure(lambda a, b: ops.concatenate([a, b], 1), group.finished, new)
+        scores, best = ops.top_k(scores, self.kept)
+        return gather_beams(joined, best), scores
 
-    def _is_done(self, live: Hypotheses, ranks: Tensor, now: Now) -> Tensor:
-        """(batch,): nothing may change, or no live hypothesis can reach the pool any more."""
-        best, worst = ops.max(live.scores, axis=1), ops.min(ranks, axis=1)
-        full = worst > FORBIDDEN / 2
+    def _is_done(self, live: Hypotheses, finished_scores: Tensor, info: StepInfo) -> Tensor:
+        """(batch,): nothing may change, or no live hypothesis can reach the finished any more."""
+        best, worst = ops.max(live.scores, axis=1), ops.min(finished_scores, axis=1)
+        full = worst > NEG_INF / 2
         # Scores only fall, so this is the most that the best one can rank when it ends.
-        beaten = best / self._penalty(now.limits) <= worst
-        over = ops.logical_and(full, True if self.early_stopping else beaten)
-        dead = best <= FORBIDDEN / 2
-        return ops.logical_or(ops.logical_or(over, dead), at_limit(now))
+        beaten = best / self._penalty(info.limits) <= worst
+        is_decided = ops.logical_and(full, True if self.early_stopping else beaten)
+        dead = best <= NEG_INF / 2
+        return ops.logical_or(ops.logical_or(is_decided, dead), at_limit(info))
 
     def _penalty(self, length: Tensor) -> Tensor:
         """What the score of a hypothesis of `length` tokens, the end included, is divided by."""
@@ -236,41 +253,40 @@ class Beam(Strategy):
             return length
         return ((5.0 + length) / 6.0) ** self.length_penalty
 
-    def finish(self, progress: Groups) -> Hypotheses:
+    def finish(self, progress: DiverseBeamState) -> Hypotheses:
         """The `n_best` of each source; where fewer have ended, those that were cut off follow."""
         groups = progress.groups
-        every = [group.pool for group in groups] + [group.live for group in groups]
+        every = [group.finished for group in groups] + [group.live for group in groups]
         every = tree.map_structure(lambda *tensors: ops.concatenate(tensors, 1), *every)
-        ranks = ops.concatenate([group.ranks for group in groups], 1)
+        finished_scores = ops.concatenate([group.finished_scores for group in groups], 1)
         scores = ops.concatenate([group.live.scores for group in groups], 1)
-        # Places of the pool that were left empty come last. The dtype is named: Keras's `floatx`
-        # would choose another.
-        missing = 2 * ops.cast(ranks <= FORBIDDEN / 2, "int32")
+        # What has not ended comes last. The dtype is named: Keras's `floatx` would choose another.
+        missing = 2 * ops.cast(finished_scores <= NEG_INF / 2, "int32")
         kind = ops.concatenate([missing, ops.ones_like(scores, "int32")], 1)
-        ranks = ops.concatenate([ranks, scores], 1)
-        place = ops.argsort(ops.argsort(-ranks, axis=1), axis=1)  # 0 for the highest rank
-        order = ops.argsort(ops.cast(place, "int32") + kind * ranks.shape[1], axis=1)
+        finished_scores = ops.concatenate([finished_scores, scores], 1)
+        rank = ops.argsort(ops.argsort(-finished_scores, axis=1), axis=1)  # 0 for the highest rank
+        order = ops.argsort(ops.cast(rank, "int32") + kind * finished_scores.shape[1], axis=1)
         every = every._replace(
-            scores=ops.where(ops.equal(kind, 2), FORBIDDEN, every.scores),
+            scores=ops.where(ops.equal(kind, 2), NEG_INF, every.scores),
         )
-        return pick(every, order[:, : self.n_best])
+        return gather_beams(every, order[:, : self.n_best])
 
 
 class _Candidates(NamedTuple):
     parents: Tensor  # (batch, candidates), which live hypothesis goes on
     tokens: Tensor  # (batch, candidates), with what
-    gained: Tensor  # (batch, candidates), the log-probability of it
+    log_probs: Tensor  # (batch, candidates), the log-probability of it
 
 
-def pick(structure, index: Tensor):
+def gather_beams(structure, index: Tensor):
     """Tensors (batch, size, ...) with the entries `index` (batch, count) of their second axis."""
     index = ops.cast(index, "int32")
     batch, count = ops.shape(index)
 
     def take(tensor):
-        size, rest = ops.shape(tensor)[1], ops.shape(tensor)[2:]
+        size, trailing = ops.shape(tensor)[1], ops.shape(tensor)[2:]
         rows = ops.reshape(index + ops.arange(batch, dtype="int32")[:, None] * size, (-1,))
-        taken = ops.take(ops.reshape(tensor, (-1, *rest)), rows, axis=0)
-        return ops.reshape(taken, (batch, count, *rest))
+        taken = ops.take(ops.reshape(tensor, (-1, *trailing)), rows, axis=0)
+        return ops.reshape(taken, (batch, count, *trailing))
 
     return tree.map_structure(take, structure)

@@ -56,14 +56,17 @@ def split(constraints: Sequence[Constraint]) -> tuple[tuple, list[dict]]:
             raise ValueError(f"a constraint was expected, as NoRepeat(3), got {constraint!r}")
         fields = {name: np.asarray(constraint.__dict__[name]) for name in constraint.arrays}
         arrays.append(fields)
-        rest = {name: v for name, v in constraint.__dict__.items() if name not in fields}
-        fixed.append((type(constraint), *sorted(rest.items())))
+        settings = {name: v for name, v in constraint.__dict__.items() if name not in fields}
+        fixed.append((type(constraint), *sorted(settings.items())))
     return tuple(fixed), arrays
 
 
 def join(constraints: Sequence[Constraint], arrays: list[dict]) -> list[Constraint]:
     """`constraints` with other arrays."""
-    return [replace(one, **fields) for one, fields in zip(constraints, arrays, strict=True)]
+    return [
+        replace(constraint, **fields)
+        for constraint, fields in zip(constraints, arrays, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +151,12 @@ class Prefix(Constraint):
     def allow(self, tokens, state, index, end_id, symbols):
         """The next symbol of the prefix, and all symbols after it."""
         prefixes, lengths = state
-        place = ops.minimum(index, ops.shape(prefixes)[1] - 1)
-        wanted = ops.take(prefixes, place, axis=1)[:, None]  # (rows, 1)
+        position = ops.minimum(index, ops.shape(prefixes)[1] - 1)
+        next_token = ops.take(prefixes, position, axis=1)[:, None]  # (rows, 1)
         free = (index >= lengths)[:, None]
-        return ops.logical_or(free, ops.equal(ops.arange(symbols, dtype="int32"), wanted)), state
+        return ops.logical_or(
+            free, ops.equal(ops.arange(symbols, dtype="int32"), next_token)
+        ), state
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,19 +203,19 @@ class NoRepeat(Constraint):
 
     def allow(self, tokens, state, index, end_id, symbols):
         """All but what followed the same `size - 1` tokens before."""
-        said = state[0]
-        times = ops.arange(ops.shape(said)[1], dtype="int32")
-        said = ops.where(ops.equal(times, index - 1), tokens[:, None], said)
-        begin = index - (self.size - 1)  # of the latest `size - 1` tokens
-        same = ops.logical_and(times >= 0, times < begin)[None]  # where a sequence may begin
-        for place in range(self.size - 1):
-            latest = ops.take(said, ops.maximum(begin + place, 0), axis=1)
-            same = ops.logical_and(same, ops.equal(ops.roll(said, -place, 1), latest[:, None]))
-        same = ops.logical_and(same, begin >= 0)
-        follower = ops.roll(said, -(self.size - 1), axis=1)  # what came after each sequence
+        history = state[0]
+        times = ops.arange(ops.shape(history)[1], dtype="int32")
+        history = ops.where(ops.equal(times, index - 1), tokens[:, None], history)
+        ngram_start = index - (self.size - 1)  # of the latest `size - 1` tokens
+        same = ops.logical_and(times >= 0, times < ngram_start)[None]  # where a sequence may begin
+        for offset in range(self.size - 1):
+            latest = ops.take(history, ops.maximum(ngram_start + offset, 0), axis=1)
+            same = ops.logical_and(same, ops.equal(ops.roll(history, -offset, 1), latest[:, None]))
+        same = ops.logical_and(same, ngram_start >= 0)
+        follower = ops.roll(history, -(self.size - 1), axis=1)  # what came after each sequence
         followers = ops.where(same, follower, -1)[..., None]  # (rows, time, 1)
         repeated = ops.any(ops.equal(followers, ops.arange(symbols, dtype="int32")), axis=1)
-        return ops.logical_or(ops.logical_not(repeated), _only(end_id, symbols)), (said,)
+        return ops.logical_or(ops.logical_not(repeated), _only(end_id, symbols)), (history,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,13 +270,13 @@ class Lexicon(Constraint):
 
     def allow(self, tokens, state, index, end_id, symbols):
         """The symbols with which a target of the list goes on."""
-        places, real = self._edges(state[0])
-        taken = ops.logical_and(real, ops.equal(ops.take(self.tokens, places), tokens[:, None]))
-        after = ops.max(ops.where(taken, ops.take(self.nodes, places), 0), axis=1)
-        node = ops.where(index > 0, after, state[0])
-        places, real = self._edges(node)
+        edges, exists = self._edges(state[0])
+        taken = ops.logical_and(exists, ops.equal(ops.take(self.tokens, edges), tokens[:, None]))
+        next_node = ops.max(ops.where(taken, ops.take(self.nodes, edges), 0), axis=1)
+        node = ops.where(index > 0, next_node, state[0])
+        edges, exists = self._edges(node)
         # A column more takes the places where a node has no edge.
-        ids = ops.where(real, ops.take(self.tokens, places), symbols)  # (rows, slots)
+        ids = ops.where(exists, ops.take(self.tokens, edges), symbols)  # (rows, slots)
         rows = ops.shape(ids)[0]
         flat = ops.arange(rows, dtype="int32")[:, None] * (symbols + 1) + ids
         marks = ops.scatter(
@@ -284,9 +289,9 @@ class Lexicon(Constraint):
 
     def _edges(self, node: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers (rows, slots) of the edges of each `node` (rows,), and where there are any."""
-        places = ops.take(self.first, node)[:, None] + self.slots
-        real = places < ops.take(self.first, node + 1)[:, None]
-        return ops.where(real, places, 0), real
+        edges = ops.take(self.first, node)[:, None] + self.slots
+        exists = edges < ops.take(self.first, node + 1)[:, None]
+        return ops.where(exists, edges, 0), exists
 
 
 def _among(ids: Tensor, symbols: Tensor) -> Tensor:

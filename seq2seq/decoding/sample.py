@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from keras import ops
 
-from seq2seq.decoding.search import FORBIDDEN, MOST, Greedy, Now, Tensor
+from seq2seq.decoding.search import MAX_HYPOTHESES, NEG_INF, Greedy, StepInfo, Tensor
 from seq2seq.runtime.validation import check_count, check_number
 
 
@@ -47,7 +47,7 @@ class Sample(Greedy):
                 check_number(f"decoding.{field}", self.__dict__[field], most=1, above=True)
         if self.top_k is not None:
             check_count("decoding.top_k", self.top_k, most=2**31 - 1)
-        check_count("decoding.samples", self.samples, most=MOST)
+        check_count("decoding.samples", self.samples, most=MAX_HYPOTHESES)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise ValueError(f"decoding.seed must be a whole number, got {self.seed!r}")
 
@@ -68,12 +68,12 @@ class Sample(Greedy):
         """All are returned."""
         return self.samples
 
-    def choose(self, log_probabilities: Tensor, now: Now) -> Tensor:
+    def choose(self, log_probabilities: Tensor, info: StepInfo) -> Tensor:
         """Tokens (batch, samples), each drawn by its source's own random number."""
         probabilities = self.cut(log_probabilities)
         reached = ops.cumsum(probabilities, axis=-1)
         total = reached[..., -1:]
-        drawn = self._draw(now)[..., None] * total
+        drawn = self._draw(info)[..., None] * total
         # The first symbol whose cumulated probability is above the drawn number; never one of
         # probability 0, over which the sum does not rise.
         tokens = ops.sum(ops.cast(reached <= drawn, "int32"), axis=-1)
@@ -83,32 +83,32 @@ class Sample(Greedy):
     def cut(self, log_probabilities: Tensor) -> Tensor:
         """Probabilities (batch, samples, symbols) of what is drawn, up to a factor."""
         cold = ops.where(
-            log_probabilities > FORBIDDEN / 2, log_probabilities / self.temperature, FORBIDDEN
+            log_probabilities > NEG_INF / 2, log_probabilities / self.temperature, NEG_INF
         )
         p = ops.softmax(cold)
-        p = ops.where(log_probabilities > FORBIDDEN / 2, p, 0.0)
-        least = ops.zeros_like(p[..., :1])
+        p = ops.where(log_probabilities > NEG_INF / 2, p, 0.0)
+        threshold = ops.zeros_like(p[..., :1])
         if self.top_k is not None or self.top_p is not None:
             falling = ops.flip(ops.sort(p, axis=-1), axis=-1)
             if self.top_k is not None:
-                place = ops.minimum(self.top_k, ops.shape(p)[-1]) - 1
-                least = ops.maximum(least, ops.take(falling, place, axis=-1)[..., None])
+                position = ops.minimum(self.top_k, ops.shape(p)[-1]) - 1
+                threshold = ops.maximum(threshold, ops.take(falling, position, axis=-1)[..., None])
             if self.top_p is not None:
-                before = ops.cumsum(falling, axis=-1) - falling  # likelier ones, together
-                needed = ops.where(before < self.top_p, falling, 2.0)
-                least = ops.maximum(least, ops.min(needed, axis=-1, keepdims=True))
+                likelier = ops.cumsum(falling, axis=-1) - falling  # likelier ones, together
+                needed = ops.where(likelier < self.top_p, falling, 2.0)
+                threshold = ops.maximum(threshold, ops.min(needed, axis=-1, keepdims=True))
         if self.min_p is not None:
-            least = ops.maximum(least, self.min_p * ops.max(p, axis=-1, keepdims=True))
-        return ops.where(p >= least, p, 0.0)
+            threshold = ops.maximum(threshold, self.min_p * ops.max(p, axis=-1, keepdims=True))
+        return ops.where(p >= threshold, p, 0.0)
 
-    def _draw(self, now: Now) -> Tensor:
+    def _draw(self, info: StepInfo) -> Tensor:
         """(batch, samples) numbers in [0, 1), from seed, source, sample and step alone."""
         number = ops.cast(ops.arange(self.samples, dtype="int32"), "uint32")[None]
         seed = self.as_array("seed", self.seed) if isinstance(self.seed, int) else self.seed
         seed = (ops.cast(seed, "uint32") + np.uint32(1)) * np.uint32(0x9E3779B9)
-        state = mix(ops.cast(now.keys, "uint32")[:, None] + seed)
+        state = mix(ops.cast(info.keys, "uint32")[:, None] + seed)
         state = mix(state + number * np.uint32(0x85EBCA6B))
-        state = mix(state + ops.cast(now.index, "uint32") * np.uint32(0xC2B2AE35))
+        state = mix(state + ops.cast(info.index, "uint32") * np.uint32(0xC2B2AE35))
         return ops.cast(ops.right_shift(state, np.uint32(8)), "float32") * 2.0**-24
 
 

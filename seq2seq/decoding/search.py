@@ -15,9 +15,11 @@ import numpy as np
 from keras import ops, tree
 
 Tensor = Any
-FORBIDDEN = -1e30  # the score of what may not be said: below all others, and no infinity in sums
+NEG_INF = -1e30  # the score of what may not be said: below all others, and no infinity in sums
 ARGMAX = "argmax"  # of attention weights, where only the highest is asked for
-MOST = 10_000  # hypotheses followed or drawn for a source: more would only fill the memory
+MAX_HYPOTHESES = (
+    10_000  # hypotheses followed or drawn for a source: more would only fill the memory
+)
 
 
 class Hypotheses(NamedTuple):
@@ -45,7 +47,7 @@ class Hypotheses(NamedTuple):
     attention: Tensor | tuple = ()
 
 
-class Now(NamedTuple):
+class StepInfo(NamedTuple):
     """What a strategy is told at each step besides the log-probabilities.
 
     Attributes:
@@ -65,7 +67,7 @@ class Now(NamedTuple):
     source_mask: Tensor | None
 
 
-class Progress(NamedTuple):
+class SearchState(NamedTuple):
     """What the loop carries besides the model's state.
 
     Attributes:
@@ -96,23 +98,23 @@ def blank(batch: Tensor, size: int, max_length: Tensor, dtype: str = "int32") ->
 
 def write(sequence: Tensor, index: Tensor, values: Tensor) -> Tensor:
     """`sequence` (batch, size, time, ...) with `values` (batch, size, ...) at time `index`."""
-    here = ops.equal(ops.arange(ops.shape(sequence)[2], dtype="int32"), index)  # (time,)
-    here = ops.reshape(here, (1, 1, -1) + (1,) * (len(sequence.shape) - 3))
-    return ops.where(here, ops.expand_dims(values, 2), sequence)
+    at_index = ops.equal(ops.arange(ops.shape(sequence)[2], dtype="int32"), index)  # (time,)
+    at_index = ops.reshape(at_index, (1, 1, -1) + (1,) * (len(sequence.shape) - 3))
+    return ops.where(at_index, ops.expand_dims(values, 2), sequence)
 
 
-def extend(hypotheses: Hypotheses, tokens: Tensor, scores: Tensor, now: Now) -> Hypotheses:
+def extend(hypotheses: Hypotheses, tokens: Tensor, scores: Tensor, info: StepInfo) -> Hypotheses:
     """Each hypothesis with one more token or its end, `tokens` and `scores` (batch, size)."""
-    ends = ops.equal(tokens, now.end_id)
+    ends = ops.equal(tokens, info.end_id)
     attention = hypotheses.attention
     if not isinstance(attention, tuple):
-        attention = write(attention, now.index, now.attention)
+        attention = write(attention, info.index, info.attention)
     return Hypotheses(
-        tokens=write(hypotheses.tokens, now.index, ops.where(ends, 0, tokens)),
+        tokens=write(hypotheses.tokens, info.index, ops.where(ends, 0, tokens)),
         lengths=hypotheses.lengths + ops.cast(ops.logical_not(ends), "int32"),
         scores=hypotheses.scores + scores,
         ended=ends,
-        token_scores=write(hypotheses.token_scores, now.index, scores),
+        token_scores=write(hypotheses.token_scores, info.index, scores),
         attention=attention,
     )
 
@@ -129,16 +131,16 @@ def split_strategy(strategy: Any) -> tuple[Any, dict[str, np.ndarray]]:
     another computation, not another number.
     """
     values = {name: strategy.__dict__[name] for name in strategy.numbers}
-    given = {name: v for name, v in values.items() if not (v is None or isinstance(v, str))}
-    arrays = {name: strategy.as_array(name, value) for name, value in given.items()}
-    return with_numbers(strategy, dict.fromkeys(given, ...)), arrays
+    numbers = {name: v for name, v in values.items() if not (v is None or isinstance(v, str))}
+    arrays = {name: strategy.as_array(name, value) for name, value in numbers.items()}
+    return with_numbers(strategy, dict.fromkeys(numbers, ...)), arrays
 
 
 def with_numbers(strategy: Any, numbers: dict[str, Any]) -> Any:
     """`strategy` with other numbers, which may be tensors: they were checked as it was made."""
-    other = copy.copy(strategy)
-    other.__dict__.update(numbers)
-    return other
+    strategy_copy = copy.copy(strategy)
+    strategy_copy.__dict__.update(numbers)
+    return strategy_copy
 
 
 class Strategy:
@@ -161,43 +163,43 @@ class Greedy(Strategy):
     size = 1  # hypotheses a source
     n_best = 1  # of them are returned
 
-    def begin(self, live: Hypotheses, limits: Tensor) -> Progress:
+    def begin(self, live: Hypotheses, limits: Tensor) -> SearchState:
         """The progress before the first step, from blank hypotheses and `limits` (batch,)."""
-        return Progress(live, ops.logical_or(live.ended, (limits <= 0)[:, None]))
+        return SearchState(live, ops.logical_or(live.ended, (limits <= 0)[:, None]))
 
     def advance(
-        self, log_probabilities: Tensor, progress: Progress, now: Now
-    ) -> tuple[Tensor, Tensor | None, Progress]:
+        self, log_probabilities: Tensor, progress: SearchState, info: StepInfo
+    ) -> tuple[Tensor, Tensor | None, SearchState]:
         """Choose a token for each hypothesis.
 
         Args:
             log_probabilities: (batch, size, symbols).
             progress: so far.
-            now: the rest of what is known.
+            info: the rest of what is known.
 
         Returns:
             What the next step reads (batch, size), which hypothesis of its source each one
             continues (None: its own), and the new progress.
         """
-        tokens = self.choose(log_probabilities, now)
+        tokens = self.choose(log_probabilities, info)
         scores = ops.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
-        live = keep(progress.done, progress.live, extend(progress.live, tokens, scores, now))
-        stuck = live.scores <= FORBIDDEN / 2  # constraints leave nothing to say
-        done = ops.logical_or(ops.logical_or(live.ended, stuck), at_limit(now)[:, None])
-        return tokens, None, Progress(live, ops.logical_or(progress.done, done))
+        live = keep(progress.done, progress.live, extend(progress.live, tokens, scores, info))
+        stuck = live.scores <= NEG_INF / 2  # constraints leave nothing to say
+        done = ops.logical_or(ops.logical_or(live.ended, stuck), at_limit(info)[:, None])
+        return tokens, None, SearchState(live, ops.logical_or(progress.done, done))
 
-    def choose(self, log_probabilities: Tensor, now: Now) -> Tensor:
+    def choose(self, log_probabilities: Tensor, info: StepInfo) -> Tensor:
         """The tokens (batch, size) to say."""
         return ops.cast(ops.argmax(log_probabilities, axis=-1), "int32")
 
-    def finish(self, progress: Progress) -> Hypotheses:
+    def finish(self, progress: SearchState) -> Hypotheses:
         """What is returned of the last progress."""
         return progress.live
 
 
-def at_limit(now: Now) -> Tensor:
+def at_limit(info: StepInfo) -> Tensor:
     """(batch,), True where this step is the last."""
-    return now.index + 1 >= now.limits
+    return info.index + 1 >= info.limits
 
 
 @dataclass(frozen=True)
@@ -213,28 +215,28 @@ class Values(Strategy):
     needs_weights = False
     size = n_best = 1
 
-    def begin(self, live: Hypotheses, limits: Tensor) -> Progress:
-        """Progress with room for real values; see `Greedy.begin`."""
+    def begin(self, live: Hypotheses, limits: Tensor) -> SearchState:
+        """SearchState with room for real values; see `Greedy.begin`."""
         tokens = ops.broadcast_to(
             ops.zeros((self.features,), "float32"), (*ops.shape(live.tokens), self.features)
         )
-        over = (limits <= 0)[:, None]  # whatever is to have no step has ended
-        return Progress(live._replace(tokens=tokens, ended=over), over)
+        ended = (limits <= 0)[:, None]  # whatever is to have no step has ended
+        return SearchState(live._replace(tokens=tokens, ended=ended), ended)
 
     def advance(
-        self, values: Tensor, progress: Progress, now: Now
-    ) -> tuple[Tensor, None, Progress]:
+        self, values: Tensor, progress: SearchState, info: StepInfo
+    ) -> tuple[Tensor, None, SearchState]:
         """Take the predicted values (batch, 1, features) as they are."""
         live = progress.live
-        said = live._replace(
-            tokens=write(live.tokens, now.index, values),
+        extended = live._replace(
+            tokens=write(live.tokens, info.index, values),
             lengths=live.lengths + 1,
-            ended=ops.broadcast_to(at_limit(now)[:, None], ops.shape(live.ended)),
+            ended=ops.broadcast_to(at_limit(info)[:, None], ops.shape(live.ended)),
         )
-        live = keep(progress.done, live, said)  # it ends where it was to end
-        return values, None, Progress(live, live.ended)
+        live = keep(progress.done, live, extended)  # it ends where it was to end
+        return values, None, SearchState(live, live.ended)
 
-    def finish(self, progress: Progress) -> Hypotheses:
+    def finish(self, progress: SearchState) -> Hypotheses:
         """The one continuation of each source."""
         return progress.live
 
@@ -294,27 +296,29 @@ def search(
         return ops.logical_not(ops.all(progress.done))
 
     def advance(index, inputs, state, rules, progress):
-        before = inputs, state, rules, progress
+        old_carry = inputs, state, rules, progress
         output = step(inputs, state, memory)
         logits = ops.cast(output.logits, "float32")
         if not values:
             logits = ops.log_softmax(logits)
-        logits, rules = _obey(constraints, inputs, rules, index, end_id, logits)
+        logits, rules = _apply_constraints(constraints, inputs, rules, index, end_id, logits)
         weights = None if output.attention is None else _split(output.attention, size)
         weights = _most_attended(weights, source_mask) if points else weights
-        now = Now(index, end_id, limits, keys, weights, source_mask)
-        inputs, parents, progress = strategy.advance(_split(logits, size), progress, now)
-        after = inputs, *_follow(parents, (output.state, rules)), progress
+        info = StepInfo(index, end_id, limits, keys, weights, source_mask)
+        inputs, parents, progress = strategy.advance(_split(logits, size), progress, info)
+        carry = inputs, *_reorder(parents, (output.state, rules)), progress
         # (batch, size) inputs become (batch * size,); all else keeps its shape, and says so to an
         # engine that has lost sight of it.
-        after = tree.map_structure(lambda new, old: ops.reshape(new, ops.shape(old)), after, before)
-        return index + 1, *after
+        carry = tree.map_structure(
+            lambda new, old: ops.reshape(new, ops.shape(old)), carry, old_carry
+        )
+        return index + 1, *carry
 
     start = (ops.convert_to_tensor(0, "int32"), inputs, state, rules, progress)
     *_, progress = ops.while_loop(unfinished, advance, start, maximum_iterations=max_length)
-    found = strategy.finish(progress)
-    return found._replace(
-        scores=ops.where(found.scores > FORBIDDEN / 2, found.scores, -float("inf"))
+    hypotheses = strategy.finish(progress)
+    return hypotheses._replace(
+        scores=ops.where(hypotheses.scores > NEG_INF / 2, hypotheses.scores, -float("inf"))
     )
 
 
@@ -332,7 +336,7 @@ def _split(tensor: Tensor, size: int) -> Tensor:
     return ops.reshape(tensor, (-1, size, *ops.shape(tensor)[1:]))
 
 
-def _follow(parents: Tensor | None, structure: Any) -> Any:
+def _reorder(parents: Tensor | None, structure: Any) -> Any:
     """`structure` (batch * size, ...) where each hypothesis has what its parent had."""
     if parents is None:
         return structure
@@ -341,13 +345,13 @@ def _follow(parents: Tensor | None, structure: Any) -> Any:
     return tree.map_structure(lambda tensor: ops.take(tensor, rows, axis=0), structure)
 
 
-def _obey(constraints, tokens, rules, index, end_id, logits) -> tuple[Tensor, tuple]:
+def _apply_constraints(constraints, tokens, rules, index, end_id, logits) -> tuple[Tensor, tuple]:
     """`logits` (batch * size, symbols) with what is not allowed ruled out; the new states."""
     states = []
     for constraint, state in zip(constraints, rules, strict=True):
         symbols = ops.shape(logits)[-1]
         allowed, state = constraint.allow(tokens, state, index, end_id, symbols)
-        logits = ops.where(allowed, logits, FORBIDDEN)
+        logits = ops.where(allowed, logits, NEG_INF)
         states.append(state)
     return logits, tuple(states)
 

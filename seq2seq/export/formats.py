@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seq2seq.export.signatures import Graph, Port, run_without_lists
-from seq2seq.layers.recurrent import run
+from seq2seq.layers.recurrent import unroll
 
 OPSET = 17  # of ONNX; any onnxruntime since 1.12 runs it
 LOGGERS = ("absl", "tensorflow", "tf2onnx")
@@ -90,7 +90,7 @@ class Format(NamedTuple):
 
     write: Callable[[list[Graph], Path], dict[str, dict]]
     packages: tuple[str, ...]
-    loop: Callable = run
+    loop: Callable = unroll
     greedy: bool = False
 
 

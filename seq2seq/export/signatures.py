@@ -69,10 +69,10 @@ class Graph(NamedTuple):
 def run_without_lists(
     step: Callable, inputs: Tensor, state: State, mask: Tensor
 ) -> tuple[Tensor, State]:
-    """`seq2seq.layers.recurrent.run`, in operations that LiteRT has for any batch and time.
+    """`seq2seq.layers.recurrent.unroll`, in operations that LiteRT has for any batch and time.
 
-    What is said goes into one tensor, which each step rewrites, where `run` collects a list. That
-    costs time squared, which is little up to some hundred steps.
+    Outputs go into one tensor, which each step rewrites, where `unroll` collects a list. That costs
+    time squared, which is little up to some hundred steps.
 
     Args:
         step: `step(inputs, state) -> state`.
@@ -106,7 +106,7 @@ def trace(model: Seq2Seq, loop: Callable, greedy: bool) -> list[Graph]:
 
     Args:
         model: its weights are copied.
-        loop: how the encoder goes through a source: `seq2seq.layers.recurrent.run`, or
+        loop: how the encoder goes through a source: `seq2seq.layers.recurrent.unroll`, or
             `run_without_lists`.
         greedy: whether there is a graph of a whole greedy search, too.
     """

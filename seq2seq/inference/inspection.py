@@ -100,7 +100,7 @@ class Inside:
         rules = self._rules(steps, decoding, None)
         if self.copying and sources is None:
             rules.append(Below(np.full(batch, len(self.target))))
-        found = self.model.decode_on(
+        found = self.model.continue_decoding(
             self._encode_said(tokens, state),
             state,
             memory,

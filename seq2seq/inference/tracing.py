@@ -1,4 +1,4 @@
-"""From a model's course through a batch to a `Trace`: named layers, symbols, and no padding."""
+"""From a model's trace of a batch to a `Trace`: named layers, symbols, and no padding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from seq2seq.data.tags import Side, Tagged
 from seq2seq.data.vocabulary import END, SPECIALS, START, Numbers
 from seq2seq.decoding.search import Hypotheses
 from seq2seq.inference.trace import BACKWARDS, Layer, Trace
-from seq2seq.models.seq2seq import Course, Seq2Seq
+from seq2seq.models.seq2seq import ModelTrace, Seq2Seq
 
 
 def make_trace(
@@ -46,15 +46,17 @@ def make_trace(
             raise ValueError(f"the answer to source {number} has no step: there is nothing to see")
     target_out, target_mask = pad(rows)
     read = delay(target_out, target_mask, 0 if values else START)
-    course = model.follow({**arrays, "target": read})
+    model_trace = model.trace({**arrays, "target": read})
     masks = [mask[:, : mask.sum(1).max()] for mask in (arrays["source_mask"], target_mask)]
     tokens = [source.tokens(text) for text in texts]
     return Trace(
         sources=[_name_source(source, own) for own in tokens],
         outputs=[_name_output(target, row, own) for row, own in zip(rows, tokens, strict=True)],
-        **_name_layers(model, course, masks, gates),
-        attention=None if course.attention is None else _cut(course.attention, *masks[::-1]),
-        **({} if values else _rank(_cut(course.said, masks[1]), rows, target, tokens, top)),
+        **_name_layers(model, model_trace, masks, gates),
+        attention=None
+        if model_trace.attention is None
+        else _cut(model_trace.attention, *masks[::-1]),
+        **({} if values else _rank(_cut(model_trace.outputs, masks[1]), rows, target, tokens, top)),
         bridge=type(model.bridge).__name__,
         tags=[source.split(text)[1] for text in texts] if isinstance(source, Tagged) else None,
     )
@@ -86,7 +88,7 @@ def _name(target: Side, number: int, copied: list) -> str:
     return target.symbols[number] if number < len(target) else copied[number - len(target)]
 
 
-def _name_layers(model: Seq2Seq, course: Course, masks: list, gates: bool) -> dict:
+def _name_layers(model: Seq2Seq, model_trace: ModelTrace, masks: list, gates: bool) -> dict:
     """The four lists of layers that a trace has."""
     stack, backwards = model.encoder.stack, model.encoder.backwards
     ways = ["", BACKWARDS] if stack.bidirectional else [BACKWARDS if backwards else ""]
@@ -111,10 +113,10 @@ def _name_layers(model: Seq2Seq, course: Course, masks: list, gates: bool) -> di
         return layers
 
     return {
-        "encoder": follow(encoder, course.encoder, masks[0]),
-        "handed_over": hand(encoder, course.handed_over, len(ways)),
-        "received": hand(decoder, course.received, 1),
-        "decoder": follow(decoder, course.decoder, masks[1]),
+        "encoder": follow(encoder, model_trace.encoder, masks[0]),
+        "handed_over": hand(encoder, model_trace.handed_over, len(ways)),
+        "received": hand(decoder, model_trace.received, 1),
+        "decoder": follow(decoder, model_trace.decoder, masks[1]),
     }
 
 

@@ -12,10 +12,11 @@ from seq2seq.layers.attention import (
     Scaled,
 )
 from seq2seq.layers.bridges import Bridge, Copy, Dense, Hidden, Joined, Learned, Top, Zero
+from seq2seq.layers.cell import Cell
 from seq2seq.layers.copying import Pointer
-from seq2seq.layers.lstm import LSTM, LSTMState, lstm_step
-from seq2seq.layers.recurrent import GRU, Cell, RNNState, SimpleRNN, gru_step
-from seq2seq.layers.stack import Noise, Stack
+from seq2seq.layers.lstm import LSTMState, lstm_step
+from seq2seq.layers.recurrent import GRU, LSTM, RNNState, SimpleRNN, gru_step
+from seq2seq.layers.stack import DropoutMasks, Stack
 
 __all__ = [
     "GRU",
@@ -34,7 +35,7 @@ __all__ = [
     "LSTMState",
     "Learned",
     "Local",
-    "Noise",
+    "DropoutMasks",
     "Peek",
     "Repeat",
     "Pointer",

@@ -236,12 +236,12 @@ class Additive(Attention):
             weights: (batch, target time, source time).
             mask: (batch, target time), True for real steps, of which this is the mean.
         """
-        before = ops.cumsum(weights, axis=1) - weights
-        again = ops.sum(ops.minimum(weights, before), axis=-1)  # (batch, target time)
+        past_weights = ops.cumsum(weights, axis=1) - weights
+        repeated = ops.sum(ops.minimum(weights, past_weights), axis=-1)  # (batch, target time)
         if mask is None:
-            return ops.mean(again)
-        real = ops.cast(mask, again.dtype)
-        return ops.sum(again * real) / ops.sum(real)
+            return ops.mean(repeated)
+        is_real = ops.cast(mask, repeated.dtype)
+        return ops.sum(repeated * is_real) / ops.sum(is_real)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
@@ -304,10 +304,10 @@ class Local(General):
         """Softmax inside the window, times a bell around its middle."""
         steps = ops.arange(ops.shape(scores)[-1], dtype="float32")  # (time,)
         length = ops.sum(ops.cast(mask, "float32"), axis=1)[:, None, None]
-        place = ops.cast(self.place(ops.tanh(self.hidden(query))), "float32")
+        center = ops.cast(self.place(ops.tanh(self.hidden(query))), "float32")
         # Steps count from 0, so the last is length - 1; the window always holds a real step.
-        place = (length - 1) * ops.sigmoid(place)  # (batch, queries, 1)
-        distance = steps - place  # (batch, queries, time)
+        center = (length - 1) * ops.sigmoid(center)  # (batch, queries, 1)
+        distance = steps - center  # (batch, queries, time)
         near = ops.logical_and(ops.abs(distance) <= self.width, mask[:, None])
         bell = ops.exp(-ops.square(distance) / (2 * (self.width / 2) ** 2))
         return masked_softmax(scores, near) * bell

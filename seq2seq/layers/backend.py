@@ -13,11 +13,13 @@ from keras import ops, tree
 from seq2seq.runtime.quiet import cores
 
 HOT = 50  # calls with the same shapes after which compiling them by XLA pays
-MOST_HOT = 8  # shapes of a function that are compiled so: each takes some 30 MiB for good
+MAX_COMPILED_SHAPES = (
+    8  # shapes of a function that are compiled so: each takes some 30 MiB for good
+)
 _COUNTING = threading.Lock()  # calls come from any thread
 
 
-class Calls:
+class CallCounts:
     """How often each compiled function was called with each shape: what XLA compiles follows it.
 
     Other code may compute other bits, so a checkpoint keeps the counts.
@@ -45,27 +47,31 @@ class Calls:
             self.of(name).update(counts)
 
 
-def is_hot(calls: collections.Counter, shapes: str, hot: int, most: int) -> bool:
-    """Count a call with these shapes; whether it came more than `hot` times and is compiled.
+def should_compile(counts: collections.Counter, shapes: str, threshold: int, limit: int) -> bool:
+    """Count a call with these shapes; whether it came more than `threshold` times and is compiled.
 
-    A count that stays at `hot` says that there was no room left: the first `most` are compiled.
+    The first `limit` that reach the threshold are compiled; the counts of later ones stay at it.
     """
     with _COUNTING:
-        if calls[shapes] != hot or sum(count > hot for count in calls.values()) < most:
-            calls[shapes] += 1
-        return calls[shapes] > hot
+        if (
+            counts[shapes] != threshold
+            or sum(count > threshold for count in counts.values()) < limit
+        ):
+            counts[shapes] += 1
+        return counts[shapes] > threshold
 
 
 def compiled(
-    function: Callable, variables: list, calls: Calls | None = None, name: str = ""
+    function: Callable, variables: list, calls: CallCounts | None = None, name: str = ""
 ) -> Callable:
     """`function` compiled for the engine that runs Keras.
 
     It takes tensors (or nested structures of them) by position, and by keyword values that shape
     the computation (JAX compiles anew for each). On TensorFlow tensors of any batch and time run
     through one graph; shapes that come again and again (`HOT` times) are compiled by XLA, which
-    takes a second or two each and is then two to four times as fast. The first `MOST_HOT` are. It
-    goes by the count, not by the clock, so that the same calls always give the same bits.
+    takes a second or two each and is then two to four times as fast. The first
+    `MAX_COMPILED_SHAPES` are. It goes by the count, not by the clock, so that the same calls always
+    give the same bits.
 
     Args:
         function: written in `keras.ops`, without side effects.
@@ -79,7 +85,7 @@ def compiled(
 
         graph = tf.function(function, reduce_retracing=True, autograph=False)
         machine_code = tf.function(function, jit_compile=True, autograph=False)
-        calls = Calls() if calls is None else calls
+        calls = CallCounts() if calls is None else calls
 
         def to_tensor(array):
             return None if array is None else tf.convert_to_tensor(array)
@@ -88,8 +94,8 @@ def compiled(
             tensors = tree.map_structure(to_tensor, tensors)
             shapes = tuple(tuple(np.shape(tensor)) for tensor in tree.flatten(tensors))
             shapes = str(shapes + tuple(sizes.values()))
-            hot = is_hot(calls.of(name), shapes, HOT, MOST_HOT)
-            if hot if calls.jit_compile == "auto" else calls.jit_compile:
+            is_frequent = should_compile(calls.of(name), shapes, HOT, MAX_COMPILED_SHAPES)
+            if is_frequent if calls.jit_compile == "auto" else calls.jit_compile:
                 return machine_code(*tensors, **sizes)
             sizes = {name: tf.constant(value, "int32") for name, value in sizes.items()}
             return graph(*tensors, **sizes)
@@ -130,7 +136,7 @@ def on_cpu() -> bool:
     return False
 
 
-def keep_memory() -> None:
+def retain_freed_memory() -> None:
     """Let the C library keep what is freed: the next update needs it again, and at once.
 
     Otherwise large arrays go back to the system and come again page by page, at every update. There
@@ -140,9 +146,9 @@ def keep_memory() -> None:
     import platform
 
     if platform.libc_ver()[0] == "glibc":
-        trim_threshold, mmap_threshold, most = -1, -3, 2**30
+        trim_threshold, mmap_threshold, limit = -1, -3, 2**30
         for setting in (trim_threshold, mmap_threshold):
-            ctypes.CDLL(None).mallopt(setting, most)
+            ctypes.CDLL(None).mallopt(setting, limit)
 
 
 def feed(batches: Iterator[tuple]):
@@ -186,7 +192,7 @@ def draw_mask(shape: tuple, rate: float, seed: keras.random.SeedGenerator, dtype
     return tf.nn.experimental.stateless_dropout(ones, rate, drawn, rng_alg="philox")
 
 
-def unroll(
+def scan(
     step: Callable,
     state: Any,
     inputs: Any,
@@ -213,20 +219,20 @@ def unroll(
         inputs = tree.map_structure(_swap_time, inputs)  # (time, batch, ...)
     engine = keras.backend.backend()
     if engine == "tensorflow":
-        state, outputs = _unroll_tensorflow(step, state, inputs, reverse, reuse)
+        state, outputs = _scan_tensorflow(step, state, inputs, reverse, reuse)
     elif engine == "jax":
         import jax
 
         state, outputs = jax.lax.scan(step, state, inputs, reverse=reverse)
     else:
-        said = []
+        steps = []
         times = range(tree.flatten(inputs)[0].shape[0])
         for time in reversed(times) if reverse else times:
-            now = tree.map_structure(lambda tensor, time=time: tensor[time], inputs)
-            state, outputs = step(state, now)
-            said.append(outputs)
-        said = said[::-1] if reverse else said
-        outputs = tree.map_structure(lambda *tensors: ops.stack(tensors), *said)
+            step_inputs = tree.map_structure(lambda tensor, time=time: tensor[time], inputs)
+            state, outputs = step(state, step_inputs)
+            steps.append(outputs)
+        steps = steps[::-1] if reverse else steps
+        outputs = tree.map_structure(lambda *tensors: ops.stack(tensors), *steps)
     return state, outputs if time_major else tree.map_structure(_swap_time, outputs)
 
 
@@ -256,59 +262,63 @@ def _swap_time(tensor: Any) -> Any:
     return ops.transpose(tensor, (1, 0, *range(2, len(tensor.shape))))
 
 
-def _unroll_tensorflow(
+def _scan_tensorflow(
     step: Callable, state: Any, inputs: Any, reverse: bool, reuse: bool
 ) -> tuple[Any, Any]:
     import tensorflow as tf
 
     state, inputs = tree.map_structure(tf.convert_to_tensor, (state, inputs))
-    given = tree.flatten(inputs)
-    count = tf.shape(given[0])[0]
+    tensors = tree.flatten(inputs)
+    count = tf.shape(tensors[0])[0]
     arrays = [
         tf.TensorArray(
             tensor.dtype, count, element_shape=tensor.shape[1:], clear_after_read=False
         ).unstack(tensor)
-        for tensor in given
+        for tensor in tensors
     ]
     # What the step returns at time 0 tells structure and dtypes; the graph drops the computation.
     _, sample = step(state, tree.map_structure(lambda tensor: tensor[0], inputs))
-    written, taken = [], {}  # the number of an input: the number of the output that replaces it
+    written, replaced = [], {}  # the number of an input: the number of the output that replaces it
     for number, tensor in enumerate(tree.flatten(sample)):
-        free = [n for n in range(len(arrays)) if reuse and n not in taken]
-        place = next((n for n in free if _alike(given[n][0], tensor)), None)
-        if place is None:
+        free = [n for n in range(len(arrays)) if reuse and n not in replaced]
+        position = next((n for n in free if _alike(tensors[n][0], tensor)), None)
+        if position is None:
             new = tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape)
         else:
-            taken[place], new = number, arrays[place]
+            replaced[position], new = number, arrays[position]
         written.append(new)
 
     def advance(number, flat, written):
         time = count - 1 - number if reverse else number
-        now = [
-            (written[taken[place]] if place in taken else array).read(time)
-            for place, array in enumerate(arrays)
+        step_inputs = [
+            (written[replaced[position]] if position in replaced else array).read(time)
+            for position, array in enumerate(arrays)
         ]
-        after, outputs = step(
-            tree.pack_sequence_as(state, flat), tree.pack_sequence_as(inputs, now)
+        next_state, outputs = step(
+            tree.pack_sequence_as(state, flat), tree.pack_sequence_as(inputs, step_inputs)
         )
-        after = [
-            tf.ensure_shape(t, b.shape) for t, b in zip(tree.flatten(after), flat, strict=True)
+        next_state = [
+            tf.ensure_shape(t, b.shape) for t, b in zip(tree.flatten(next_state), flat, strict=True)
         ]
         outputs = tree.flatten(outputs)
-        return number + 1, after, [a.write(time, o) for a, o in zip(written, outputs, strict=True)]
+        return (
+            number + 1,
+            next_state,
+            [a.write(time, o) for a, o in zip(written, outputs, strict=True)],
+        )
 
-    _, after, written = tf.while_loop(
+    _, next_state, written = tf.while_loop(
         lambda number, *_: number < count,
         advance,
         (0, tree.flatten(state), written),
         maximum_iterations=count,
     )
     outputs = [array.stack() for array in written]
-    return tree.pack_sequence_as(state, after), tree.pack_sequence_as(sample, outputs)
+    return tree.pack_sequence_as(state, next_state), tree.pack_sequence_as(sample, outputs)
 
 
-def _alike(one: Any, other: Any) -> bool:
-    return one.dtype == other.dtype and one.shape.as_list() == other.shape.as_list()
+def _alike(first: Any, second: Any) -> bool:
+    return first.dtype == second.dtype and first.shape.as_list() == second.shape.as_list()
 
 
 def make_deterministic() -> None:
@@ -325,11 +335,11 @@ def make_deterministic() -> None:
 
 def count_threads() -> dict[str, int | str | None]:
     """What says how many threads the engine computes with: 0 or None where nobody does."""
-    found = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")}
-    found["cores"] = cores()
+    threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")}
+    threads["cores"] = cores()
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        found["intra_op"] = tf.config.threading.get_intra_op_parallelism_threads()
-        found["inter_op"] = tf.config.threading.get_inter_op_parallelism_threads()
-    return found
+        threads["intra_op"] = tf.config.threading.get_intra_op_parallelism_threads()
+        threads["inter_op"] = tf.config.threading.get_inter_op_parallelism_threads()
+    return threads

@@ -125,8 +125,8 @@ class Projection(Bridge):
                 activation = "tanh" if field == "hidden" else None
                 name, dtype = f"layer_{number}_{field}", self.dtype_policy
                 with keras.name_scope(self.name):
-                    made = projection(units, size, name, dtype, activation=activation)
-                self.projections.append(made)
+                    layer_projection = projection(units, size, name, dtype, activation=activation)
+                self.projections.append(layer_projection)
 
     def pack(self, states: list) -> States:
         """Projected states in the decoder's structure."""

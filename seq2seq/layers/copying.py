@@ -12,7 +12,7 @@ from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout
 
 UNKNOWN = 3  # what is read after a symbol outside the vocabulary was copied
-LEAST = 1e-30  # probability of what can't be said; its logarithm is still a number
+MIN_PROBABILITY = 1e-30  # probability of what can't be said; its logarithm is still a number
 
 
 class Pointer(Readout):
@@ -43,11 +43,11 @@ class Pointer(Readout):
 
     def call(self, output, inputs, context, weights, copies) -> Tensor:
         """Log-probabilities (batch, queries, vocabulary + time); see `Readout.call`."""
-        seen = ops.concatenate([output, inputs, context], axis=-1)
-        share = self.share(seen)
+        features = ops.concatenate([output, inputs, context], axis=-1)
+        gate = self.share(features)
         weights = weights / ops.sum(weights, axis=-1, keepdims=True)  # local attention's are less
-        said = ops.sigmoid(share) * ops.softmax(self.logits(output), axis=-1)
-        copied = ops.sigmoid(-share) * ops.matmul(weights, copies)
-        room = ops.zeros_like(copied[..., : ops.shape(weights)[-1]])  # for the source's symbols
-        mixed = ops.concatenate([said, room], axis=-1) + copied
-        return ops.log(ops.maximum(mixed, LEAST))
+        generated = ops.sigmoid(gate) * ops.softmax(self.logits(output), axis=-1)
+        copied = ops.sigmoid(-gate) * ops.matmul(weights, copies)
+        padding = ops.zeros_like(copied[..., : ops.shape(weights)[-1]])  # for the source's symbols
+        mixed = ops.concatenate([generated, padding], axis=-1) + copied
+        return ops.log(ops.maximum(mixed, MIN_PROBABILITY))

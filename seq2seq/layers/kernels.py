@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from seq2seq.layers.backend import pull_back, unroll
+from seq2seq.layers.backend import pull_back, scan
 from seq2seq.layers.lstm import LSTMState, Tensor
 
 
@@ -39,8 +39,8 @@ def lstm_sequence(
     loops = Loops(
         _forwards, _backwards, partial(_forwards, reuse=False), partial(_backwards, reuse=False)
     )
-    said, hidden, cell = _sequence(loops, (inputs, *state, *weights), mask)
-    return said, LSTMState(hidden, cell)
+    outputs, hidden, cell = _sequence(loops, (inputs, *state, *weights), mask)
+    return outputs, LSTMState(hidden, cell)
 
 
 def gru_sequence(
@@ -62,9 +62,9 @@ def gru_sequence(
         The hidden state after each step, (batch, time, units), and the last one.
     """
     kernel, recurrent_kernel, bias = weights
-    given = (inputs, hidden, kernel, recurrent_kernel, *ops.unstack(bias, 2))
+    operands = (inputs, hidden, kernel, recurrent_kernel, *ops.unstack(bias, 2))
     loops = Loops(_gru_forwards, _gru_backwards, _gru_forwards, _gru_backwards)
-    return _sequence(loops, given, mask)
+    return _sequence(loops, operands, mask)
 
 
 class Loops(NamedTuple):
@@ -84,8 +84,8 @@ class Loops(NamedTuple):
     plain_backwards: Callable
 
 
-def _sequence(loops: Loops, given: tuple, mask: Tensor | None) -> tuple:
-    """Hidden states (batch, time, units) and the last state's parts, differentiable by `given`.
+def _sequence(loops: Loops, operands: tuple, mask: Tensor | None) -> tuple:
+    """Hidden states (batch, time, units) and the last state's parts, differentiable by `operands`.
 
     The first derivatives are derived by hand. They are differentiable themselves: whoever asks for
     second derivatives (a gradient penalty, a Hessian) has them by the engine, of the first ones
@@ -93,10 +93,12 @@ def _sequence(loops: Loops, given: tuple, mask: Tensor | None) -> tuple:
 
     Args:
         loops: of the layer.
-        given: tensors; inputs come first.
+        operands: tensors; inputs come first.
         mask: (batch, time) bool, or None.
     """
-    real = () if mask is None else (ops.cast(ops.transpose(mask), given[0].dtype)[..., None],)
+    count = len(operands)
+    # (time, batch, 1), as the loops read it
+    masks = () if mask is None else (ops.cast(ops.transpose(mask), operands[0].dtype)[..., None],)
 
     @ops.custom_gradient
     def sequence(*tensors):
@@ -104,43 +106,46 @@ def _sequence(loops: Loops, given: tuple, mask: Tensor | None) -> tuple:
         # for second derivatives alone.
         stop = _as_it_is if keras.backend.backend() == "jax" else ops.stop_gradient
         stopped = [stop(tensor) for tensor in tensors]
-        said, last, kept = loops.forwards(*stopped)
-        result = ops.transpose(said, (1, 0, 2)), said[-1], *last
+        outputs, last, residuals = loops.forwards(*stopped)
+        result = ops.transpose(outputs, (1, 0, 2)), outputs[-1], *last
+
+        def first_derivatives(upstream):
+            return loops.backwards(
+                *stopped[:count], outputs, *residuals, *upstream, *stopped[count:]
+            )
 
         def gradient(*upstream):
             upstream = _one_tuple(upstream)
             if stop is _as_it_is:
-                found = loops.backwards(*stopped[:count], said, *kept, *upstream, *stopped[count:])
+                gradients = first_derivatives(upstream)
             else:
-                found = derivative(*tensors, *upstream)
-            return (*found, *(ops.zeros_like(one) for one in real))
+                gradients = derivative(*tensors, *upstream)
+            return (*gradients, *(ops.zeros_like(tensor) for tensor in masks))
 
         @ops.custom_gradient
         def derivative(*arguments):
-            upstream = [stop(one) for one in arguments[len(tensors) :]]
-            found = loops.backwards(*stopped[:count], said, *kept, *upstream, *stopped[count:])
+            gradients = first_derivatives([stop(tensor) for tensor in arguments[len(tensors) :]])
 
-            def second(*upstream):
-                return pull_back(first, arguments, _one_tuple(upstream))
+            def second_derivatives(*upstream):
+                return pull_back(recompute, arguments, _one_tuple(upstream))
 
-            return found, second
+            return gradients, second_derivatives
 
         return result, gradient
 
-    def first(*arguments):
-        """The first derivatives, from the given tensors, the mask and the results' gradients."""
-        given, real = arguments[:count], arguments[count : count + len(masks)]
+    def recompute(*arguments):
+        """The first derivatives, from the operands, the mask and the results' gradients."""
+        operands, masked = arguments[:count], arguments[count : count + len(masks)]
         upstream = arguments[count + len(masks) :]
-        said, _, kept = loops.plain_forwards(*given, *real)
-        return loops.plain_backwards(*given, said, *kept, *upstream, *real)
+        outputs, _, residuals = loops.plain_forwards(*operands, *masked)
+        return loops.plain_backwards(*operands, outputs, *residuals, *upstream, *masked)
 
-    masks, count = real, len(given)
-    said, *last = sequence(*given, *real)
+    outputs, *last = sequence(*operands, *masks)
     if mask is not None and keras.backend.backend() != "jax":
-        # Before the first real step nothing was said, as in Keras; on JAX it says the state there.
-        begun = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
-        said = ops.where(begun[..., None], said, ops.zeros_like(said))
-    return said, *last
+        # Before the first real step the output is zero, as in Keras; on JAX it is the state there.
+        has_begun = ops.cumsum(ops.cast(mask, "int32"), axis=1) > 0
+        outputs = ops.where(has_begun[..., None], outputs, ops.zeros_like(outputs))
+    return outputs, *last
 
 
 def _as_it_is(tensor: Tensor) -> Tensor:
@@ -152,7 +157,7 @@ def _one_tuple(upstream: tuple) -> tuple:
     return upstream[0] if len(upstream) == 1 and isinstance(upstream[0], tuple | list) else upstream
 
 
-def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real, reuse=True):
+def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *mask, reuse=True):
     """Hidden states (time, batch, units) and the last cell; gates and cells of all steps.
 
     All gates go through one sigmoid: tanh(x) = 2 sigmoid(2x) - 1, so the candidate's columns are
@@ -165,21 +170,21 @@ def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *real, reuse
     projected = ops.reshape(ops.matmul(flat, kernel * doubled), (time, batch, 4 * units))
     recurrent_kernel, bias = recurrent_kernel * doubled, bias * doubled
 
-    def advance(state, now):
+    def forward_step(state, step_inputs):
         hidden, cell = state
-        gates = ops.sigmoid(now[0] + ops.matmul(hidden, recurrent_kernel) + bias)
+        gates = ops.sigmoid(step_inputs[0] + ops.matmul(hidden, recurrent_kernel) + bias)
         i, f, g, o = ops.split(gates, 4, axis=-1)
         new_cell = f * cell + i * (2 * g - 1)
         new_hidden = o * ops.tanh(new_cell)
-        if real:
-            here = now[1] > 0  # (batch, 1)
-            new_hidden = ops.where(here, new_hidden, hidden)
-            new_cell = ops.where(here, new_cell, cell)
+        if mask:
+            is_real = step_inputs[1] > 0  # (batch, 1)
+            new_hidden = ops.where(is_real, new_hidden, hidden)
+            new_cell = ops.where(is_real, new_cell, cell)
         return (new_hidden, new_cell), (gates, new_hidden, new_cell)
 
-    start, over = (hidden, cell), (projected, *real)
-    (_, cell), (gates, said, cells) = unroll(advance, start, over, time_major=True, reuse=reuse)
-    return said, (cell,), (gates, cells)
+    start, xs = (hidden, cell), (projected, *mask)
+    (_, cell), (gates, outputs, cells) = scan(forward_step, start, xs, time_major=True, reuse=reuse)
+    return outputs, (cell,), (gates, cells)
 
 
 def _backwards(
@@ -189,13 +194,13 @@ def _backwards(
     kernel,
     recurrent_kernel,
     bias,
-    said,
+    outputs,
     gates,
     cells,
-    d_said,
+    d_outputs,
     d_hidden,
     d_cell,
-    *real,
+    *mask,
     reuse=True,
 ):
     """Gradients of inputs, hidden, cell, kernel, recurrent kernel and bias.
@@ -206,44 +211,46 @@ def _backwards(
     batch, time, features = ops.shape(inputs)
     units = hidden.shape[1]
     transposed = ops.transpose(recurrent_kernel)  # once: the product with it is the loop's work
-    before = ops.concatenate([cell[None], cells[:-1]])
+    previous_cells = ops.concatenate([cell[None], cells[:-1]])
     i, f, g, o = ops.split(gates, 4, axis=-1)
-    g, squashed = 2 * g - 1, ops.tanh(cells)
-    slopes = (
+    g, tanh_cells = 2 * g - 1, ops.tanh(cells)
+    gate_slopes = (
         g * i * (1 - i),
-        before * f * (1 - f),
+        previous_cells * f * (1 - f),
         i * (1 - g * g),
-        squashed * o * (1 - o),
+        tanh_cells * o * (1 - o),
     )
-    slopes = ops.concatenate(slopes, axis=-1)
-    to_cell = o * (1 - squashed * squashed)
-    if real:
-        here = real[0]  # (time, batch, 1)
-        slopes, to_cell, f = (
-            slopes * here,
-            to_cell * here,
-            ops.where(here > 0, f, ops.ones_like(f)),
+    gate_slopes = ops.concatenate(gate_slopes, axis=-1)
+    cell_slopes = o * (1 - tanh_cells * tanh_cells)
+    if mask:
+        is_real = mask[0]  # (time, batch, 1)
+        gate_slopes, cell_slopes, f = (
+            gate_slopes * is_real,
+            cell_slopes * is_real,
+            ops.where(is_real > 0, f, ops.ones_like(f)),
         )
 
-    def retreat(state, now):
+    def backward_step(state, step_inputs):
         d_hidden, d_cell = state
-        slopes, to_cell, f, d_now, *here = now
-        d_hidden = d_hidden + d_now
-        d_cell = d_cell + d_hidden * to_cell
-        d_gates = slopes * ops.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=-1)
-        back = ops.matmul(d_gates, transposed)
-        if here:  # a masked step hands on what it was given
-            back = back + d_hidden * (1 - here[0])
-        return (back, d_cell * f), d_gates
+        gate_slopes, cell_slopes, f, d_output, *is_real = step_inputs
+        d_hidden = d_hidden + d_output
+        d_cell = d_cell + d_hidden * cell_slopes
+        d_gates = gate_slopes * ops.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=-1)
+        d_previous = ops.matmul(d_gates, transposed)
+        if is_real:  # a masked step hands on what it was given
+            d_previous = d_previous + d_hidden * (1 - is_real[0])
+        return (d_previous, d_cell * f), d_gates
 
-    over = (slopes, to_cell, f, ops.transpose(d_said, (1, 0, 2)), *real)
+    xs = (gate_slopes, cell_slopes, f, ops.transpose(d_outputs, (1, 0, 2)), *mask)
     start = (d_hidden, d_cell)
-    (d_hidden, d_cell), d_gates = unroll(
-        retreat, start, over, time_major=True, reverse=True, reuse=reuse
+    (d_hidden, d_cell), d_gates = scan(
+        backward_step, start, xs, time_major=True, reverse=True, reuse=reuse
     )
     d_gates = ops.reshape(d_gates, (time * batch, 4 * units))
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
-    hidden_before = ops.reshape(ops.concatenate([hidden[None], said[:-1]]), (time * batch, units))
+    hidden_before = ops.reshape(
+        ops.concatenate([hidden[None], outputs[:-1]]), (time * batch, units)
+    )
     d_inputs = ops.reshape(ops.matmul(d_gates, ops.transpose(kernel)), (time, batch, features))
     return (
         ops.transpose(d_inputs, (1, 0, 2)),
@@ -255,28 +262,28 @@ def _backwards(
     )
 
 
-def _gru_forwards(inputs, hidden, kernel, recurrent_kernel, bias, recurrent_bias, *real):
+def _gru_forwards(inputs, hidden, kernel, recurrent_kernel, bias, recurrent_bias, *mask):
     """Hidden states (time, batch, units); gates, and the hidden state's part of the candidate."""
     batch, time, features = ops.shape(inputs)
     units = hidden.shape[1]
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
     projected = ops.reshape(ops.matmul(flat, kernel), (time, batch, 3 * units))
 
-    def advance(state, now):
-        (hidden,), x = state, now[0] + bias
+    def forward_step(state, step_inputs):
+        (hidden,), x = state, step_inputs[0] + bias
         h = ops.matmul(hidden, recurrent_kernel) + recurrent_bias
-        both = ops.sigmoid(x[:, : 2 * units] + h[:, : 2 * units])
-        z, r = ops.split(both, 2, axis=-1)
+        z_and_r = ops.sigmoid(x[:, : 2 * units] + h[:, : 2 * units])
+        z, r = ops.split(z_and_r, 2, axis=-1)
         inner = h[:, 2 * units :]
         g = ops.tanh(x[:, 2 * units :] + r * inner)
         new_hidden = z * hidden + (1 - z) * g
-        if real:
-            new_hidden = ops.where(now[1] > 0, new_hidden, hidden)
-        return (new_hidden,), (both, g, inner, new_hidden)
+        if mask:
+            new_hidden = ops.where(step_inputs[1] > 0, new_hidden, hidden)
+        return (new_hidden,), (z_and_r, g, inner, new_hidden)
 
-    over = (projected, *real)
-    _, (both, g, inner, said) = unroll(advance, (hidden,), over, time_major=True)
-    return said, (), (both, g, inner)
+    xs = (projected, *mask)
+    _, (z_and_r, g, inner, outputs) = scan(forward_step, (hidden,), xs, time_major=True)
+    return outputs, (), (z_and_r, g, inner)
 
 
 def _gru_backwards(
@@ -286,48 +293,48 @@ def _gru_backwards(
     recurrent_kernel,
     bias,
     recurrent_bias,
-    said,
-    both,
+    outputs,
+    z_and_r,
     g,
     inner,
-    d_said,
+    d_outputs,
     d_hidden,
-    *real,
+    *mask,
 ):
     """Gradients of inputs, hidden, kernel, recurrent kernel and both biases."""
     batch, time, features = ops.shape(inputs)
     units = hidden.shape[1]
     transposed = ops.transpose(recurrent_kernel)
-    before = ops.concatenate([hidden[None], said[:-1]])
-    z, r = ops.split(both, 2, axis=-1)
-    of_g = (1 - z) * (1 - g * g)
-    of_z, of_r = (before - g) * z * (1 - z), of_g * inner * r * (1 - r)
-    x_slopes = ops.concatenate([of_z, of_r, of_g], axis=-1)
-    h_slopes = ops.concatenate([of_z, of_r, of_g * r], axis=-1)
-    if real:
-        here = real[0]  # (time, batch, 1); a masked step hands on what it was given
-        x_slopes, h_slopes = x_slopes * here, h_slopes * here
-        z = ops.where(here > 0, z, ops.ones_like(z))
+    previous = ops.concatenate([hidden[None], outputs[:-1]])
+    z, r = ops.split(z_and_r, 2, axis=-1)
+    g_slopes = (1 - z) * (1 - g * g)
+    z_slopes, r_slopes = (previous - g) * z * (1 - z), g_slopes * inner * r * (1 - r)
+    x_slopes = ops.concatenate([z_slopes, r_slopes, g_slopes], axis=-1)
+    h_slopes = ops.concatenate([z_slopes, r_slopes, g_slopes * r], axis=-1)
+    if mask:
+        is_real = mask[0]  # (time, batch, 1); a masked step hands on what it was given
+        x_slopes, h_slopes = x_slopes * is_real, h_slopes * is_real
+        z = ops.where(is_real > 0, z, ops.ones_like(z))
 
-    def retreat(state, now):
-        slopes, z, d_now = now
-        d_hidden = state[0] + d_now
+    def backward_step(state, step_inputs):
+        slopes, z, d_output = step_inputs
+        d_hidden = state[0] + d_output
         d_gates = slopes * ops.concatenate([d_hidden] * 3, axis=-1)
         return (ops.matmul(d_gates, transposed) + d_hidden * z,), d_hidden
 
-    over = (h_slopes, z, ops.transpose(d_said, (1, 0, 2)))
-    (d_first,), d_all = unroll(retreat, (d_hidden,), over, time_major=True, reverse=True)
+    xs = (h_slopes, z, ops.transpose(d_outputs, (1, 0, 2)))
+    (d_first,), d_all = scan(backward_step, (d_hidden,), xs, time_major=True, reverse=True)
     d_all = ops.concatenate([d_all] * 3, axis=-1)
     d_x = ops.reshape(x_slopes * d_all, (time * batch, 3 * units))
     d_h = ops.reshape(h_slopes * d_all, (time * batch, 3 * units))
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
-    before = ops.reshape(before, (time * batch, units))
+    previous = ops.reshape(previous, (time * batch, units))
     d_inputs = ops.reshape(ops.matmul(d_x, ops.transpose(kernel)), (time, batch, features))
     return (
         ops.transpose(d_inputs, (1, 0, 2)),
         d_first,
         ops.matmul(ops.transpose(flat), d_x),
-        ops.matmul(ops.transpose(before), d_h),
+        ops.matmul(ops.transpose(previous), d_h),
         ops.sum(d_x, axis=0),
         ops.sum(d_h, axis=0),
     )

@@ -1,29 +1,14 @@
-"""The other recurrent layers: GRU, simple RNN, and all three with layer normalisation.
+"""Recurrent layers: Keras's LSTM, GRU and simple RNN, with a step."""
 
-Each has Keras's weights and a `step`, as `LSTM` has. `Cell` names one of them with what surrounds
-it: dropout, residual connections, normalisation.
-"""
-
-import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops, tree
 
-from seq2seq.layers.backend import unroll
-from seq2seq.layers.lstm import (
-    LSTM,
-    LSTMGates,
-    LSTMState,
-    Tensor,
-    check_standard,
-    in_order,
-    runs_by_hand,
-    weights_of,
-)
-from seq2seq.runtime.validation import check_choice, check_flag, check_rate
+from seq2seq.layers.backend import on_cpu, scan
+from seq2seq.layers.kernels import gru_sequence, lstm_sequence
+from seq2seq.layers.lstm import LSTMGates, LSTMState, Tensor, lstm_gates, lstm_step
 
 
 class RNNState(NamedTuple):
@@ -77,7 +62,7 @@ def gru_step(x: Tensor, h: Tensor, hidden: Tensor) -> RNNState:
     return RNNState(z * hidden + (1 - z) * candidate)
 
 
-def run(
+def unroll(
     step: Callable, inputs: Tensor, state: State, mask: Tensor | None = None
 ) -> tuple[Tensor, State]:
     """A whole sequence by its steps; masked steps change nothing.
@@ -92,25 +77,129 @@ def run(
         The hidden state after each step, (batch, time, units), and the last state.
     """
 
-    state, sequence = _go(step, inputs, state, mask, lambda after: after.hidden)
+    state, sequence = _unroll(step, inputs, state, mask, lambda next_state: next_state.hidden)
     return sequence, state
 
 
-def follow(step: Callable, inputs: Tensor, state: State, mask: Tensor | None = None) -> State:
-    """The whole state after each step, (batch, time, units) each; see `run`."""
-    return _go(step, inputs, state, mask, lambda after: after)[1]
+def unroll_states(
+    step: Callable, inputs: Tensor, state: State, mask: Tensor | None = None
+) -> State:
+    """The whole state after each step, (batch, time, units) each; see `unroll`."""
+    return _unroll(step, inputs, state, mask, lambda next_state: next_state)[1]
 
 
-def _go(step: Callable, inputs: Tensor, state: State, mask, show: Callable) -> tuple[State, Any]:
-    def advance(state, now):
-        after = step(now[0], state)
+def _unroll(
+    step: Callable, inputs: Tensor, state: State, mask, show: Callable
+) -> tuple[State, Any]:
+    def advance(state, step_inputs):
+        next_state = step(step_inputs[0], state)
         if mask is not None:
-            real = now[1][:, None]  # (batch, 1)
-            after = tree.map_structure(lambda a, b: ops.where(real, a, b), after, state)
-        return after, show(after)
+            is_real = step_inputs[1][:, None]  # (batch, 1)
+            next_state = tree.map_structure(
+                lambda a, b: ops.where(is_real, a, b), next_state, state
+            )
+        return next_state, show(next_state)
 
     sequences = (inputs,) if mask is None else (inputs, ops.cast(mask, "bool"))
-    return unroll(advance, state, sequences)
+    return scan(advance, state, sequences)
+
+
+def nonstandard_settings(layer: keras.layers.RNN) -> dict:
+    """Settings in which `layer` is another than Keras's standard one of its kind.
+
+    The steps in this package know bias, tanh, sigmoid, and the GRU that resets after the product.
+    """
+    cell, settings = layer.cell, {"use_bias": True, "activation": "tanh"}
+    if not isinstance(layer, keras.layers.SimpleRNN):
+        settings["recurrent_activation"] = "sigmoid"
+    if isinstance(layer, keras.layers.GRU):
+        settings["reset_after"] = True
+    config = cell.get_config()
+    return {key: config[key] for key, value in settings.items() if config[key] != value}
+
+
+def require_standard(layer: keras.layers.RNN) -> None:
+    """Raise a ValueError if `layer` is another than Keras's standard one of its kind."""
+    if wrong := nonstandard_settings(layer):
+        has = ", ".join(f"{key}={value}" for key, value in wrong.items())
+        raise ValueError(
+            f"step() knows the standard {type(layer).__name__} only; this one has {has}"
+        )
+
+
+def uses_custom_kernel(layer: keras.layers.RNN, training: bool) -> bool:
+    """Whether `layer` runs a whole sequence with our gradient: it is standard, trained on a CPU."""
+    noisy = layer.dropout or layer.recurrent_dropout
+    return bool(training and not noisy and not nonstandard_settings(layer) and on_cpu())
+
+
+def in_reading_order(layer: keras.layers.RNN, sequences: Tensor, mask: Tensor | None) -> tuple:
+    """Sequences and mask in the order in which `layer` reads them."""
+    if not layer.go_backwards:
+        return sequences, mask
+    return ops.flip(sequences, axis=1), None if mask is None else ops.flip(mask, axis=1)
+
+
+def cast_weights(layer: keras.layers.RNN) -> tuple[Tensor, ...]:
+    """Kernel, recurrent kernel and bias in the dtype that `layer` computes with."""
+    cell = layer.cell
+    parts = (cell.kernel, cell.recurrent_kernel, cell.bias)
+    return tuple(ops.cast(part, layer.compute_dtype) for part in parts)
+
+
+@keras.saving.register_keras_serializable("seq2seq")
+class LSTM(keras.layers.LSTM):
+    """`keras.layers.LSTM` with a step of its own: same arguments, weights and numbers.
+
+    A whole sequence runs through `lstm_sequence` in training, else through Keras's loop (cuDNN on a
+    GPU where it applies); `step` advances by one time step, as decoding needs. A test proves that
+    all give the same states.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = LSTM(8, return_sequences=True, return_state=True)
+        >>> sequence, hidden, cell = layer(np.ones((2, 5, 3)))
+        >>> sequence.shape, hidden.shape, cell.shape
+        ((2, 5, 8), (2, 8), (2, 8))
+    """
+
+    def gates(self, inputs: Tensor, state: LSTMState) -> LSTMGates:
+        """The gates of the step from `state`; see `step`. There may be a time axis."""
+        require_standard(self)
+        return lstm_gates(inputs, state, *cast_weights(self))
+
+    def step(
+        self, inputs: Tensor, state: LSTMState, recurrent_mask: Tensor | None = None
+    ) -> LSTMState:
+        """One step with this layer's weights; none of Keras's own dropout.
+
+        Args:
+            inputs: (batch, features).
+            state: hidden and cell, each (batch, units).
+            recurrent_mask: (batch, units), recurrent dropout mask, applied to h before the gates;
+                None: no dropout.
+
+        Raises:
+            ValueError: the layer has no bias or other activations than tanh and sigmoid; such a
+                layer runs whole sequences only.
+        """
+        if recurrent_mask is not None:
+            state = LSTMState(state.hidden * recurrent_mask, state.cell)
+        require_standard(self)
+        return lstm_step(inputs, state, *cast_weights(self))
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """Keras's hook for the loop over time: last output, all outputs, last states.
+
+        Where a standard layer is trained on a CPU it is `lstm_sequence`; else Keras's own loop,
+        which is cuDNN's on a GPU, and which exports know.
+        """
+        if not uses_custom_kernel(self, training):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        sequences, mask = in_reading_order(self, sequences, mask)
+        state = LSTMState(*initial_state)
+        outputs, state = lstm_sequence(sequences, state, cast_weights(self), mask)
+        return state.hidden, outputs, list(state)
 
 
 class Parts:
@@ -123,7 +212,7 @@ class Parts:
 
     def parts(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """`inputs` and `hidden` times their kernels, normalised if this layer does; no bias."""
-        check_standard(self)
+        require_standard(self)
         kernels = (self.cell.kernel, self.cell.recurrent_kernel)
         products = [
             ops.matmul(vector, ops.cast(kernel, self.compute_dtype))
@@ -144,19 +233,19 @@ class GRU(Parts, keras.layers.GRU):
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """See `LSTM.inner_loop`: trained on a CPU it is `gru_sequence`."""
-        if not runs_by_hand(self, training):
+        if not uses_custom_kernel(self, training):
             return super().inner_loop(sequences, initial_state, mask, training)
-        from seq2seq.layers.kernels import gru_sequence  # it reads the states' modules
-
         hidden = initial_state[0] if isinstance(initial_state, list | tuple) else initial_state
-        sequences, mask = in_order(self, sequences, mask)
-        said, hidden = gru_sequence(sequences, hidden, weights_of(self), mask)
-        return hidden, said, [hidden]
+        sequences, mask = in_reading_order(self, sequences, mask)
+        outputs, hidden = gru_sequence(sequences, hidden, cast_weights(self), mask)
+        return hidden, outputs, [hidden]
 
-    def step(self, inputs: Tensor, state: RNNState, kept: Tensor | None = None) -> RNNState:
+    def step(
+        self, inputs: Tensor, state: RNNState, recurrent_mask: Tensor | None = None
+    ) -> RNNState:
         """One step; see `LSTM.step`."""
-        seen = state.hidden if kept is None else state.hidden * kept
-        return gru_step(*self._biased(inputs, seen), state.hidden)
+        masked_hidden = state.hidden if recurrent_mask is None else state.hidden * recurrent_mask
+        return gru_step(*self._biased(inputs, masked_hidden), state.hidden)
 
     def gates(self, inputs: Tensor, state: RNNState) -> GRUGates:
         """The gates of the step from `state`; see `LSTM.gates`."""
@@ -172,163 +261,14 @@ class GRU(Parts, keras.layers.GRU):
 class SimpleRNN(Parts, keras.layers.SimpleRNN):
     """`keras.layers.SimpleRNN` with a step of its own: h' = tanh(x W + h U + b) (Elman 1990)."""
 
-    def step(self, inputs: Tensor, state: RNNState, kept: Tensor | None = None) -> RNNState:
+    def step(
+        self, inputs: Tensor, state: RNNState, recurrent_mask: Tensor | None = None
+    ) -> RNNState:
         """One step; see `LSTM.step`."""
-        seen = state.hidden if kept is None else state.hidden * kept
-        x, h = self.parts(inputs, seen)
+        masked_hidden = state.hidden if recurrent_mask is None else state.hidden * recurrent_mask
+        x, h = self.parts(inputs, masked_hidden)
         return RNNState(ops.tanh(x + h + self.biases()))
 
     def gates(self, inputs: Tensor, state: RNNState) -> tuple:
         """Nothing: it has none."""
         return ()
-
-
-class Normalised:
-    """Layer normalisation of the gates' two parts, before they are added (Ba et al. 2016).
-
-    A mixin over a layer with a `step`; whole sequences run by their steps.
-    """
-
-    def build(self, sequences_shape, initial_state_shape=None):
-        """Create the weights, Keras's and the norms'."""
-        super().build(sequences_shape)
-        width = self.cell.recurrent_kernel.shape[-1]
-        sizes = {"inputs_norm": width, "hidden_norm": width}
-        if isinstance(self, LSTM):
-            sizes["cell_norm"] = self.units
-        self.norms = []
-        for name, size in sizes.items():
-            # The gates have a bias already; the cell has none.
-            norm = keras.layers.LayerNormalization(
-                center=name == "cell_norm", name=name, dtype=self.dtype_policy
-            )
-            norm.build((None, size))
-            self.norms.append(norm)
-
-    def inner_loop(self, sequences, initial_state, mask, training=False):
-        """Keras's hook for the loop over time: last output, all outputs, last states."""
-        kind = LSTMState if isinstance(self, LSTM) else RNNState
-        if self.go_backwards:
-            sequences = ops.flip(sequences, axis=1)
-            mask = None if mask is None else ops.flip(mask, axis=1)
-        sequence, state = run(self.step, sequences, kind(*initial_state), mask)
-        return state.hidden, sequence, list(state)
-
-
-@keras.saving.register_keras_serializable("seq2seq")
-class NormalisedLSTM(Normalised, Parts, LSTM):
-    """An LSTM whose gates and cell are normalised (Ba et al. 2016, equations 20-22)."""
-
-    def step(self, inputs: Tensor, state: LSTMState, kept: Tensor | None = None) -> LSTMState:
-        """One step; see `LSTM.step`."""
-        seen = state.hidden if kept is None else state.hidden * kept
-        i, f, g, o = self._opened(inputs, seen)
-        cell = f * state.cell + i * g
-        hidden = o * ops.tanh(self.norms[2](cell))
-        return LSTMState(hidden, cell)
-
-    def gates(self, inputs: Tensor, state: LSTMState) -> LSTMGates:
-        """The gates of the step from `state`; see `LSTM.gates`."""
-        return self._opened(inputs, state.hidden)
-
-    def _opened(self, inputs: Tensor, hidden: Tensor) -> LSTMGates:
-        x, h = self.parts(inputs, hidden)
-        i, f, g, o = ops.split(x + h + self.biases(), 4, axis=-1)
-        return LSTMGates(ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o))
-
-
-@keras.saving.register_keras_serializable("seq2seq")
-class NormalisedGRU(Normalised, GRU):
-    """A GRU whose gates' two parts are normalised."""
-
-
-@keras.saving.register_keras_serializable("seq2seq")
-class NormalisedRNN(Normalised, SimpleRNN):
-    """A simple RNN whose two parts are normalised."""
-
-
-KINDS = {  # of a cell: its layer, its normalised layer, its state
-    "lstm": (LSTM, NormalisedLSTM, LSTMState),
-    "gru": (GRU, NormalisedGRU, RNNState),
-    "rnn": (SimpleRNN, NormalisedRNN, RNNState),
-}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What one recurrent layer of a stack is.
-
-    Dropout masks are drawn anew for each example. Recurrent kernels start orthogonal, as in Keras.
-
-    Args:
-        kind: `"lstm"`, `"gru"` or `"rnn"` (Elman's).
-        dropout: share dropped of what each layer reads.
-        recurrent_dropout: share of the hidden state that the gates do not see, the same at every
-            step.
-        residual: whether each layer but the first adds what it reads to what it says.
-        layer_norm: whether the gates are normalised (Ba et al. 2016). Several times slower.
-        forget_bias: where the forget gate's bias starts; 1 lets gradients through from the
-            beginning (Jozefowicz et al. 2015). LSTM only.
-        variational: whether dropout has one mask for a whole sequence (Gal and Ghahramani 2016,
-            as Keras does); else each step has its own (Zaremba et al. 2014, as PyTorch does).
-        output_dropout: share dropped of what the top layer says, and, where a decoder reads it, of
-            what attention made of that; None: as much as `dropout`, 0: none, as PyTorch's layers
-            and its tutorial do.
-
-    Raises:
-        ValueError: an unknown kind, a share outside [0, 1), or a forget bias of another kind.
-    """
-
-    kind: str = "lstm"
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    residual: bool = False
-    layer_norm: bool = False
-    forget_bias: float | None = None
-    variational: bool = True
-    output_dropout: float | None = None
-
-    def __post_init__(self):
-        check_choice("cell.kind", self.kind, tuple(KINDS))
-        check_rate("cell.dropout", self.dropout)
-        check_rate("cell.recurrent_dropout", self.recurrent_dropout)
-        if self.output_dropout is not None:
-            check_rate("cell.output_dropout", self.output_dropout)
-        check_flag("cell.residual", self.residual)
-        check_flag("cell.layer_norm", self.layer_norm)
-        check_flag("cell.variational", self.variational)
-        bias = self.forget_bias
-        number = isinstance(bias, int | float) and not isinstance(bias, bool)
-        if bias is not None and not (number and math.isfinite(bias)):
-            raise ValueError(f"cell.forget_bias must be a finite number, got {bias!r}")
-        if bias is not None and self.kind != "lstm":
-            raise ValueError(f"cell.forget_bias={bias}: a cell of kind {self.kind} forgets nothing")
-
-    @classmethod
-    def of(cls, cell: "Cell | str | dict | None") -> "Cell":
-        """A cell from itself, its kind, what `to_config` wrote, or None (a plain LSTM)."""
-        if isinstance(cell, Cell):
-            return cell
-        if isinstance(cell, dict):
-            return cls(**cell)
-        return cls() if cell is None else cls(cell)
-
-    def to_config(self) -> dict:
-        """A dictionary for JSON."""
-        return asdict(self)
-
-    def sizes(self, units: int) -> State:
-        """The structure of one layer's state, with sizes in place of tensors."""
-        state = KINDS[self.kind][2]
-        return state(*[units] * len(state._fields))
-
-    def make(self, units: int, input_size: int, name: str, dtype: str | None) -> keras.Layer:
-        """A built layer."""
-        kind = KINDS[self.kind][1 if self.layer_norm else 0]
-        layer = kind(units, return_sequences=True, return_state=True, name=name, dtype=dtype)
-        layer.build((None, None, input_size))
-        if self.forget_bias is not None:
-            bias = keras.ops.convert_to_numpy(layer.cell.bias).copy()
-            bias[units : 2 * units] = self.forget_bias
-            layer.cell.bias.assign(bias)
-        return layer

@@ -7,40 +7,43 @@ from keras import ops, tree
 
 from seq2seq.layers.backend import draw_mask
 from seq2seq.layers.base import Layer
+from seq2seq.layers.cell import Cell
 from seq2seq.layers.lstm import Tensor
-from seq2seq.layers.recurrent import Cell, State, follow, run
+from seq2seq.layers.recurrent import State, unroll, unroll_states
 from seq2seq.runtime.validation import check_count, check_flag
 
 States = tuple  # of one state a layer
 MAX_LAYERS = 100  # building more takes minutes, and nothing that was published has a fifth of them
 
 
-class Noise(NamedTuple):
+class DropoutMasks(NamedTuple):
     """Dropout masks for one batch: 0 where dropped, else 1 / (1 - rate).
 
     Attributes:
-        read: for what each layer reads, (batch, features), the same at every step, or (batch, time,
+        inputs: of each layer's inputs, (batch, features), the same at every step, or (batch, time,
             features); empty without dropout.
-        said: for what the top layer says, (batch, units) or (batch, time, units); empty without
+        outputs: of the top layer's outputs, (batch, units) or (batch, time, units); empty without
             dropout.
-        kept: (batch, units) for what each layer's gates see of its hidden state, directions one
+        recurrent: (batch, units), of each layer's hidden state as its gates read it, directions one
             after the other; empty without recurrent dropout.
     """
 
-    read: tuple = ()
-    said: tuple = ()
-    kept: tuple = ()
+    inputs: tuple = ()
+    outputs: tuple = ()
+    recurrent: tuple = ()
 
-    def by_step(self) -> "Noise":
+    def per_step(self) -> "DropoutMasks":
         """The masks that differ from step to step, (batch, time, size)."""
-        return Noise(*(tuple(m for m in masks if len(m.shape) == 3) for masks in self))
+        return DropoutMasks(*(tuple(m for m in masks if len(m.shape) == 3) for masks in self))
 
-    def at(self, now: "Noise") -> "Noise":
-        """The masks of one step, (batch, size) each, where `now` are those of `by_step`."""
-        return Noise(*(own or masks for own, masks in zip(now, self, strict=True)))
+    def select(self, step_masks: "DropoutMasks") -> "DropoutMasks":
+        """The masks of one step, (batch, size) each, where `step_masks` are those of `per_step`."""
+        return DropoutMasks(
+            *(step_mask or masks for step_mask, masks in zip(step_masks, self, strict=True))
+        )
 
 
-class Followed(NamedTuple):
+class LayerTrace(NamedTuple):
     """One layer in one direction, while a sequence was read.
 
     Attributes:
@@ -72,10 +75,10 @@ def reverse(sequence: Tensor, mask: Tensor | None) -> Tensor:
     batch, time = ops.shape(sequence)[:2]
     steps = ops.arange(time, dtype="int32")
     lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-    places = ops.where(mask, lengths - 1 - steps, steps)  # (batch, time)
+    positions = ops.where(mask, lengths - 1 - steps, steps)  # (batch, time)
     rows = ops.arange(batch, dtype="int32")[:, None] * time
     flat = ops.reshape(sequence, (batch * time, sequence.shape[-1]))
-    return ops.reshape(ops.take(flat, rows + places, axis=0), ops.shape(sequence))
+    return ops.reshape(ops.take(flat, rows + positions, axis=0), ops.shape(sequence))
 
 
 @keras.saving.register_keras_serializable("seq2seq")
@@ -120,8 +123,8 @@ class Stack(Layer):
     def _rates(self) -> tuple[float, float, float]:
         """The dropout of what the layers read, of what the top layer says, and of hidden states."""
         cell = self.cell
-        said = cell.dropout if cell.output_dropout is None else cell.output_dropout
-        return cell.dropout, said, cell.recurrent_dropout
+        output_rate = cell.dropout if cell.output_dropout is None else cell.output_dropout
+        return cell.dropout, output_rate, cell.recurrent_dropout
 
     @property
     def output_size(self) -> int:
@@ -150,7 +153,7 @@ class Stack(Layer):
         inputs: Tensor,
         state: States | None = None,
         mask: Tensor | None = None,
-        noise: Noise | None = None,
+        dropout_masks: DropoutMasks | None = None,
     ) -> tuple[Tensor, States]:
         """A whole sequence.
 
@@ -160,7 +163,7 @@ class Stack(Layer):
                 bidirectional stack.
             mask: (batch, time) bool, True for real steps, padding on the right; handed to every
                 layer, since Keras's layers do not pass masks on.
-            noise: from `draw`; None: no dropout.
+            dropout_masks: from `draw`; None: no dropout.
 
         Returns:
             The top layer's sequence (batch, time, output_size), and each layer's state after its
@@ -168,48 +171,60 @@ class Stack(Layer):
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
-        noise = Noise() if noise is None else noise
+        dropout_masks = DropoutMasks() if dropout_masks is None else dropout_masks
         sequence, states = inputs, []
         for number in range(self.num_layers):
-            read = drop(sequence, noise.read, number)
-            before = None if state is None else state[number]
-            said, after = self._run(number, read, before, mask, noise)
+            dropped_inputs = drop(sequence, dropout_masks.inputs, number)
+            initial_state = None if state is None else state[number]
+            outputs, final_state = self._run(
+                number, dropped_inputs, initial_state, mask, dropout_masks
+            )
             if self.cell.residual and number:
-                said = said + sequence
-            sequence = said
-            states.append(after)
-        return drop(sequence, noise.said), tuple(states)
+                outputs = outputs + sequence
+            sequence = outputs
+            states.append(final_state)
+        return drop(sequence, dropout_masks.outputs), tuple(states)
 
-    def _run(self, number: int, read: Tensor, before, mask, noise: Noise) -> tuple[Tensor, State]:
+    def _run(
+        self, number: int, inputs: Tensor, initial_state, mask, dropout_masks: DropoutMasks
+    ) -> tuple[Tensor, State]:
         """One layer over a whole sequence, in one direction or both."""
         layer = self.recurrent[number]
         if not self.bidirectional:
-            return self._one_way(layer, read, before, mask, noise.kept[number : number + 1])
-        kept = noise.kept[2 * number : 2 * number + 2]
-        said, after = self._one_way(layer, read, None, mask, kept[:1])
-        reader, reversed_read = self.backward[number], reverse(read, mask)
-        back, back_after = self._one_way(reader, reversed_read, None, mask, kept[1:])
-        joined = [ops.concatenate(pair, axis=-1) for pair in zip(after, back_after, strict=True)]
-        said = ops.concatenate([said, reverse(back, mask)], axis=-1)
-        return said, type(after)(*joined)
+            return self._run_direction(
+                layer, inputs, initial_state, mask, dropout_masks.recurrent[number : number + 1]
+            )
+        recurrent_masks = dropout_masks.recurrent[2 * number : 2 * number + 2]
+        outputs, final_state = self._run_direction(layer, inputs, None, mask, recurrent_masks[:1])
+        backward_layer, reversed_inputs = self.backward[number], reverse(inputs, mask)
+        backward_outputs, backward_state = self._run_direction(
+            backward_layer, reversed_inputs, None, mask, recurrent_masks[1:]
+        )
+        joined = [
+            ops.concatenate(pair, axis=-1) for pair in zip(final_state, backward_state, strict=True)
+        ]
+        outputs = ops.concatenate([outputs, reverse(backward_outputs, mask)], axis=-1)
+        return outputs, type(final_state)(*joined)
 
-    def _one_way(self, layer, read, before, mask, kept: tuple) -> tuple[Tensor, State]:
+    def _run_direction(
+        self, layer, inputs, initial_state, mask, recurrent_masks: tuple
+    ) -> tuple[Tensor, State]:
         kind = type(self.cell.sizes(self.units))
-        if not kept:
-            start = None if before is None else list(before)
-            said, *after = layer(read, initial_state=start, mask=mask)
-            return said, kind(*after)
-        if before is None:
-            before = self._zeros(read)
+        if not recurrent_masks:
+            keras_state = None if initial_state is None else list(initial_state)
+            outputs, *final_state = layer(inputs, initial_state=keras_state, mask=mask)
+            return outputs, kind(*final_state)
+        if initial_state is None:
+            initial_state = self._zeros(inputs)
 
         def step(inputs, state):
-            return layer.step(inputs, state, kept[0])
+            return layer.step(inputs, state, recurrent_masks[0])
 
-        return run(step, read, before, mask)
+        return unroll(step, inputs, initial_state, mask)
 
-    def follow(
+    def trace(
         self, inputs: Tensor, state: States | None = None, mask: Tensor | None = None
-    ) -> list[Followed]:
+    ) -> list[LayerTrace]:
         """What `call` does without dropout, with everything on the way, for those who want to see.
 
         Args:
@@ -221,85 +236,93 @@ class Stack(Layer):
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
-        sequence, followed = inputs, []
+        sequence, traces = inputs, []
         for number, layer in enumerate(self.recurrent):
-            ways = [self._follow(layer, sequence, state and state[number], mask)]
+            directions = [self._trace(layer, sequence, state and state[number], mask)]
             if self.bidirectional:
-                reader, back = self.backward[number], reverse(sequence, mask)
-                there = self._follow(reader, back, None, mask)
-                ways.append(tree.map_structure(lambda array: reverse(array, mask), there))
-            said = ops.concatenate([way.states.hidden for way in ways], axis=-1)
-            sequence = said + sequence if self.cell.residual and number else said
-            followed += ways
-        return followed
+                backward_layer, reversed_sequence = self.backward[number], reverse(sequence, mask)
+                backward_trace = self._trace(backward_layer, reversed_sequence, None, mask)
+                directions.append(
+                    tree.map_structure(lambda array: reverse(array, mask), backward_trace)
+                )
+            outputs = ops.concatenate(
+                [direction.states.hidden for direction in directions], axis=-1
+            )
+            sequence = outputs + sequence if self.cell.residual and number else outputs
+            traces += directions
+        return traces
 
-    def _follow(self, layer, read: Tensor, before: State | None, mask) -> Followed:
-        if before is None:
-            before = self._zeros(read)
-        states = follow(layer.step, read, before, mask)
-        seen = [
-            ops.concatenate([first[:, None], after[:, :-1]], axis=1)
-            for first, after in zip(before, states, strict=True)
+    def _trace(self, layer, inputs: Tensor, initial_state: State | None, mask) -> LayerTrace:
+        if initial_state is None:
+            initial_state = self._zeros(inputs)
+        states = unroll_states(layer.step, inputs, initial_state, mask)
+        previous_states = [
+            ops.concatenate([first[:, None], later[:, :-1]], axis=1)
+            for first, later in zip(initial_state, states, strict=True)
         ]
-        return Followed(states, layer.gates(read, type(before)(*seen)))
+        return LayerTrace(states, layer.gates(inputs, type(initial_state)(*previous_states)))
 
-    def _zeros(self, read: Tensor) -> State:
+    def _zeros(self, inputs: Tensor) -> State:
         sizes = self.cell.sizes(self.units)
-        return type(sizes)(*[ops.zeros((ops.shape(read)[0], self.units), read.dtype)] * len(sizes))
+        return type(sizes)(
+            *[ops.zeros((ops.shape(inputs)[0], self.units), inputs.dtype)] * len(sizes)
+        )
 
     def step(
-        self, inputs: Tensor, state: States, noise: Noise | None = None
+        self, inputs: Tensor, state: States, dropout_masks: DropoutMasks | None = None
     ) -> tuple[Tensor, States]:
         """One step: inputs (batch, input_size) to what the top layer says (batch, units).
 
         Args:
             inputs: (batch, input_size).
             state: of each layer, before the step.
-            noise: of this step, for a training that goes step by step; None: no dropout.
+            dropout_masks: of this step, for a training that goes step by step; None: no dropout.
         """
-        noise = Noise() if noise is None else noise
-        said, states = inputs, []
-        for number, (layer, before) in enumerate(zip(self.recurrent, state, strict=True)):
-            kept = noise.kept[number] if noise.kept else None
-            states.append(layer.step(drop(said, noise.read, number), before, kept))
+        dropout_masks = DropoutMasks() if dropout_masks is None else dropout_masks
+        outputs, states = inputs, []
+        for number, (layer, layer_state) in enumerate(zip(self.recurrent, state, strict=True)):
+            recurrent_mask = dropout_masks.recurrent[number] if dropout_masks.recurrent else None
+            states.append(
+                layer.step(drop(outputs, dropout_masks.inputs, number), layer_state, recurrent_mask)
+            )
             hidden = states[-1].hidden
-            said = said + hidden if self.cell.residual and number else hidden
-        return drop(said, noise.said), tuple(states)
+            outputs = outputs + hidden if self.cell.residual and number else hidden
+        return drop(outputs, dropout_masks.outputs), tuple(states)
 
-    def draw(self, rows: Tensor, time: Tensor, training: bool, attended: int = 0) -> Noise:
+    def draw(self, rows: Tensor, time: Tensor, training: bool, attended: int = 0) -> DropoutMasks:
         """Dropout masks for a batch.
 
         Args:
             rows: examples.
             time: steps.
-            training: whether there are any; else the noise is empty.
+            training: whether there are any; else they are empty.
             attended: how many of the lowest layer's inputs, the last ones, attention found. They
                 are made of what a top layer said, and dropped as such.
         """
         if not training:
-            return Noise()
+            return DropoutMasks()
         directions = 2 if self.bidirectional else 1
         axes = (rows,) if self.cell.variational else (rows, time)
-        of_read, of_said, of_hidden = self._rates
-        lowest = [(self.input_size - attended, of_read), (attended, of_said)]
-        if not attended or of_read == of_said:
-            lowest = [(self.input_size, of_read)]
-        read = [lowest, *[[(self.output_size, of_read)]] * (self.num_layers - 1)]
-        return Noise(
-            self._masks(axes, read),
-            self._masks(axes, [[(self.output_size, of_said)]]),
-            self._masks((rows,), [[(self.units, of_hidden)]] * self.num_layers * directions),
+        input_rate, output_rate, recurrent_rate = self._rates
+        lowest = [(self.input_size - attended, input_rate), (attended, output_rate)]
+        if not attended or input_rate == output_rate:
+            lowest = [(self.input_size, input_rate)]
+        inputs = [lowest, *[[(self.output_size, input_rate)]] * (self.num_layers - 1)]
+        return DropoutMasks(
+            self._masks(axes, inputs),
+            self._masks(axes, [[(self.output_size, output_rate)]]),
+            self._masks((rows,), [[(self.units, recurrent_rate)]] * self.num_layers * directions),
         )
 
-    def _masks(self, axes: tuple, wanted: list) -> tuple:
-        """A mask for each of `wanted`, a list of parts (size, rate); none if all rates are 0."""
-        if not any(rate for parts in wanted for _, rate in parts):
+    def _masks(self, axes: tuple, sizes: list) -> tuple:
+        """A mask for each of `sizes`, a list of parts (size, rate); none if all rates are 0."""
+        if not any(rate for parts in sizes for _, rate in parts):
             return ()
 
         def draw(size: int, rate: float) -> Tensor:
             return draw_mask((*axes, size), rate, self.seed, self.compute_dtype)
 
-        return tuple(ops.concatenate([draw(*part) for part in parts], axis=-1) for parts in wanted)
+        return tuple(ops.concatenate([draw(*part) for part in parts], axis=-1) for parts in sizes)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

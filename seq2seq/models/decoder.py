@@ -6,15 +6,15 @@ import keras
 from keras import ops, tree
 
 from seq2seq.layers.attention import Attention
-from seq2seq.layers.backend import unroll
+from seq2seq.layers.backend import scan
 from seq2seq.layers.base import Layer
+from seq2seq.layers.cell import Cell
 from seq2seq.layers.copying import Pointer
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout, Tied
-from seq2seq.layers.recurrent import Cell
-from seq2seq.layers.stack import MAX_LAYERS, Followed, Noise, Stack, States
-from seq2seq.models.encoder import Memory, Reader, check_one
+from seq2seq.layers.stack import MAX_LAYERS, DropoutMasks, LayerTrace, Stack, States
+from seq2seq.models.encoder import InputEmbedding, Memory, require_tokens_or_features
 from seq2seq.runtime.validation import check_choice, check_count
 
 READOUTS = {"dense": Readout, "tied": Tied, "pointer": Pointer}
@@ -109,7 +109,7 @@ class Decoder(Layer):
             trainable=trainable,
             autocast=False,  # attention weights stay float32
         )
-        check_one(vocabulary_size, features, "the decoder")
+        require_tokens_or_features(vocabulary_size, features, "the decoder")
         self.vocabulary_size, self.features = vocabulary_size, features
         if not (attention is None or isinstance(attention, Attention)):
             raise ValueError(f"attention must be one, as in attention=Dot(), got {attention!r}")
@@ -142,7 +142,7 @@ class Decoder(Layer):
         """The structure of the layers' state, with sizes in place of tensors."""
         return tuple(self.cell.sizes(self.units) for _ in range(self.num_layers))
 
-    def connect(self, memory_size: int, reader: Reader | None = None) -> None:
+    def connect(self, memory_size: int, reader: InputEmbedding | None = None) -> None:
         """Create the weights, once it is known what the encoder's memory looks like.
 
         `Seq2Seq` does this, and so does the first `start` where nobody did.
@@ -165,7 +165,7 @@ class Decoder(Layer):
                     f"{' with its embeddings' if reader else ''}; make a new one"
                 )
             return
-        self.reader = self._choose_reader(reader)  # None: it reads no tokens
+        self.reader = self._choose_input_embedding(reader)  # None: it reads no tokens
         self.memory_size = memory_size
         with keras.name_scope(self.name):
             self._make_parts(memory_size)
@@ -186,8 +186,8 @@ class Decoder(Layer):
             return self.memory_size
         return self.units if self.attention.input_feeding else 0
 
-    def _choose_reader(self, reader: Reader | None) -> Reader | None:
-        wanted = (self.vocabulary_size, self.embedding_size)
+    def _choose_input_embedding(self, reader: InputEmbedding | None) -> InputEmbedding | None:
+        sizes = (self.vocabulary_size, self.embedding_size)
         if not self.reads_tokens:
             if reader is not None:
                 raise ValueError(
@@ -196,33 +196,35 @@ class Decoder(Layer):
                 )
             return None
         if reader is None:
-            return Reader(wanted[0], self.features, wanted[1], dtype=self.dtype_policy)
-        if reader.embedding is None or (reader.vocabulary_size, reader.output_size) != wanted:
+            return InputEmbedding(sizes[0], self.features, sizes[1], dtype=self.dtype_policy)
+        if reader.embedding is None or (reader.vocabulary_size, reader.output_size) != sizes:
             raise ValueError(
-                f"a decoder of {wanted[0]} tokens with embeddings of {wanted[1]} can't read with a "
+                f"a decoder of {sizes[0]} tokens with embeddings of {sizes[1]} can't read with a "
                 f"reader of {reader.vocabulary_size} tokens and {reader.output_size}; embeddings "
                 "are shared where both sides read tokens of one vocabulary, with one size"
             )
         return reader
 
     def _make_parts(self, memory_size: int) -> None:
-        read = self.reader.output_size if self.reader else 0
-        read += self.embedding_size if self.tags else 0
-        read += self.attended_size
-        said = self.units + (memory_size if self.reads_tokens else 0)
+        input_size = self.reader.output_size if self.reader else 0
+        input_size += self.embedding_size if self.tags else 0
+        input_size += self.attended_size
+        output_size = self.units + (memory_size if self.reads_tokens else 0)
         dtype = self.dtype_policy
         if self.attention is not None:
             self.attention.connect(self.units, memory_size)
             if not self.attention.before:
-                self.combine = projection(self.units, said, "combine", dtype, activation="tanh")
-                said = self.units
-        self.stack = Stack(read, self.units, self.num_layers, self.cell, dtype=dtype)
+                self.combine = projection(
+                    self.units, output_size, "combine", dtype, activation="tanh"
+                )
+                output_size = self.units
+        self.stack = Stack(input_size, self.units, self.num_layers, self.cell, dtype=dtype)
         self.stack.build()
         if self.reader:
             self.reader.build()
         self.say = READOUTS[self.readout](self.vocabulary_size or self.features, dtype=dtype)
         table = self.reader.embedding if self.reader else None
-        self.say.connect(said, read, memory_size, table)
+        self.say.connect(output_size, input_size, memory_size, table)
         if self.tags:
             size = self.embedding_size
             self.tag_vectors = projection(size, self.tags, "tags", dtype, use_bias=False)
@@ -234,8 +236,8 @@ class Decoder(Layer):
             state: one a layer, from the bridge.
             memory: what the encoder knows.
         """
-        for name, wanted in (("tags", self.tags), ("copies", self.readout == "pointer")):
-            if wanted and getattr(memory, name) is None:
+        for name, needed in (("tags", self.tags), ("copies", self.readout == "pointer")):
+            if needed and getattr(memory, name) is None:
                 raise ValueError(f"this decoder needs {name}: there are none in the inputs")
         if self.tags:
             memory = memory._replace(tags=self.tag_vectors(memory.tags))
@@ -249,15 +251,19 @@ class Decoder(Layer):
             keys=attention.keys(memory.values, memory.state),
             copies=self.say.prepare(memory.copies),
         )
-        fed, coverage = (), ()
+        attentional, coverage = (), ()
         if attention.input_feeding:
-            fed = ops.zeros((ops.shape(memory.values)[0], self.units), self.compute_dtype)
+            attentional = ops.zeros((ops.shape(memory.values)[0], self.units), self.compute_dtype)
         if attention.coverage:
             coverage = ops.zeros(ops.shape(memory.mask), "float32")
-        return DecoderState(state, fed, coverage), memory
+        return DecoderState(state, attentional, coverage), memory
 
     def step(
-        self, tokens: Tensor, state: DecoderState, memory: Memory, noise: Noise | None = None
+        self,
+        tokens: Tensor,
+        state: DecoderState,
+        memory: Memory,
+        dropout_masks: DropoutMasks | None = None,
     ) -> StepOutput:
         """One step.
 
@@ -265,38 +271,39 @@ class Decoder(Layer):
             tokens: what was said before: tokens (batch,), or values (batch, features).
             state: from `start` or the step before.
             memory: from `start`.
-            noise: dropout masks of this step, for a training that goes step by step; None: no
-                dropout.
+            dropout_masks: of this step, for a training that goes step by step; None: no dropout.
         """
-        inputs, context, weights = self._read(ops.expand_dims(tokens, 1), state, memory)
-        hidden, layers = self.stack.step(inputs[:, 0], state.layers, noise)
-        output, context, weights = self._look(hidden[:, None], context, weights, state, memory)
+        inputs, context, weights = self._step_inputs(ops.expand_dims(tokens, 1), state, memory)
+        hidden, layers = self.stack.step(inputs[:, 0], state.layers, dropout_masks)
+        output, context, weights = self._step_outputs(
+            hidden[:, None], context, weights, state, memory
+        )
         logits = self.say(output, inputs, context, weights, memory.copies)
-        fed = () if isinstance(state.fed, tuple) else output[:, 0]
+        attentional = () if isinstance(state.fed, tuple) else output[:, 0]
         coverage = state.coverage
         if not isinstance(coverage, tuple):
             coverage = coverage + weights[:, 0]
         weights = None if weights is None else weights[:, 0]
-        return StepOutput(logits[:, 0], DecoderState(layers, fed, coverage), weights)
+        return StepOutput(logits[:, 0], DecoderState(layers, attentional, coverage), weights)
 
-    def _read(self, tokens: Tensor, state: DecoderState, memory: Memory):
+    def _step_inputs(self, tokens: Tensor, state: DecoderState, memory: Memory):
         """What the stack reads at each of `tokens` (batch, queries), and what was attended for it.
 
         There is one query, unless no step's reading depends on what another did.
         """
-        read = [self.reader(self.say.readable(tokens))] if self.reader else []
+        inputs = [self.reader(self.say.readable(tokens))] if self.reader else []
         context = weights = None
         if self.tags:
-            read.append(_repeat(memory.tags[:, None], tokens))
+            inputs.append(_repeat(memory.tags[:, None], tokens))
         if self.attention is not None and self.attention.before:
             query = _repeat(state.layers[-1].hidden[:, None], tokens)
             context, weights = self._attend(query, state, memory)
-            read.append(context)
+            inputs.append(context)
         elif not isinstance(state.fed, tuple):
-            read.append(state.fed[:, None])
-        return (ops.concatenate(read, axis=-1) if read[1:] else read[0]), context, weights
+            inputs.append(state.fed[:, None])
+        return (ops.concatenate(inputs, axis=-1) if inputs[1:] else inputs[0]), context, weights
 
-    def _look(self, hidden: Tensor, context, weights, state: DecoderState, memory: Memory):
+    def _step_outputs(self, hidden: Tensor, context, weights, state: DecoderState, memory: Memory):
         """What is said of the top layer's `hidden` (batch, queries, units); attention after a step.
 
         Returns:
@@ -321,7 +328,7 @@ class Decoder(Layer):
         state: DecoderState,
         memory: Memory,
         mask: Tensor | None = None,
-        forced: Tensor | None = None,
+        teacher_forcing_mask: Tensor | None = None,
         training: bool = False,
     ) -> StepOutput:
         """A whole known target, equal to its steps one after the other.
@@ -332,84 +339,102 @@ class Decoder(Layer):
             memory: from `start`.
             mask: (batch, time), True for real steps. Only the final state and the coverage loss
                 depend on it: no step reads what comes after it.
-            forced: (batch, time), True where a step reads `tokens`, False where it reads what the
-                step before said (the likeliest token, or the values; no gradient flows through
-                what is read). The first step always reads `tokens`. None: all do, which is teacher
+            teacher_forcing_mask: (batch, time), True where a step reads `tokens`, False where it
+                reads the previous prediction (the likeliest token, or the values; no gradient flows
+                through it). The first step always reads `tokens`. None: all do, which is teacher
                 forcing.
             training: whether dropout is applied.
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
         attention = self.attention
-        noise = self.stack.draw(*ops.shape(tokens)[:2], training, self.attended_size)
+        dropout_masks = self.stack.draw(*ops.shape(tokens)[:2], training, self.attended_size)
         if attention is not None and attention.stepwise:
-            output = self._go_step_by_step(tokens, state, memory, mask, forced, noise)
+            output = self._unroll(tokens, state, memory, mask, teacher_forcing_mask, dropout_masks)
         else:
-            if forced is not None:
-                tokens = self._hear_itself(tokens, state, memory, forced, noise)
-            inputs, context, _ = self._read(tokens, state, memory)
-            hidden, layers = self.stack(inputs, state.layers, mask=mask, noise=noise)
-            said, context, weights = self._look(hidden, context, None, state, memory)
-            logits = self.say(said, inputs, context, weights, memory.copies)
+            if teacher_forcing_mask is not None:
+                tokens = self._sample_inputs(
+                    tokens, state, memory, teacher_forcing_mask, dropout_masks
+                )
+            inputs, context, _ = self._step_inputs(tokens, state, memory)
+            hidden, layers = self.stack(
+                inputs, state.layers, mask=mask, dropout_masks=dropout_masks
+            )
+            attentional, context, weights = self._step_outputs(hidden, context, None, state, memory)
+            logits = self.say(attentional, inputs, context, weights, memory.copies)
             output = StepOutput(logits, DecoderState(layers), weights)
         if attention is not None and attention.coverage and training:
             self.add_loss(attention.overlap(output.attention, mask))
         return output
 
-    def _hear_itself(self, tokens, state, memory, forced, noise) -> Tensor:
+    def _sample_inputs(self, tokens, state, memory, teacher_forcing_mask, dropout_masks) -> Tensor:
         """What each step reads, `tokens` or what was said: no gradient flows through the choice.
 
         So it can be found first, and the sequence then go the fast way.
         """
 
-        def advance(before, now):
-            state, said = before
-            read = self._choose(now["forced"], now["tokens"], said)
-            output = self.step(read, state, memory, noise.at(now["noise"]))
-            return (output.state, self._say(output, read)), read
+        def advance(carry, step_inputs):
+            state, predicted = carry
+            inputs = self._select_inputs(
+                step_inputs["teacher_forcing_mask"], step_inputs["tokens"], predicted
+            )
+            output = self.step(
+                inputs, state, memory, dropout_masks.select(step_inputs["dropout_masks"])
+            )
+            return (output.state, self._next_inputs(output, inputs)), inputs
 
-        given = {"tokens": tokens, "forced": ops.cast(forced, "bool"), "noise": noise.by_step()}
-        _, read = unroll(advance, (state, tokens[:, 0]), given)
-        return ops.stop_gradient(read) if self.features else read
+        sequences = {
+            "tokens": tokens,
+            "teacher_forcing_mask": ops.cast(teacher_forcing_mask, "bool"),
+            "dropout_masks": dropout_masks.per_step(),
+        }
+        _, inputs = scan(advance, (state, tokens[:, 0]), sequences)
+        return ops.stop_gradient(inputs) if self.features else inputs
 
     @staticmethod
-    def _choose(forced: Tensor, tokens: Tensor, said: Tensor) -> Tensor:
-        return ops.where(_align(forced, tokens), tokens, said)
+    def _select_inputs(teacher_forcing_mask: Tensor, tokens: Tensor, predicted: Tensor) -> Tensor:
+        return ops.where(_align(teacher_forcing_mask, tokens), tokens, predicted)
 
-    def _say(self, output: StepOutput, read: Tensor) -> Tensor:
-        """What the next step may read, of the kind of `read`."""
-        said = output.logits if self.features else ops.argmax(output.logits, axis=-1)
-        return ops.cast(said, read.dtype)
+    def _next_inputs(self, output: StepOutput, inputs: Tensor) -> Tensor:
+        """What the next step may read, of the kind of `inputs`."""
+        predicted = output.logits if self.features else ops.argmax(output.logits, axis=-1)
+        return ops.cast(predicted, inputs.dtype)
 
-    def _go_step_by_step(self, tokens, state, memory, mask, forced, noise) -> StepOutput:
-        given = {"tokens": tokens, "noise": noise.by_step()}
+    def _unroll(
+        self, tokens, state, memory, mask, teacher_forcing_mask, dropout_masks
+    ) -> StepOutput:
+        sequences = {"tokens": tokens, "dropout_masks": dropout_masks.per_step()}
         if mask is not None:
-            given["mask"] = mask
-        if forced is not None:
-            given["forced"] = ops.cast(forced, "bool")
+            sequences["mask"] = mask
+        if teacher_forcing_mask is not None:
+            sequences["teacher_forcing_mask"] = ops.cast(teacher_forcing_mask, "bool")
 
-        def advance(before, now):
-            state, said = before
-            read = now["tokens"]
-            if forced is not None:
-                read = self._choose(now["forced"], read, said)
-                read = ops.stop_gradient(read) if self.features else read
-            output = self.step(read, state, memory, noise.at(now["noise"]))
-            after = output.state
+        def advance(carry, step_inputs):
+            state, predicted = carry
+            inputs = step_inputs["tokens"]
+            if teacher_forcing_mask is not None:
+                inputs = self._select_inputs(step_inputs["teacher_forcing_mask"], inputs, predicted)
+                inputs = ops.stop_gradient(inputs) if self.features else inputs
+            output = self.step(
+                inputs, state, memory, dropout_masks.select(step_inputs["dropout_masks"])
+            )
+            next_state = output.state
             if mask is not None:
-                after = tree.map_structure(
-                    lambda new, old: ops.where(_align(now["mask"], new), new, old), after, state
+                next_state = tree.map_structure(
+                    lambda new, old: ops.where(_align(step_inputs["mask"], new), new, old),
+                    next_state,
+                    state,
                 )
             weights = () if output.attention is None else output.attention
-            return (after, self._say(output, read)), (output.logits, weights)
+            return (next_state, self._next_inputs(output, inputs)), (output.logits, weights)
 
-        first = ops.zeros_like(tokens[:, 0]) if forced is None else tokens[:, 0]
-        (state, _), (logits, weights) = unroll(advance, (state, first), given)
+        first = ops.zeros_like(tokens[:, 0]) if teacher_forcing_mask is None else tokens[:, 0]
+        (state, _), (logits, weights) = scan(advance, (state, first), sequences)
         return StepOutput(logits, state, None if isinstance(weights, tuple) else weights)
 
-    def follow(
+    def trace(
         self, tokens: Tensor, state: DecoderState, memory: Memory
-    ) -> tuple[StepOutput, list[Followed]]:
+    ) -> tuple[StepOutput, list[LayerTrace]]:
         """Every step of a known target, as `step` makes it.
 
         Args:
@@ -420,16 +445,16 @@ class Decoder(Layer):
         """
 
         def advance(state, tokens):
-            read, _, _ = self._read(ops.expand_dims(tokens, 1), state, memory)
+            inputs, _, _ = self._step_inputs(ops.expand_dims(tokens, 1), state, memory)
             output = self.step(tokens, state, memory)
             weights = () if output.attention is None else output.attention
-            return output.state, (read[:, 0], output.logits, output.state.layers, weights)
+            return output.state, (inputs[:, 0], output.logits, output.state.layers, weights)
 
-        after, (read, logits, layers, weights) = unroll(advance, state, tokens)
+        final_state, (inputs, logits, layers, weights) = scan(advance, state, tokens)
         weights = None if isinstance(weights, tuple) else weights
-        gates = [way.gates for way in self.stack.follow(read, state.layers)]
-        followed = [Followed(*pair) for pair in zip(layers, gates, strict=True)]
-        return StepOutput(logits, after, weights), followed
+        gates = [layer_trace.gates for layer_trace in self.stack.trace(inputs, state.layers)]
+        traces = [LayerTrace(*pair) for pair in zip(layers, gates, strict=True)]
+        return StepOutput(logits, final_state, weights), traces
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -29,7 +29,7 @@ class Searcher:
     It is the part that `Seq2Seq` and `Ensemble` share. They have `start`, `step`,
     `log_probabilities`, `variables`, `start_id`, `end_id`, `features` (None: it says tokens),
     `has_weights` (of an attention), `models_searched()` (the Keras models it is made of), and
-    `calls`, a `Calls`.
+    `calls`, a `CallCounts`.
 
     A compiled function is of the layers that there were. If one is replaced, or gets other weights
     (LoRA, quantisation), or the model is compiled anew, all are compiled anew; what is changed
@@ -40,20 +40,22 @@ class Searcher:
         """The compiled functions, none of what the model no longer is."""
         models = self.models_searched()
         layers = [layer for model in models for layer in model._flatten_layers()]
-        weights = [len(one._trainable_variables + one._non_trainable_variables) for one in layers]
+        weights = [
+            len(layer._trainable_variables + layer._non_trainable_variables) for layer in layers
+        ]
         # Keras makes another of the latter with each `compile()`.
-        made_of = [*layers, *(getattr(model, "_compile_config", None) for model in models)]
-        known = self.__dict__.get("_searches")
+        parts = [*layers, *(getattr(model, "_compile_config", None) for model in models)]
+        cache = self.__dict__.get("_searches")
         if (
-            known is None
-            or known.weights != weights
-            or len(known.made_of) != len(made_of)
-            or not all(map(operator.is_, known.made_of, made_of))
+            cache is None
+            or cache.weights != weights
+            or len(cache.made_of) != len(parts)
+            or not all(map(operator.is_, cache.made_of, parts))
         ):
             # Not a list or a dictionary, in which Keras would look for layers to save.
-            known = SimpleNamespace(made_of=made_of, weights=weights, programs={})
-            self.__dict__["_searches"] = known
-        return known.programs
+            cache = SimpleNamespace(made_of=parts, weights=weights, programs={})
+            self.__dict__["_searches"] = cache
+        return cache.programs
 
     def decode(
         self,
@@ -98,10 +100,10 @@ class Searcher:
         if 0 in np.shape(source)[:2]:
             return self._find_nothing(np.shape(source), strategy, max_length, attention)
         limits = np.full(len(keys), max_length) if limits is None else limits
-        given = {"inputs": inputs, "keys": keys, "limits": np.asarray(limits, "int32")}
-        return self._search(given, strategy, max_length, constraints, attention)
+        arguments = {"inputs": inputs, "keys": keys, "limits": np.asarray(limits, "int32")}
+        return self._search(arguments, strategy, max_length, constraints, attention)
 
-    def decode_on(
+    def continue_decoding(
         self,
         tokens: Tensor,
         state: Any,
@@ -127,7 +129,7 @@ class Searcher:
         """
         batch = len(tokens)
         limits = np.full(batch, max_length) if limits is None else limits
-        given = {
+        arguments = {
             "first": tokens,
             "state": state,
             "memory": memory,
@@ -135,21 +137,21 @@ class Searcher:
             "limits": np.asarray(limits, "int32"),
             "mask": source_mask,
         }
-        return self._search(given, strategy, max_length, constraints, attention)
+        return self._search(arguments, strategy, max_length, constraints, attention)
 
-    def _search(self, given: dict, strategy, max_length, constraints, attention) -> Hypotheses:
+    def _search(self, arguments: dict, strategy, max_length, constraints, attention) -> Hypotheses:
         strategy = self.check_strategy(strategy, attention)
         fixed, arrays = split(constraints)
         strategy, numbers = split_strategy(strategy)
-        kind = (strategy, fixed, attention, "state" in given)
+        kind = (strategy, fixed, attention, "state" in arguments)
         programs = self._programs()
         if kind not in programs:
 
-            def run(given, arrays, numbers, max_length):
-                state, memory, mask = (given.get(name) for name in ("state", "memory", "mask"))
+            def run(arguments, arrays, numbers, max_length):
+                state, memory, mask = (arguments.get(name) for name in ("state", "memory", "mask"))
                 if state is None:
-                    state, memory = self.start(given["inputs"])
-                    mask = given["inputs"]["source_mask"]
+                    state, memory = self.start(arguments["inputs"])
+                    mask = arguments["inputs"]["source_mask"]
                 return search(
                     self.step,
                     state,
@@ -159,16 +161,16 @@ class Searcher:
                     end_id=self.end_id,
                     max_length=max_length,
                     constraints=join(constraints, arrays),
-                    first=given.get("first"),
-                    limits=given["limits"],
-                    keys=given["keys"],
+                    first=arguments.get("first"),
+                    limits=arguments["limits"],
+                    keys=arguments["keys"],
                     source_mask=mask,
                     attention=attention,
                 )
 
             programs[kind] = compiled(run, self.variables, self.calls, str(kind))
-        found = programs[kind](given, arrays, numbers, max_length=max_length)
-        return tree.map_structure(ops.convert_to_numpy, found)
+        hypotheses = programs[kind](arguments, arrays, numbers, max_length=max_length)
+        return tree.map_structure(ops.convert_to_numpy, hypotheses)
 
     def _find_nothing(self, shape: tuple, strategy, max_length: int, attention) -> Hypotheses:
         """The hypotheses of no source; see `decode`."""
@@ -196,8 +198,8 @@ class Searcher:
         if strategy is None:
             strategy = Greedy() if self.features is None else Values(self.features)
         if isinstance(strategy, Values) != (self.features is not None):
-            says = "tokens" if self.features is None else "real values"
-            raise ValueError(f"this model says {says}: the strategy {strategy} is not for them")
+            kind = "tokens" if self.features is None else "real values"
+            raise ValueError(f"this model says {kind}: the strategy {strategy} is not for them")
         if (attention or strategy.needs_weights) and not self.has_weights:
             raise ValueError("this model has no attention weights")
         return strategy
@@ -229,8 +231,8 @@ class Searcher:
         if "score" not in programs:
 
             def run(inputs, target):
-                said = self.log_probabilities(inputs)
-                return ops.take_along_axis(said, target[..., None], axis=-1)[..., 0]
+                log_probs = self.log_probabilities(inputs)
+                return ops.take_along_axis(log_probs, target[..., None], axis=-1)[..., 0]
 
             programs["score"] = compiled(run, self.variables, self.calls, "score")
         return ops.convert_to_numpy(programs["score"](inputs, target))
@@ -240,7 +242,7 @@ def source_keys(inputs: dict[str, np.ndarray]) -> np.ndarray:
     """(batch,) int32: a number for each source, of what it says, however padded or kept."""
     source, mask = np.asarray(inputs["source"]), np.asarray(inputs["source_mask"], bool)
     source = source.astype("int32" if np.issubdtype(source.dtype, np.integer) else "float32")
-    keys = [zlib.crc32(row[real].tobytes()) for row, real in zip(source, mask, strict=True)]
+    keys = [zlib.crc32(row[is_real].tobytes()) for row, is_real in zip(source, mask, strict=True)]
     if "tags" in inputs:
         rows = zip(np.asarray(inputs["tags"], "float32"), keys, strict=True)
         keys = [zlib.crc32(tags.tobytes(), key) for tags, key in rows]

@@ -43,23 +43,23 @@ def make_model(structure: dict, shapes: Mapping[str, tuple[int, ...]]) -> Seq2Se
     return _deserialise(plain)
 
 
-def check_parts(part: Any, most: int) -> None:
+def check_parts(part: Any, maximum: int) -> None:
     """Raise a ValueError if a serialised part is of another package, or has too many layers.
 
     Args:
         part: a part of a structure.
-        most: layers that there can be, since each has weights.
+        maximum: layers that there can be, since each has weights.
     """
     if isinstance(part, dict):
         if part.get("class_name") is not None or "registered_name" in part:
             _check_class(part)
         layers = part.get("layers")
-        if isinstance(layers, int) and layers > most:
-            raise ValueError(f"it has {layers} layers and weights for {most} at most")
+        if isinstance(layers, int) and layers > maximum:
+            raise ValueError(f"it has {layers} layers and weights for {maximum} at most")
         part = [value for key, value in part.items() if key not in STATE_OF_TRAINING]
     if isinstance(part, list):
-        for one in part:
-            check_parts(one, most)
+        for child in part:
+            check_parts(child, maximum)
 
 
 def _check_class(part: dict) -> None:
@@ -76,7 +76,7 @@ def _check_class(part: dict) -> None:
 def _leave_out_training(part: Any) -> Any:
     """`part` without what Keras keeps of a compiled model: an optimiser, a loss."""
     if isinstance(part, list):
-        return [_leave_out_training(one) for one in part]
+        return [_leave_out_training(child) for child in part]
     if not isinstance(part, dict):
         return part
     return {k: _leave_out_training(v) for k, v in part.items() if k not in STATE_OF_TRAINING}

@@ -6,9 +6,9 @@ import keras
 from keras import ops, tree
 
 from seq2seq.layers.base import Layer
+from seq2seq.layers.cell import Cell
 from seq2seq.layers.lstm import Tensor
-from seq2seq.layers.recurrent import Cell
-from seq2seq.layers.stack import Followed, Stack, States, reverse
+from seq2seq.layers.stack import LayerTrace, Stack, States, reverse
 from seq2seq.runtime.validation import check_count, check_flag
 
 
@@ -34,11 +34,13 @@ class Memory(NamedTuple):
     copies: Tensor | None = None
 
 
-def check_one(vocabulary_size: int | None, features: int | None, whose: str) -> None:
-    """Raise a ValueError unless exactly one of the two says what `whose` sequence is made of."""
+def require_tokens_or_features(
+    vocabulary_size: int | None, features: int | None, side: str
+) -> None:
+    """Raise a ValueError unless exactly one of the two says what `side` sequence is made of."""
     if (vocabulary_size is None) == (features is None):
         raise ValueError(
-            f"{whose} needs either vocabulary_size (tokens) or features (real values), got "
+            f"{side} needs either vocabulary_size (tokens) or features (real values), got "
             f"vocabulary_size={vocabulary_size} and features={features}"
         )
     if features is None:
@@ -48,7 +50,7 @@ def check_one(vocabulary_size: int | None, features: int | None, whose: str) -> 
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Reader(Layer):
+class InputEmbedding(Layer):
     """What a network reads at each step, as vectors: an embedding of tokens, or values as they are.
 
     Args:
@@ -137,12 +139,12 @@ class Encoder(Layer):
         trainable: bool = True,
     ):
         super().__init__(name=name, dtype=dtype, trainable=trainable)
-        check_one(vocabulary_size, features, "the encoder")
+        require_tokens_or_features(vocabulary_size, features, "the encoder")
         self.vocabulary_size, self.features = vocabulary_size, features
         self.embedding_size = embedding_size
         self.backwards = check_flag("backwards", backwards)
         dtype = self.dtype_policy
-        self.reader = Reader(vocabulary_size, features, embedding_size, dtype=dtype)
+        self.reader = InputEmbedding(vocabulary_size, features, embedding_size, dtype=dtype)
         self.stack = Stack(self.reader.output_size, units, layers, cell, bidirectional, dtype=dtype)
         if self.stack.bidirectional and self.backwards:
             raise ValueError(
@@ -178,25 +180,27 @@ class Encoder(Layer):
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
-        read = self.reader(source)
-        noise = self.stack.draw(*ops.shape(source)[:2], training)
+        inputs = self.reader(source)
+        dropout_masks = self.stack.draw(*ops.shape(source)[:2], training)
         values, state = self.stack(
-            reverse(read, mask) if self.backwards else read, mask=mask, noise=noise
+            reverse(inputs, mask) if self.backwards else inputs,
+            mask=mask,
+            dropout_masks=dropout_masks,
         )
         if self.backwards:
             values = reverse(values, mask)
         return Memory(values, mask, state)
 
-    def follow(self, source: Tensor, mask: Tensor | None = None) -> list[Followed]:
-        """All states and gates on the way, in the order of `source`; see `Stack.follow`.
+    def trace(self, source: Tensor, mask: Tensor | None = None) -> list[LayerTrace]:
+        """All states and gates on the way, in the order of `source`; see `Stack.trace`.
 
         Where it goes backwards, the state of a step is the one after that step and all behind it.
         """
-        read = self.reader(source)
+        inputs = self.reader(source)
         if not self.backwards:
-            return self.stack.follow(read, mask=mask)
-        followed = self.stack.follow(reverse(read, mask), mask=mask)
-        return tree.map_structure(lambda array: reverse(array, mask), followed)
+            return self.stack.trace(inputs, mask=mask)
+        traces = self.stack.trace(reverse(inputs, mask), mask=mask)
+        return tree.map_structure(lambda array: reverse(array, mask), traces)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from keras import ops
 
-from seq2seq.layers.backend import Calls
+from seq2seq.layers.backend import CallCounts
 from seq2seq.layers.lstm import Tensor
 from seq2seq.models.decoder import StepOutput
 from seq2seq.models.decoding_mixin import Searcher
@@ -45,7 +45,7 @@ class Ensemble(Searcher):
         self.start_id, self.end_id = first.start_id, first.end_id
         self.features, self.copies_symbols = None, first.copies_symbols
         self.has_weights = all(model.has_weights for model in models)
-        self.calls = Calls()
+        self.calls = CallCounts()
 
     def models_searched(self) -> list[Seq2Seq]:
         """See `Searcher`."""
@@ -64,7 +64,7 @@ class Ensemble(Searcher):
     def step(self, tokens: Tensor, state: tuple, memory: tuple) -> StepOutput:
         """One step of all; `logits` are log-probabilities, attention is the mean of theirs."""
         parts = zip(self.models, state, memory, strict=True)
-        outputs = [model.step(tokens, *rest) for model, *rest in parts]
+        outputs = [model.step(tokens, *arguments) for model, *arguments in parts]
         attention = None
         if self.has_weights:
             attention = sum(output.attention for output in outputs) / len(outputs)
@@ -73,8 +73,8 @@ class Ensemble(Searcher):
 
     def log_probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
         """Of every symbol at every target step, (batch, target time, symbols)."""
-        said = self._join([model.log_probabilities(inputs) for model in self.models])
-        return ops.log_softmax(said)
+        joined = self._join([model.log_probabilities(inputs) for model in self.models])
+        return ops.log_softmax(joined)
 
     def _join(self, log_probabilities: list[Any]) -> Tensor:
         stacked = ops.stack(log_probabilities)

@@ -6,33 +6,34 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from seq2seq.layers.backend import Calls
+from seq2seq.layers.backend import CallCounts
 from seq2seq.layers.base import freeze_weights, frozen_weights
 from seq2seq.layers.bridges import Bridge, Copy
 from seq2seq.layers.lstm import Tensor
-from seq2seq.layers.stack import Followed, States
+from seq2seq.layers.stack import LayerTrace, States
 from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
 from seq2seq.models.decoding_mixin import Searcher
 from seq2seq.models.encoder import Encoder, Memory
 from seq2seq.runtime.validation import check_flag
 
 
-class Course(NamedTuple):
+class ModelTrace(NamedTuple):
     """What went on inside a model while it read sources and said given targets.
 
     Attributes:
         encoder, decoder: one a layer and direction, from the lowest.
         handed_over: the encoder's final state, one a layer.
         received: the decoder's first, as the bridge made it.
-        said: (batch, target time, symbols) probabilities, or (batch, target time, features) values.
+        outputs: (batch, target time, symbols) probabilities, or (batch, target time, features)
+            values.
         attention: (batch, target time, source time), or None.
     """
 
-    encoder: list[Followed]
+    encoder: list[LayerTrace]
     handed_over: States
     received: States
-    decoder: list[Followed]
-    said: Tensor
+    decoder: list[LayerTrace]
+    outputs: Tensor
     attention: Tensor | None
 
 
@@ -47,7 +48,7 @@ class Seq2Seq(keras.Model, Searcher):
     - `source` (batch, time), or real values (batch, time, features);
     - `source_mask` (batch, time), True for real steps; without it every step counts;
     - `target` (batch, target time), what the decoder reads: a start and the target's tokens;
-    - `target_mask`, `forced` (batch, target time): see `Decoder.call`;
+    - `target_mask`, `teacher_forcing_mask` (batch, target time): see `Decoder.call`;
     - `tags`, `copies`: see `Memory`, for a decoder with tags or a pointer.
 
     Args:
@@ -95,8 +96,8 @@ class Seq2Seq(keras.Model, Searcher):
         self.control = check_flag("control", control)
         if not isinstance(self.bridge, Bridge):
             raise ValueError(f"bridge must be a Bridge, as in bridge=Copy(), got {bridge!r}")
-        self.knows_nothing = not (self.bridge.passes or decoder.attention)
-        if self.knows_nothing and not control:
+        self.is_uninformed = not (self.bridge.passes or decoder.attention)
+        if self.is_uninformed and not control:
             raise ValueError(
                 f"attention is off and the bridge {type(self.bridge).__name__} passes nothing: the "
                 "decoder would know nothing of its source; choose an attention (attention=dot) or "
@@ -109,7 +110,7 @@ class Seq2Seq(keras.Model, Searcher):
         self.bridge.connect(encoder.state_sizes, decoder.state_sizes)
         self.bridge.freeze_weights()
         self.start_id, self.end_id = start_id, end_id
-        self.calls = Calls()  # of searches, see `Searcher`
+        self.calls = CallCounts()  # of searches, see `Searcher`
         self.built = True  # every part has its weights from its constructor
         freeze_weights(self, frozen)
 
@@ -134,7 +135,7 @@ class Seq2Seq(keras.Model, Searcher):
             state,
             memory,
             mask=inputs.get("target_mask") if covers else None,  # only the coverage loss needs it
-            forced=inputs.get("forced"),
+            teacher_forcing_mask=inputs.get("teacher_forcing_mask"),
             training=training,
         ).logits
 
@@ -142,15 +143,15 @@ class Seq2Seq(keras.Model, Searcher):
         """One step of the decoder; see `Decoder.step`."""
         return self.decoder.step(tokens, state, memory)
 
-    def follow(self, inputs: dict[str, Tensor]) -> "Course":
-        """What goes on inside while a source is read and a given target is said; see `Course`."""
-        encoder = self.encoder.follow(inputs["source"], inputs.get("source_mask"))
+    def trace(self, inputs: dict[str, Tensor]) -> "ModelTrace":
+        """All states, gates and outputs for a source and a given target; see `ModelTrace`."""
+        encoder = self.encoder.trace(inputs["source"], inputs.get("source_mask"))
         state, memory = self.start(inputs)
-        output, decoder = self.decoder.follow(inputs["target"], state, memory)
-        said = output.logits
+        output, decoder = self.decoder.trace(inputs["target"], state, memory)
+        outputs = output.logits
         if self.features is None:
-            said = ops.softmax(said)
-        return Course(encoder, memory.state, state.layers, decoder, said, output.attention)
+            outputs = ops.softmax(outputs)
+        return ModelTrace(encoder, memory.state, state.layers, decoder, outputs, output.attention)
 
     def log_probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
         """Of every symbol at every target step, (batch, target time, symbols)."""

@@ -24,7 +24,7 @@ PLACES = (
     "seq2seq.layers",
     "seq2seq.models",
     "seq2seq.decoding",
-    "seq2seq.training.trainer",
+    "seq2seq.training.arguments",
     "seq2seq.training.teacher_forcing",
     "keras.optimizers",
 )

@@ -39,7 +39,7 @@ class LossIsNaN(FloatingPointError):
         self.step = step
 
 
-class Counts(keras.callbacks.Callback):
+class TrainingCounters(keras.callbacks.Callback):
     """Counts updates, examples, real target tokens (ends included), and seconds.
 
     Batches are made ahead of the updates that use them, so what is in a batch waits here until its
@@ -85,7 +85,7 @@ class Counts(keras.callbacks.Callback):
             inputs = batch.inputs
             forced = None if self.force is None else self.force(batch.target_mask.shape, step)
             if forced is not None:
-                inputs["forced"] = forced
+                inputs["teacher_forcing_mask"] = forced
             yield inputs, batch.target_out, batch.weights
 
     def on_train_begin(self, logs=None):
@@ -100,14 +100,14 @@ class Counts(keras.callbacks.Callback):
         self.target_tokens += target_tokens
 
 
-class Guard(keras.callbacks.Callback):
+class StopConditions(keras.callbacks.Callback):
     """Ends epochs and training where they end, and training when the loss is no finite number.
 
     Args:
         counts: comes before this one, and counts the updates.
     """
 
-    def __init__(self, counts: Counts):
+    def __init__(self, counts: TrainingCounters):
         super().__init__()
         self.counts = counts
 
@@ -123,7 +123,7 @@ class Guard(keras.callbacks.Callback):
         self.model.stop_training = self.counts.steps >= self.counts.total
 
 
-class Evaluate(keras.callbacks.Callback):
+class ValidationCallback(keras.callbacks.Callback):
     """After each epoch: free-running predictions on validation, the best weights, the history.
 
     Writes `model.npz` whenever the monitored metric is the best so far or equals it, so that the
@@ -143,7 +143,7 @@ class Evaluate(keras.callbacks.Callback):
         predictor: Predictor,
         task: Task,
         validation: Sequence[Example],
-        counts: Counts,
+        counts: TrainingCounters,
         directory: RunDirectory,
     ):
         super().__init__()
@@ -218,14 +218,14 @@ class Evaluate(keras.callbacks.Callback):
             self.predictor.save(self.directory.path / MODEL)
 
 
-class Patience(keras.callbacks.Callback):
+class EarlyStopping(keras.callbacks.Callback):
     """Stops after `patience` epochs in a row without a better validation metric (equal is not).
 
     They count once the metric has moved, see `count_stalled_epochs`. With None it never stops, and
     neither does it without validation. It remembers nothing: the history says all.
     """
 
-    def __init__(self, patience: int | None, evaluate: Evaluate):
+    def __init__(self, patience: int | None, evaluate: ValidationCallback):
         super().__init__()
         self.patience, self.evaluate = patience, evaluate
 
@@ -254,7 +254,7 @@ class Bar(keras.callbacks.Callback):
         notes: what to say before the first update, a line each.
     """
 
-    def __init__(self, steps: int, evaluate: Evaluate, notes: Sequence[str] = ()):
+    def __init__(self, steps: int, evaluate: ValidationCallback, notes: Sequence[str] = ()):
         super().__init__()
         self.steps, self.evaluate, self.notes = steps, evaluate, notes
         console = Console(file=sys.stderr, highlight=False)

@@ -16,7 +16,7 @@ import numpy as np
 from seq2seq.runs.checkpoints import Checkpoint
 from seq2seq.runs.files import MODEL
 from seq2seq.runtime.atomic import write_whole
-from seq2seq.training.callbacks import Evaluate
+from seq2seq.training.callbacks import ValidationCallback
 from seq2seq.training.signals import Interrupted, Signals
 
 BEST = "best"  # the array that is the file of the best model
@@ -43,7 +43,7 @@ def variables(model: keras.Model) -> dict[str, list]:
     }
 
 
-class Keep(keras.callbacks.Callback):
+class CheckpointCallback(keras.callbacks.Callback):
     """Writes checkpoints: as often as their cost allows, when training ends, and at a signal.
 
     It comes last of the callbacks, so that all that a step did is in the step's checkpoint. None
@@ -57,11 +57,15 @@ class Keep(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, evaluation: Evaluate, parts: dict[str, Part], share: float, signals: Signals
+        self,
+        evaluation: ValidationCallback,
+        parts: dict[str, Part],
+        time_fraction: float,
+        signals: Signals,
     ):
         super().__init__()
         self.evaluation, self.counts = evaluation, evaluation.counts
-        self.directory, self.share, self.signals = evaluation.directory, share, signals
+        self.directory, self.share, self.signals = evaluation.directory, time_fraction, signals
         self.parts = {"counts": self.counts, "evaluation": evaluation, **parts, "keep": self}
         self.seconds = 0.0  # that all writing took
         self._cost, self._since = LEAST, time.perf_counter()
@@ -111,17 +115,17 @@ class Keep(keras.callbacks.Callback):
     def _values(checkpoint: Checkpoint, name: str, ours: list) -> list[np.ndarray]:
         values = [checkpoint.arrays.get(f"{name}/{number}") for number in range(len(ours))]
         for variable, value in zip(ours, values, strict=True):
-            found = None if value is None else (str(value.dtype), value.shape)
-            if found != (str(variable.dtype), tuple(variable.shape)):
+            described = None if value is None else (str(value.dtype), value.shape)
+            if described != (str(variable.dtype), tuple(variable.shape)):
                 raise ValueError(
                     f"{checkpoint.path} is of another model: {variable.path} is "
-                    f"{variable.dtype} {tuple(variable.shape)}, there {found}"
+                    f"{variable.dtype} {tuple(variable.shape)}, there {described}"
                 )
         return values
 
     def on_train_begin(self, logs=None):
         """Start the clock, with a guess of what a checkpoint will cost."""
-        every = [one for ours in variables(self.model).values() for one in ours]
+        every = [part for ours in variables(self.model).values() for part in ours]
         size = sum(4 * math.prod(variable.shape) for variable in every)
         self._cost, self._since = LEAST + size / SPEED, time.perf_counter()
 
@@ -135,13 +139,13 @@ class Keep(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """After a step; after an epoch's last one comes its evaluation first."""
         if not self.counts.epoch_is_over:
-            self._look(ended=False)
+            self._maybe_write(ended=False)
 
     def on_epoch_end(self, epoch, logs=None):
         """After an epoch's evaluation."""
-        self._look(ended=self.model.stop_training)
+        self._maybe_write(ended=self.model.stop_training)
 
-    def _look(self, ended: bool) -> None:
+    def _maybe_write(self, ended: bool) -> None:
         signal = self.signals.received
         if ended or signal is not None or self._is_due():
             self.write()

@@ -6,16 +6,14 @@ that was never stopped.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from seq2seq.data.pairs import Pairs
 from seq2seq.data.task import Task
 from seq2seq.data.vocabulary import SPECIALS, Vocabulary
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.validation import PREFIX, find_perfect
-
-if TYPE_CHECKING:
-    from seq2seq.training.trainer import Training
+from seq2seq.training.arguments import Training
 
 Monitor = tuple[str, str]  # the metric that picks the best weights, and `"max"` or `"min"`
 FEW_UPDATES = 200  # in all; hardly any model has begun to learn after so few
@@ -48,12 +46,12 @@ class Plan(NamedTuple):
     remedies: tuple[str, ...] = ()
 
 
-def make_plan(training: "Training", one_pass: int | None, model: Seq2Seq) -> Plan:
+def make_plan(training: Training, one_pass: int | None, model: Seq2Seq) -> Plan:
     """Return what can be named of a training; `one_pass` is its updates, None for a stream."""
     steps, per_epoch = training.plan(one_pass)
     key = "epochs" if training.steps is None else "steps"
     remedies = []
-    if model.decoder.attention is None and not model.knows_nothing:
+    if model.decoder.attention is None and not model.is_uninformed:
         remedies.append("attention=general")
     if not model.encoder.stack.cell.dropout:
         remedies.append("cell.dropout=0.3")
@@ -136,8 +134,8 @@ def diagnose(
     if len(values) < 2:
         return ""
     for finding in (_never_moved, _overfits):
-        if found := finding(rows, values, monitor, plan):
-            return found
+        if remarks := finding(rows, values, monitor, plan):
+            return remarks
     return "" if stopped_early else _still_improves(values, monitor, plan)
 
 
@@ -153,7 +151,7 @@ def _never_moved(
             f"never moved: the loss went from {first:.4g} to {last:.4g} and {stood}; try another "
             f"optimizer.learning_rate, or more updates ({plan.longer})"
         )
-    attention = [one for one in plan.remedies if one.startswith("attention")]
+    attention = [row for row in plan.remedies if row.startswith("attention")]
     return (
         f"never moved: {stood}, while the loss fell from {first:.4g} to {last:.4g}; try "
         + ", ".join([f"more updates ({plan.longer})", *attention, "or more examples"])
@@ -165,19 +163,19 @@ def _overfits(
 ) -> str:
     if plan.endless:
         return ""
-    before, after = _split(values, monitor)
+    earlier, later = _split(values, monitor)
     accuracy = rows[-1].get(PREFIX + "token_accuracy")
-    if _error(after, monitor) < ROOM or _gain(before, after, monitor) >= GAIN:
+    if _error(later, monitor) < ROOM or _gain(earlier, later, monitor) >= GAIN:
         return ""
     loss, name = rows[-1]["loss"], _name(monitor)
     try_this = "; try " + ", ".join([*plan.remedies, "or more examples"])
     if accuracy is None:  # real values: the loss has another unit than the errors
         best = min(values)
-        place = values.index(best)
-        if values[-1] <= (1 + GAP) * best or loss >= rows[place]["loss"]:
+        best_epoch = values.index(best)
+        if values[-1] <= (1 + GAP) * best or loss >= rows[best_epoch]["loss"]:
             return ""
         return (
-            f"overfits: since epoch {place + 1} validation {name} rose from {best:.4g} to "
+            f"overfits: since epoch {best_epoch + 1} validation {name} rose from {best:.4g} to "
             f"{values[-1]:.4g} while the loss fell to {loss:.4g}{try_this}"
         )
     # The loss is the mean negative log-probability of a token, so this is about their share.
@@ -192,13 +190,13 @@ def _overfits(
 
 
 def _still_improves(values: Sequence[float], monitor: Monitor, plan: Plan) -> str:
-    before, after = _split(values, monitor)
-    at_the_end = after in values[-max(1, len(values) // 10) :]
-    if _error(after, monitor) < ROOM or _gain(before, after, monitor) < GAIN or not at_the_end:
+    earlier, later = _split(values, monitor)
+    at_the_end = later in values[-max(1, len(values) // 10) :]
+    if _error(later, monitor) < ROOM or _gain(earlier, later, monitor) < GAIN or not at_the_end:
         return ""
     return (
         f"still improving at the end: in the last quarter of the epochs validation "
-        f"{_name(monitor)} went from {before:.4g} to {after:.4g}; train longer, for example "
+        f"{_name(monitor)} went from {earlier:.4g} to {later:.4g}; train longer, for example "
         f"{plan.longer}"
     )
 
@@ -215,10 +213,10 @@ def _error(value: float, monitor: Monitor) -> float:
     return distance / 100 if monitor[0] == "bleu" else distance
 
 
-def _gain(before: float, after: float, monitor: Monitor) -> float:
+def _gain(earlier: float, later: float, monitor: Monitor) -> float:
     """Return the share of the errors that went away."""
-    left = _error(before, monitor)
-    return (left - _error(after, monitor)) / left if left else 0.0
+    left = _error(earlier, monitor)
+    return (left - _error(later, monitor)) / left if left else 0.0
 
 
 def _read_values(rows: Sequence[Mapping], monitor: Monitor) -> list[float]:

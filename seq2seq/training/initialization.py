@@ -25,8 +25,8 @@ def initialize_as_pytorch(model: keras.Model, seed: int) -> None:
     rng = np.random.default_rng((seed, 2))
     layers: dict[str, dict[str, keras.Variable]] = {}
     for variable in model.trainable_variables:
-        place, name = variable.path.rsplit("/", 1)
-        layers.setdefault(place, {})[name] = variable
+        layer_path, name = variable.path.rsplit("/", 1)
+        layers.setdefault(layer_path, {})[name] = variable
     for layer in layers.values():
         if set(layer) == {"embeddings"}:
             layer["embeddings"].assign(rng.normal(size=layer["embeddings"].shape))

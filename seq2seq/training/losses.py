@@ -30,8 +30,8 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         log_probabilities = ops.log_softmax(y_pred, axis=-1)
         tokens = ops.cast(y_true, "int32")
         right = ops.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
-        spread = ops.mean(log_probabilities, axis=-1)
-        return -(1 - self.label_smoothing) * right - self.label_smoothing * spread
+        uniform_loss = ops.mean(log_probabilities, axis=-1)
+        return -(1 - self.label_smoothing) * right - self.label_smoothing * uniform_loss
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 
 import keras
 
-from seq2seq.layers.backend import is_hot, keep_memory, on_cpu
+from seq2seq.layers.backend import on_cpu, retain_freed_memory, should_compile
 from seq2seq.runtime.quiet import cores
 from seq2seq.training.losses import divisor
 
 HOT = 100  # updates with the same shapes after which compiling them by XLA pays
-MOST_HOT = 16  # shapes that are compiled so: each takes some five seconds, and 70 MiB for good
-FEWEST = 8  # examples that are worth a core
+MAX_COMPILED_SHAPES = (
+    16  # shapes that are compiled so: each takes some five seconds, and 70 MiB for good
+)
+MIN_SHARD_SIZE = 8  # examples that are worth a core
 
 
 def parts(batch: int, cores: int) -> int:
@@ -26,11 +28,11 @@ def parts(batch: int, cores: int) -> int:
     >>> [parts(batch, 2) for batch in (1, 15, 16, 33, 64)]
     [1, 1, 2, 1, 2]
     """
-    fitting = (n for n in range(1, cores + 1) if batch % n == 0 and batch // n >= FEWEST)
+    fitting = (n for n in range(1, cores + 1) if batch % n == 0 and batch // n >= MIN_SHARD_SIZE)
     return max(fitting, default=1)
 
 
-class Updates:
+class ShardedTrainStep:
     """What Keras calls for each batch, its `train_function`: updates `model`, returns its metrics.
 
     Shapes that come again and again (`HOT` times) are compiled. It goes by the count, not by the
@@ -42,12 +44,14 @@ class Updates:
         seen: how often each shape came so far; a resumed run must go on from it.
     """
 
-    def __init__(self, model: keras.Model, loss: keras.losses.Loss, seen: collections.Counter[str]):
+    def __init__(
+        self, model: keras.Model, loss: keras.losses.Loss, shape_counts: collections.Counter[str]
+    ):
         import tensorflow as tf
 
-        keep_memory()
+        retain_freed_memory()
         self.model, self.loss = model, loss
-        self.seen = seen
+        self.seen = shape_counts
         self._by_keras = None
         # Traced for each shape: XLA wants to know every size.
         self._in_parts = tf.function(self._update, autograph=False)
@@ -59,7 +63,7 @@ class Updates:
         batch = next(iterator)
         inputs, _, weights = batch
         shape = ",".join(map(str, (*inputs["source"].shape[:2], weights.shape[1])))
-        if is_hot(self.seen, shape, HOT, MOST_HOT):
+        if should_compile(self.seen, shape, HOT, MAX_COMPILED_SHAPES):
             return self._in_parts(*batch, count=parts(weights.shape[0], cores()))
         if self._by_keras is None:  # one graph for all shapes
             import tensorflow as tf
@@ -76,12 +80,12 @@ class Updates:
         model = self.model
         trainable = [tf.identity(v.value) for v in model.trainable_variables]
         split = [tf.split(array, count) for array in tf.nest.flatten(batch)]
-        found = []
+        results = []
         for number, part in enumerate(zip(*split, strict=True)):
-            others = [_vary(v, number) for v in model.non_trainable_variables]
+            others = [_fork_seed(v, number) for v in model.non_trainable_variables]
             part = tf.nest.pack_sequence_as(batch, part)
-            found.append(self._gradients(trainable, others, *part))
-        losses, totals, gradients, others = zip(*found, strict=True)
+            results.append(self._gradients(trainable, others, *part))
+        losses, totals, gradients, others = zip(*results, strict=True)
         total = tf.add_n(totals)
         self._apply(gradients, total)
         for variable, value in zip(model.non_trainable_variables, others[0], strict=True):
@@ -113,7 +117,7 @@ class Updates:
         self.model.optimizer.apply(means, self.model.trainable_variables)
 
 
-def _vary(variable: keras.Variable, number: int):
+def _fork_seed(variable: keras.Variable, number: int):
     """The value of `variable` for a part: seeds differ, so that each part has its own noise."""
     import tensorflow as tf
 
@@ -123,13 +127,13 @@ def _vary(variable: keras.Variable, number: int):
     return value + tf.constant([number * 0x9E3779B9 % 2**32, 0], value.dtype)
 
 
-def make_updates(
-    model: keras.Model, loss: keras.losses.Loss, seen: collections.Counter[str]
-) -> Updates | None:
-    """`Updates` of a model that was compiled; None where Keras's own step is the right one.
+def make_train_step(
+    model: keras.Model, loss: keras.losses.Loss, shape_counts: collections.Counter[str]
+) -> ShardedTrainStep | None:
+    """`ShardedTrainStep` of a compiled model; None where Keras's own step is the right one.
 
     That is on other engines, which compile the step themselves, on a GPU, and in half precision.
     """
     if keras.backend.backend() != "tensorflow" or not on_cpu():
         return None
-    return Updates(model, loss, seen) if model.compute_dtype == "float32" else None
+    return ShardedTrainStep(model, loss, shape_counts) if model.compute_dtype == "float32" else None

@@ -1,15 +1,13 @@
 """The trainer: from a task, a model and an optimiser to a run directory with a judged model."""
 
-import importlib.util
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
 
 from seq2seq.data.batching import Batches, encode_row
-from seq2seq.data.task import SAMPLED, Example, Stream, Task
+from seq2seq.data.task import SAMPLED, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.inference.artifact import describe_model
 from seq2seq.inference.predictor import Decoding, Predictor, load
@@ -18,101 +16,24 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.runs.files import MODEL, TENSORBOARD
 from seq2seq.runs.validation import summarise_validation
-from seq2seq.runtime.validation import check_choice, check_count, check_flag, check_rate
-from seq2seq.training.callbacks import Bar, Counts, Evaluate, Guard, LossIsNaN, Patience
-from seq2seq.training.checkpoint_callback import Keep
+from seq2seq.training.arguments import Training
+from seq2seq.training.callbacks import (
+    Bar,
+    EarlyStopping,
+    LossIsNaN,
+    StopConditions,
+    TrainingCounters,
+    ValidationCallback,
+)
+from seq2seq.training.checkpoint_callback import CheckpointCallback
 from seq2seq.training.diagnosis import list_notes, list_remarks, make_plan
-from seq2seq.training.initialization import INITIALIZATIONS, initialize_as_pytorch
-from seq2seq.training.losses import NORMALIZATIONS, PerExample, cross_entropy, squared_error
+from seq2seq.training.initialization import initialize_as_pytorch
+from seq2seq.training.losses import PerExample, cross_entropy, squared_error
 from seq2seq.training.signals import Interrupted, Signals
-from seq2seq.training.teacher_forcing import LengthCurriculum, TeacherForcing
-from seq2seq.training.train_step import make_updates
-
-STREAM_EPOCH = 100  # updates that count as an epoch where examples have no end
+from seq2seq.training.train_step import make_train_step
 
 
-@dataclass(frozen=True)
-class Training:
-    """How long and how training goes on.
-
-    Args:
-        epochs: passes over the training examples; of an endless stream, `steps_per_epoch` updates
-            each. Validation, and a row of `history.csv`, come after each.
-        steps: updates in all; None: as many as `epochs` make. When given it overrides `epochs`.
-        steps_per_epoch: updates that count as an epoch; None: one pass, or 100 of a stream.
-        batch_size: examples an update.
-        patience: stop after so many epochs in a row without a better validation metric, counted
-            once it has moved for the first time; None: never. Without validation examples there is
-            nothing to wait for.
-        label_smoothing: share of the target that is spread over all tokens.
-        normalization: what the loss is divided by: `"tokens"`, so that each counts the same, or
-            `"examples"`, whose tokens' losses are summed, so that gradients grow with the target.
-        initialization: `"keras"`: the weights begin as the model has them; `"pytorch"`: as
-            PyTorch's layers draw them, see `initialize_as_pytorch`.
-        forcing: what the decoder reads: the truth, or what it said itself.
-        curriculum: None: all examples from the beginning; else the short ones first.
-        replacement: whether examples of a finite set are drawn with replacement; else each comes
-            once a pass.
-        tensorboard: whether to write events for TensorBoard (in `tensorboard/`).
-        checkpoint_share: share of the time that may go into checkpoints, which says how often one
-            is written; 0: only when training ends or is interrupted.
-        most_steps: updates at most, whatever `steps` and `epochs` say; None: no such limit.
-        most_held_out: validation examples at most, and test examples at most, spread evenly over
-            all there are; None: all.
-
-    Raises:
-        ValueError: a number below 1, or TensorBoard is wanted and not installed.
-    """
-
-    epochs: int = 10
-    steps: int | None = None
-    steps_per_epoch: int | None = None
-    batch_size: int = 64
-    patience: int | None = None
-    label_smoothing: float = 0.0
-    normalization: str = "tokens"
-    initialization: str = "keras"
-    forcing: TeacherForcing = TeacherForcing()
-    curriculum: LengthCurriculum | None = None
-    replacement: bool = False
-    tensorboard: bool = False
-    checkpoint_share: float = 0.01
-    most_steps: int | None = None
-    most_held_out: int | None = None
-
-    def __post_init__(self):
-        check_rate("training.label_smoothing", self.label_smoothing)
-        check_choice("training.normalization", self.normalization, NORMALIZATIONS)
-        check_choice("training.initialization", self.initialization, INITIALIZATIONS)
-        check_rate("training.checkpoint_share", self.checkpoint_share)
-        check_flag("training.tensorboard", self.tensorboard)
-        check_flag("training.replacement", self.replacement)
-        for name in ("epochs", "batch_size"):
-            check_count(f"training.{name}", getattr(self, name))
-        for name in ("steps", "steps_per_epoch", "patience", "most_steps", "most_held_out"):
-            if getattr(self, name) is not None:
-                check_count(f"training.{name}", getattr(self, name))
-        if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise ValueError(
-                "training.tensorboard=true needs TensorBoard: pip install 'seq2seq[tensorboard]'"
-            )
-
-    def plan(self, one_pass: int | None) -> tuple[int, int]:
-        """Updates in all, and updates per epoch; `one_pass` is None for a stream."""
-        per_epoch = self.steps_per_epoch or one_pass or STREAM_EPOCH
-        total = self.steps or self.epochs * per_epoch
-        total = min(total, self.most_steps or total)
-        return total, min(per_epoch, total)
-
-    def thin(self, held_out: Sequence[Example]) -> Sequence[Example]:
-        """At most `most_held_out` of the examples, spread evenly over them in their order."""
-        count, most = len(held_out), self.most_held_out
-        if most is None or count <= most:
-            return held_out
-        return [held_out[place * count // most] for place in range(most)]
-
-
-class Outcome(NamedTuple):
+class TrainingResult(NamedTuple):
     """What a run came to.
 
     Attributes:
@@ -148,7 +69,7 @@ def train(
     names: dict[str, str],
     decoding: Decoding,
     seed: int,
-) -> Outcome:
+) -> TrainingResult:
     """Train, keep the best weights, test them, and write everything to the run directory.
 
     Where the run directory has checkpoints, training goes on from the newest, and what comes out
@@ -200,7 +121,7 @@ def train(
     error = fitted.error
     if error is None and signals.received is not None:  # it came too late to stop anything
         error = Interrupted(signals.received)
-    return Outcome(summary, evaluation, error, () if error is not None else fitted.remarks)
+    return TrainingResult(summary, evaluation, error, () if error is not None else fitted.remarks)
 
 
 def make_batches(task: Task, training: Training, seed: int, copying: bool = False) -> Batches:
@@ -260,11 +181,11 @@ def check_start(model: Seq2Seq, training: Training) -> None:
             )
 
 
-class Fitted(NamedTuple):
+class FitResult(NamedTuple):
     """Figures and history of a finished training, and the error that stopped it early, if any.
 
     Attributes:
-        remarks: see `Outcome`.
+        remarks: see `TrainingResult`.
     """
 
     figures: dict
@@ -281,7 +202,7 @@ def fit(
     training: Training,
     directory: RunDirectory,
     signals: Signals,
-) -> Fitted:
+) -> FitResult:
     """Keras's own `fit`, with the callbacks of this package; leaves the best `model.npz` behind.
 
     It goes on from the newest checkpoint of `directory`, if there is one.
@@ -293,27 +214,29 @@ def fit(
     def force(shape: tuple[int, int], step: int):
         return training.forcing.draw(shape, batches.seed, step, total)
 
-    model, counts = predictor.model, Counts(total, per_epoch, force)
+    model, counts = predictor.model, TrainingCounters(total, per_epoch, force)
     if training.initialization == "pytorch":
         initialize_as_pytorch(model, batches.seed)
     loss = make_loss(model, training)
     model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
-    model.train_function = make_updates(model, loss, model.calls.of("updates"))
+    model.train_function = make_train_step(model, loss, model.calls.of("updates"))
     validation = training.thin(task.examples("validation"))
-    evaluation = Evaluate(predictor, task, validation, counts, directory)
+    evaluation = ValidationCallback(predictor, task, validation, counts, directory)
     plan = make_plan(training, batches.steps_per_epoch, model)
-    patience = Patience(training.patience, evaluation)
+    patience = EarlyStopping(training.patience, evaluation)
     bar = Bar(total, evaluation, list_notes(task, plan))
     # What decides which functions XLA compiles changes bits, so it belongs to the parts.
-    keep = Keep(evaluation, {"calls": model.calls}, training.checkpoint_share, signals)
-    keep.go_on(model)
-    callbacks = [counts, Guard(counts), evaluation, bar, patience]
+    checkpoints = CheckpointCallback(
+        evaluation, {"calls": model.calls}, training.checkpoint_share, signals
+    )
+    checkpoints.go_on(model)
+    callbacks = [counts, StopConditions(counts), evaluation, bar, patience]
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(directory.path / TENSORBOARD)))
     error = None
     try:
         with warnings.catch_warnings():
-            if model.knows_nothing:  # its encoder learns nothing, on purpose
+            if model.is_uninformed:  # its encoder learns nothing, on purpose
                 warnings.filterwarnings("ignore", "Gradients do not exist")
             if counts.steps < total and not patience.is_over:
                 model.fit(
@@ -321,7 +244,7 @@ def fit(
                     steps_per_epoch=per_epoch,
                     initial_epoch=counts.steps // per_epoch,
                     epochs=-(-total // per_epoch),
-                    callbacks=[*callbacks, keep],
+                    callbacks=[*callbacks, checkpoints],
                     verbose=0,
                     shuffle=False,
                 )
@@ -333,11 +256,13 @@ def fit(
         if isinstance(error, LossIsNaN):
             raise error
         predictor.save(directory.path / MODEL)  # interrupted before there was anything better
-    figures, rows = _figures(evaluation, keep, error), evaluation.rows
-    return Fitted(figures, rows, error, list_remarks(rows, task.monitor, plan, counts.steps))
+    figures, rows = _figures(evaluation, checkpoints, error), evaluation.rows
+    return FitResult(figures, rows, error, list_remarks(rows, task.monitor, plan, counts.steps))
 
 
-def _figures(evaluation: Evaluate, keep: Keep, error: BaseException | None) -> dict:
+def _figures(
+    evaluation: ValidationCallback, keep: CheckpointCallback, error: BaseException | None
+) -> dict:
     """What `summary.json` says of the training."""
     counts, tokens, seconds = evaluation.counts, evaluation.train_tokens, evaluation.train_seconds
     if not evaluation.rows:

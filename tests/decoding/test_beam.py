@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seq2seq.decoding import Beam, Greedy
-from seq2seq.decoding.search import FORBIDDEN
+from seq2seq.decoding.search import NEG_INF
 
 START, END = 1, 2
 PENALTIES = {
@@ -186,4 +186,4 @@ def test_bad_arguments_are_refused(arguments, message):
 
 
 def test_forbidden_is_below_every_score():
-    assert FORBIDDEN / 2 < -1e29 and np.isfinite(np.float32(FORBIDDEN) * 2)
+    assert NEG_INF / 2 < -1e29 and np.isfinite(np.float32(NEG_INF) * 2)

@@ -81,7 +81,7 @@ def test_a_switch_that_is_none():
 def test_threads_get_the_answers_that_one_gets(monkeypatch):
     """Cold, while programs are compiled, and warm; with several strategies at once."""
     monkeypatch.setattr(kernels, "HOT", 3)
-    monkeypatch.setattr(kernels, "MOST_HOT", 2)
+    monkeypatch.setattr(kernels, "MAX_COMPILED_SHAPES", 2)
     letters, chance = "abcdefg", random.Random(1)
     questions = [
         ["".join(chance.choices(letters, k=chance.randint(1, 7))) for _ in range(number % 2 + 1)]

@@ -24,7 +24,8 @@ from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.predictor import Predictor, load
 from seq2seq.layers.attention import Additive, Concat, Dot, General, Local, Peek, Repeat, Scaled
 from seq2seq.layers.bridges import Dense, Hidden, Joined, Learned, Top, Zero
-from seq2seq.layers.recurrent import Cell, run
+from seq2seq.layers.cell import Cell
+from seq2seq.layers.recurrent import unroll
 from seq2seq.models import Decoder, Encoder, Seq2Seq
 from tests.conftest import ROOT
 
@@ -164,7 +165,7 @@ def expect(name):
     model = make(name).model
     found = [decode(model, draw(model, batch, time)) for batch, time in BATCHES]
     symbols = {value for one in found for value in one.tokens.ravel().tolist()}
-    assert len(symbols) > 3 or model.knows_nothing
+    assert len(symbols) > 3 or model.is_uninformed
     return found
 
 
@@ -350,7 +351,7 @@ def test_the_names_are_as_documented():
             tags=TAGS,
         ),
     )
-    encoder, step = trace(model, run, greedy=False)
+    encoder, step = trace(model, unroll, greedy=False)
     state = [f"layer_{n}_{field}" for n in (0, 1) for field in ("hidden", "cell")]
     state += ["fed", "coverage"]
     memory = [f"memory_{part}" for part in ("values", "mask", "keys", "tags", "copies")]
@@ -381,7 +382,7 @@ def test_the_memory_holds_what_steps_read(name, read):
 
 
 def test_real_values_have_names_of_their_own():
-    encoder, step, greedy = trace(make("real").model, run, greedy=True)
+    encoder, step, greedy = trace(make("real").model, unroll, greedy=True)
     assert encoder.inputs[0] == ("source", "float32", ("batch", "time", 2))
     assert step.inputs[0] == ("values", "float32", ("batch", 2))
     assert step.outputs[0] == ("next_values", "float32", ("batch", 2))
@@ -395,7 +396,9 @@ def test_mixed_precision_is_exported_in_float32():
         model = Seq2Seq(reads(), says(attention=General(input_feeding=True)))
     finally:
         keras.config.set_dtype_policy("float32")
-    ports = [p for graph in trace(model, run, greedy=True) for p in (*graph.inputs, *graph.outputs)]
+    ports = [
+        p for graph in trace(model, unroll, greedy=True) for p in (*graph.inputs, *graph.outputs)
+    ]
     assert {port.dtype for port in ports} == {"float32", "int32", "bool"}
 
 
@@ -422,7 +425,7 @@ def test_both_loops_do_the_same(cell):
     sizes = stack.cell.sizes(8)
     state = type(sizes)(*rng.normal(size=(len(sizes), 3, 8)).astype("float32"))
     whole = [
-        loop(stack.recurrent[0].step, inputs, state, mask) for loop in (run, run_without_lists)
+        loop(stack.recurrent[0].step, inputs, state, mask) for loop in (unroll, run_without_lists)
     ]
     for one, other in zip(*map(keras.tree.flatten, whole), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)

@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 
 from seq2seq.layers import backend as kernels
-from seq2seq.layers.backend import compiled, draw_mask, feed, is_hot, unroll
+from seq2seq.layers.backend import compiled, draw_mask, feed, scan, should_compile
 
 INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
 
@@ -26,7 +26,7 @@ def start():
 
 
 def test_steps_come_in_order_and_all_is_kept():
-    (total, count), said = unroll(step, start(), {"x": INPUTS, "y": INPUTS})
+    (total, count), said = scan(step, start(), {"x": INPUTS, "y": INPUTS})
     np.testing.assert_allclose(total, 2 * INPUTS.sum(1), atol=1e-5)
     np.testing.assert_array_equal(count, [5, 5])
     np.testing.assert_allclose(said["total"], 2 * INPUTS.cumsum(1), atol=1e-5)
@@ -34,7 +34,7 @@ def test_steps_come_in_order_and_all_is_kept():
 
 
 def test_compiled_it_does_the_same():
-    run = compiled(lambda x: unroll(step, start(), {"x": x}), [])
+    run = compiled(lambda x: scan(step, start(), {"x": x}), [])
     for inputs in (INPUTS, INPUTS[:, :2]):
         (total, _), _ = run(inputs)
         np.testing.assert_allclose(total, 2 * inputs.sum(1), atol=1e-5)
@@ -43,14 +43,14 @@ def test_compiled_it_does_the_same():
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its two compilers")
 def test_only_so_many_shapes_are_compiled_for_good(monkeypatch):
     monkeypatch.setattr(kernels, "HOT", 2)
-    monkeypatch.setattr(kernels, "MOST_HOT", 3)
-    calls = kernels.Calls()
+    monkeypatch.setattr(kernels, "MAX_COMPILED_SHAPES", 3)
+    calls = kernels.CallCounts()
     run = compiled(lambda x: x * 2, [], calls, "double")
     for size in [*range(1, 6)] * 4:
         np.testing.assert_array_equal(run(np.ones(size)), 2 * np.ones(size))
     counts = [*calls.record()["double"].values()]
     assert counts == [4, 4, 4, 2, 2]
-    again = kernels.Calls()  # what was resumed has the same places, and no more
+    again = kernels.CallCounts()  # what was resumed has the same places, and no more
     again.restore(calls.record())
     run = compiled(lambda x: x * 2, [], again, "double")
     for size in (5, 1, 4):
@@ -86,7 +86,7 @@ def test_gradients_flow_through_time():
             def multiply(state, now):
                 return state * self.base, now
 
-            return unroll(multiply, ops.ones_like(x[:, 0]), x)[0]
+            return scan(multiply, ops.ones_like(x[:, 0]), x)[0]
 
     model = Power()
     model.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.mean(said))
@@ -111,7 +111,9 @@ def test_calls_are_counted_from_many_threads():
         with ThreadPoolExecutor(8) as threads:
             shapes = [str(number) for number in range(3_000)]
             asked = [
-                threads.submit(is_hot, calls, shape, 1, 8) for shape in shapes for _ in range(3)
+                threads.submit(should_compile, calls, shape, 1, 8)
+                for shape in shapes
+                for _ in range(3)
             ]
             hot = sum(one.result() for one in asked)
     finally:
@@ -124,7 +126,7 @@ def test_calls_are_counted_from_many_threads():
 @pytest.mark.parametrize("jit_compile, expected", [("auto", "ggm"), (True, "mmm"), (False, "ggg")])
 def test_whether_a_shape_is_compiled(jit_compile, expected, monkeypatch):
     monkeypatch.setattr(kernels, "HOT", 2)
-    calls, programs = kernels.Calls(), []
+    calls, programs = kernels.CallCounts(), []
     calls.jit_compile = jit_compile
 
     def function(fn=None, jit_compile=False, **options):

@@ -7,7 +7,7 @@ from keras import ops
 
 from seq2seq.layers import GRU, LSTM, LSTMState, lstm_step
 from seq2seq.layers.kernels import lstm_sequence
-from seq2seq.layers.recurrent import run
+from seq2seq.layers.recurrent import unroll
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(size=(3, 7, 5)).astype("float32")
@@ -139,7 +139,7 @@ def test_it_is_its_steps(mask):
     weights = tuple(RNG.normal(size=s).astype("float32") for s in ((5, 24), (6, 24), (24,)))
     start, real = LSTMState(*START), MASKS[mask]
     said, state = lstm_sequence(ops.convert_to_tensor(INPUTS), start, weights, real)
-    expected, after = run(lambda x, before: lstm_step(x, before, *weights), INPUTS, start, real)
+    expected, after = unroll(lambda x, before: lstm_step(x, before, *weights), INPUTS, start, real)
     for one, other in zip(state, after, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     shown = (

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from seq2seq.layers import GRU, LSTM, Cell, LSTMState, RNNState, SimpleRNN
-from seq2seq.layers.recurrent import NormalisedGRU, NormalisedLSTM, NormalisedRNN, run
+from seq2seq.layers.normalized import NormalisedGRU, NormalisedLSTM, NormalisedRNN
+from seq2seq.layers.recurrent import unroll
 
 RNG = np.random.default_rng(4)
 INPUTS = RNG.normal(size=(3, 6, 5)).astype("float32")
@@ -69,7 +70,7 @@ def test_steps_equal_the_sequence(kind, backwards):
     zeros = [np.zeros((3, 4), "float32")] * len(fields)
     before = LSTMState(*zeros) if len(fields) == 2 else RNNState(*zeros)
     inputs = INPUTS[:, ::-1] if backwards else INPUTS
-    said, after = run(layer.step, inputs, before, None if backwards else MASK)
+    said, after = unroll(layer.step, inputs, before, None if backwards else MASK)
     np.testing.assert_allclose(said, sequence, atol=1e-5)
     for one, other in zip(after, state, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
@@ -119,7 +120,7 @@ def test_recurrent_dropout_hides_the_hidden_state_from_the_gates_only():
     layer = GRU(4)
     layer.build(INPUTS.shape)
     hidden = RNG.normal(size=(3, 4)).astype("float32")
-    nothing = layer.step(INPUTS[:, 0], RNNState(hidden), kept=np.zeros((3, 4), "float32"))
+    nothing = layer.step(INPUTS[:, 0], RNNState(hidden), recurrent_mask=np.zeros((3, 4), "float32"))
     kernel, _, bias = layer.get_weights()
     z, r, g = np.split(INPUTS[:, 0] @ kernel + bias[0], 3, axis=-1)
     z, r = (1 / (1 + np.exp(-gate)) for gate in (z, r))

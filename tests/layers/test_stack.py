@@ -64,7 +64,7 @@ def test_following_sees_what_a_whole_sequence_does(cell, bidirectional):
     stack = Stack(3, 4, layers=2, cell=cell, bidirectional=bidirectional)
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], "bool")
     sequence, final = stack(INPUTS, mask=mask)
-    followed = stack.follow(INPUTS, mask=mask)
+    followed = stack.trace(INPUTS, mask=mask)
     assert len(followed) == (4 if bidirectional else 2)
     ways = [followed[place : place + len(followed) // 2] for place in (0, len(followed) // 2)]
     tolerance = 1e-5 if Cell.of(cell).layer_norm else 1e-6
@@ -91,7 +91,7 @@ def test_following_sees_what_a_whole_sequence_does(cell, bidirectional):
 def test_a_stack_is_followed_from_any_state():
     stack = Stack(3, 4, layers=2, cell="gru")
     _, middle = stack(INPUTS[:, :2])
-    whole, rest = stack.follow(INPUTS), stack.follow(INPUTS[:, 2:], middle)
+    whole, rest = stack.trace(INPUTS), stack.trace(INPUTS[:, 2:], middle)
     for one, other in zip(whole, rest, strict=True):
         assert_same([array[:, 2:] for array in one.states], list(other.states))
         assert_same([array[:, 2:] for array in one.gates], list(other.gates))
@@ -139,13 +139,13 @@ def test_dropout_acts_in_training_only():
     stack = Stack(3, 4, layers=2, cell=NOISY)
     once, _ = stack(INPUTS)
     again, _ = stack(INPUTS)
-    trained, _ = stack(INPUTS, noise=stack.draw(2, 5, training=True))
+    trained, _ = stack(INPUTS, dropout_masks=stack.draw(2, 5, training=True))
     np.testing.assert_array_equal(once, again)
     assert not np.allclose(once, trained)
 
 
-def at(noise, time):
-    return noise.at(tree.map_structure(lambda masks: masks[:, time], noise.by_step()))
+def at(masks, time):
+    return masks.select(tree.map_structure(lambda mask: mask[:, time], masks.per_step()))
 
 
 @pytest.mark.parametrize("variational", [True, False])
@@ -157,11 +157,11 @@ def test_steps_and_sequence_agree_under_dropout(kind, rates, variational):
     stack = Stack(3, 4, layers=2, cell=Cell(kind, variational=variational, **rates))
     stack.build()
     plain = stack(INPUTS)[0]
-    noise = stack.draw(2, 5, training=True)
-    sequence, state = stack(INPUTS, noise=noise)
+    masks = stack.draw(2, 5, training=True)
+    sequence, state = stack(INPUTS, dropout_masks=masks)
     after = zeros(stack)
     for time in range(5):
-        output, after = stack.step(INPUTS[:, time], after, at(noise, time))
+        output, after = stack.step(INPUTS[:, time], after, at(masks, time))
         np.testing.assert_allclose(output, sequence[:, time], atol=1e-6)
     assert_same(state, after)
     assert not np.allclose(sequence, plain)
@@ -170,9 +170,11 @@ def test_steps_and_sequence_agree_under_dropout(kind, rates, variational):
 def test_one_mask_serves_a_whole_sequence_or_each_step_has_its_own():
     for variational, axes in ((True, (3,)), (False, (3, 60))):
         stack = Stack(8, 4, layers=2, cell=Cell(dropout=0.5, variational=variational))
-        noise = stack.draw(3, 60, training=True)
-        assert [mask.shape for mask in noise.read + noise.said] == [(*axes, n) for n in (8, 4, 4)]
-    assert np.std(noise.read[0], axis=1).min() > 0  # no unit of no row is the same at all steps
+        masks = stack.draw(3, 60, training=True)
+        assert [mask.shape for mask in masks.inputs + masks.outputs] == [
+            (*axes, n) for n in (8, 4, 4)
+        ]
+    assert np.std(masks.inputs[0], axis=1).min() > 0  # no unit of no row is the same at all steps
 
 
 @pytest.mark.parametrize(
@@ -184,15 +186,15 @@ def test_one_mask_serves_a_whole_sequence_or_each_step_has_its_own():
     ],
 )
 def test_the_dropout_of_the_output_is_a_choice_of_its_own(cell, read, said):
-    noise = Stack(3, 4, layers=2, cell=cell).draw(2, 5, training=True)
-    assert (len(noise.read), len(noise.said), len(noise.kept)) == (read, said, 0)
+    masks = Stack(3, 4, layers=2, cell=cell).draw(2, 5, training=True)
+    assert (len(masks.inputs), len(masks.outputs), len(masks.recurrent)) == (read, said, 0)
 
 
 @pytest.mark.parametrize("rates, dropped", [((0.5, 0.0), [1, 0, 1]), ((0.0, 0.5), [0, 1, 0])])
 def test_what_attention_found_is_dropped_as_the_output(rates, dropped):
     cell = Cell(dropout=rates[0], output_dropout=rates[1])
-    noise = Stack(30, 40, layers=2, cell=cell).draw(20, 5, training=True, attended=10)
-    lowest, second = noise.read
+    masks = Stack(30, 40, layers=2, cell=cell).draw(20, 5, training=True, attended=10)
+    lowest, second = masks.inputs
     parts = lowest[:, :20], lowest[:, 20:], second
     assert [int(np.min(part) == 0) for part in parts] == dropped
     assert all(np.unique(part).size == 1 + drop for part, drop in zip(parts, dropped, strict=True))
@@ -201,8 +203,8 @@ def test_what_attention_found_is_dropped_as_the_output(rates, dropped):
 def test_dropout_keeps_the_mean():
     masks = Stack(50, 40, cell=NOISY)
     masks.build()
-    noise = masks.draw(200, 5, training=True)
-    for mask, size in ((noise.read[0], 50), (noise.said[0], 40), (noise.kept[0], 40)):
+    masks = masks.draw(200, 5, training=True)
+    for mask, size in ((masks.inputs[0], 50), (masks.outputs[0], 40), (masks.recurrent[0], 40)):
         assert mask.shape == (200, size)
         assert set(np.unique(mask)) == {0.0, 2.0} and abs(np.mean(mask) - 1) < 0.05
 

@@ -19,7 +19,7 @@ from seq2seq.layers import (
     Scaled,
 )
 from seq2seq.models import Decoder, DecoderState, Encoder, Memory
-from seq2seq.models.encoder import Reader
+from seq2seq.models.encoder import InputEmbedding
 
 RNG = np.random.default_rng(3)
 TOKENS = np.array([[1, 5, 6, 7], [1, 8, 0, 0]], "int32")
@@ -97,9 +97,9 @@ def test_a_sequence_equals_its_steps(kind):
 def test_read_as_it_was_forced(kind):
     """Forced throughout it is teacher forcing; never forced, it reads what it said itself."""
     decoder, start, memory, target = make(**kind)
-    forced = decoder(target, start, memory, forced=np.ones((2, 4), "bool"))
+    forced = decoder(target, start, memory, teacher_forcing_mask=np.ones((2, 4), "bool"))
     np.testing.assert_allclose(forced.logits, decoder(target, start, memory).logits, atol=1e-5)
-    free = decoder(target, start, memory, forced=np.zeros((2, 4), "bool"))
+    free = decoder(target, start, memory, teacher_forcing_mask=np.zeros((2, 4), "bool"))
     state, read = start, target[:, 0]
     for time in range(4):
         output = decoder.step(read, state, memory)
@@ -112,7 +112,7 @@ def test_read_as_it_was_forced(kind):
 def test_each_place_is_forced_by_itself():
     decoder, start, memory, target = make(attention=Additive)
     forced = np.array([[True, False, True, True], [True, True, True, False]])
-    mixed = decoder(target, start, memory, forced=forced)
+    mixed = decoder(target, start, memory, teacher_forcing_mask=forced)
     said = np.argmax(mixed.logits, axis=-1)
     read = np.where(forced, target, np.pad(said, ((0, 0), (1, 0)))[:, :-1]).astype("int32")
     assert (read != target).any()
@@ -134,12 +134,12 @@ def test_a_stepwise_pass_has_the_masks_of_its_steps(variational, monkeypatch):
         attention=lambda: General(input_feeding=True),
     )
     plain = decoder(target, start, memory).logits
-    noise = decoder.stack.draw(*target.shape, training=True)
-    monkeypatch.setattr(decoder.stack, "draw", lambda *_: noise)
+    masks = decoder.stack.draw(*target.shape, training=True)
+    monkeypatch.setattr(decoder.stack, "draw", lambda *_: masks)
     whole = decoder(target, start, memory, training=True)
     state = start
     for time in range(4):
-        now = noise.at(tree.map_structure(lambda masks, t=time: masks[:, t], noise.by_step()))
+        now = masks.select(tree.map_structure(lambda mask, t=time: mask[:, t], masks.per_step()))
         output = decoder.step(target[:, time], state, memory, now)
         state = output.state
         np.testing.assert_allclose(output.logits, whole.logits[:, time], atol=1e-5)
@@ -166,10 +166,10 @@ def test_what_attention_found_is_dropped_as_what_top_layers_say(
 @pytest.mark.parametrize("variational", [True, False])
 def test_what_is_heard_is_what_was_said_under_the_same_masks(variational, monkeypatch):
     decoder, start, memory, target = make(cell=Cell(dropout=0.5, variational=variational))
-    noise = decoder.stack.draw(*target.shape, training=True)
-    monkeypatch.setattr(decoder.stack, "draw", lambda *_: noise)
+    masks = decoder.stack.draw(*target.shape, training=True)
+    monkeypatch.setattr(decoder.stack, "draw", lambda *_: masks)
     forced = np.zeros(target.shape, bool)
-    free = decoder(target, start, memory, forced=forced, training=True)
+    free = decoder(target, start, memory, teacher_forcing_mask=forced, training=True)
     said = np.argmax(free.logits, axis=-1)
     read = np.concatenate([target[:, :1], said[:, :-1]], axis=1).astype("int32")
     again = decoder(read, start, memory, training=True)
@@ -203,7 +203,7 @@ def test_a_decoder_that_repeats_reads_no_tokens():
     assert sizes[0] == (memory.values.shape[-1], 4 * decoder.units)
     assert sizes[-2:] == [(decoder.units, 10), (10,)]  # nor does the readout see anything else
     with pytest.raises(ValueError, match="attention=Repeat reads no tokens"):
-        Decoder(4, vocabulary_size=10, attention=Repeat()).connect(4, Reader(10, None, 32))
+        Decoder(4, vocabulary_size=10, attention=Repeat()).connect(4, InputEmbedding(10, None, 32))
 
 
 def test_structure_of_the_state_is_kept():

@@ -108,7 +108,7 @@ def test_going_on_from_a_state_is_the_rest(model):
         np.testing.assert_array_equal(
             tokens[whole.lengths[:, 0] > time], whole.tokens[whole.lengths[:, 0] > time, 0, time]
         )
-    rest = model.decode_on(tokens, state, memory, max_length=5)
+    rest = model.continue_decoding(tokens, state, memory, max_length=5)
     longer = whole.lengths[:, 0] > 2
     np.testing.assert_array_equal(rest.tokens[longer], whole.tokens[longer, :, 2:])
 

@@ -14,8 +14,8 @@ from seq2seq.runs.checkpoints import Checkpoints
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.runs.safe_instantiate import instantiate
 from seq2seq.training import train_step as updates
-from seq2seq.training.callbacks import Counts
-from seq2seq.training.checkpoint_callback import Keep
+from seq2seq.training.callbacks import TrainingCounters
+from seq2seq.training.checkpoint_callback import CheckpointCallback
 from seq2seq.training.signals import Interrupted, Signals
 from seq2seq.training.trainer import train
 from tests.conftest import without_graphs
@@ -62,14 +62,14 @@ def run(path, overrides):
 
 def cut(monkeypatch, after):
     """Let a signal come in step `after`."""
-    real = Counts.on_train_batch_end
+    real = TrainingCounters.on_train_batch_end
 
     def counted(self, batch, logs=None):
         real(self, batch, logs)
         if self.steps == after:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(Counts, "on_train_batch_end", counted)
+    monkeypatch.setattr(TrainingCounters, "on_train_batch_end", counted)
 
 
 def stop_and_go(monkeypatch, overrides, cuts):
@@ -145,10 +145,10 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(monkeypatch, eagerly, uni
             raise Killed
         real(self, batch, logs)
 
-    real = Counts.on_train_batch_end
+    real = TrainingCounters.on_train_batch_end
     with monkeypatch.context() as patch:
-        patch.setattr(Counts, "on_train_batch_end", killed)
-        patch.setattr(Keep, "_is_due", lambda self: self.counts.steps in (2, 5, 6))
+        patch.setattr(TrainingCounters, "on_train_batch_end", killed)
+        patch.setattr(CheckpointCallback, "_is_due", lambda self: self.counts.steps in (2, 5, 6))
         with pytest.raises(Killed):
             run("cut", overrides)
     assert [path.name[5:14] for path in Checkpoints(Path("cut/checkpoints")).files()] == [
@@ -165,7 +165,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(monkeypatch, eagerly, uni
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(monkeypatch, eagerly, caplog):
     overrides = ["task=reverse", *WORDS, *FEW, *TINY]
     with monkeypatch.context() as patch:
-        patch.setattr(Keep, "_is_due", lambda self: True)
+        patch.setattr(CheckpointCallback, "_is_due", lambda self: True)
         run("straight", overrides)
     newest = Path("straight/checkpoints/step-000000012.npz")
     wanted = everything("straight")
@@ -253,10 +253,12 @@ class Clock:
 
 
 def make_keep(share):
-    counts = Counts(1000, 1000)
+    counts = TrainingCounters(1000, 1000)
     directory = SimpleNamespace(checkpoints=SimpleNamespace())
     parts = {"record": dict, "rows": []}
-    keep = Keep(SimpleNamespace(counts=counts, directory=directory, **parts), {}, share, Signals())
+    keep = CheckpointCallback(
+        SimpleNamespace(counts=counts, directory=directory, **parts), {}, share, Signals()
+    )
     model = {"variables": [], "metrics_variables": [], "optimizer": SimpleNamespace(variables=[])}
     keep.set_model(SimpleNamespace(**model))
     return keep

@@ -1,4 +1,4 @@
-"""Updates as machine code on all cores: the same as Keras's own, but for the order of additions."""
+"""A sharded train step on all cores: the same as Keras's own, but for the order of additions."""
 
 import collections
 
@@ -24,7 +24,7 @@ def batch(rows=16, time=6, seed=0):
     source, target = rng.integers(4, 12, (2, rows, time)).astype("int32")
     mask, real = (np.arange(time) < rng.integers(1, time + 1, (2, rows, 1)))[:]
     inputs = {"source": source * mask, "source_mask": mask, "target": target, "target_mask": real}
-    inputs["forced"] = rng.random((rows, time)) < 0.5
+    inputs["teacher_forcing_mask"] = rng.random((rows, time)) < 0.5
     return inputs, target, real.astype("float32")
 
 
@@ -50,7 +50,7 @@ def compiled(make, monkeypatch, hot, loss=cross_entropy, clip=1.0):
     model, loss = make(), loss()
     optimizer = keras.optimizers.Adam(1e-2, epsilon=1e-2, global_clipnorm=clip)
     model.compile(optimizer, loss, jit_compile=False)
-    return model, updates.make_updates(model, loss, collections.Counter())
+    return model, updates.make_train_step(model, loss, collections.Counter())
 
 
 def train(make, batches, monkeypatch, hot, **settings):
@@ -120,7 +120,7 @@ def test_the_same_run_computes_the_same_bits_and_parts_have_their_own_noise(monk
     assert update.seen == {"16,6,6": 3}
     model = update.model
     first, second = (
-        [updates._vary(v, number).numpy() for v in model.non_trainable_variables]
+        [updates._fork_seed(v, number).numpy() for v in model.non_trainable_variables]
         for number in (0, 1)
     )
     assert any((a != b).any() for a, b in zip(first, second, strict=True))
@@ -134,5 +134,5 @@ def test_a_batch_is_split_into_equal_parts_that_are_worth_a_core():
 def test_keras_steps_where_it_knows_better(monkeypatch):
     model, _ = compiled(plain, monkeypatch, 0)
     monkeypatch.setattr(updates, "on_cpu", lambda: False)
-    assert updates.make_updates(model, model.loss, collections.Counter()) is None
+    assert updates.make_train_step(model, model.loss, collections.Counter()) is None
     assert kernels.on_cpu() in (True, False)

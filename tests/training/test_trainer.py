@@ -14,10 +14,11 @@ from seq2seq.config import build_model, build_optimizer, build_task, compose
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.inference.predictor import Decoding
 from seq2seq.runs.directory import RunDirectory
-from seq2seq.training.callbacks import Counts, Guard, LossIsNaN
+from seq2seq.training.arguments import Training
+from seq2seq.training.callbacks import LossIsNaN, StopConditions, TrainingCounters
 from seq2seq.training.losses import PerExample
 from seq2seq.training.signals import Interrupted
-from seq2seq.training.trainer import Training, check_start, longest_lengths, make_loss, train
+from seq2seq.training.trainer import check_start, longest_lengths, make_loss, train
 
 TINY = [
     "task=copy",
@@ -254,9 +255,9 @@ def test_few_updates_are_noted_at_the_start_and_the_end_is_explained(capsys):
 
 def test_without_validation_the_last_weights_are_kept(monkeypatch):
     models = []
-    real = Guard.set_model
+    real = StopConditions.set_model
     monkeypatch.setattr(
-        Guard, "set_model", lambda self, model: (models.append(model), real(self, model))
+        StopConditions, "set_model", lambda self, model: (models.append(model), real(self, model))
     )
     assert run("task.validation_examples=0").summary["validation"] is None
     kept = seq2seq.load("run").model
@@ -265,21 +266,21 @@ def test_without_validation_the_last_weights_are_kept(monkeypatch):
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step():
-    counts = Counts(10, 5)
+    counts = TrainingCounters(10, 5)
     counts.steps = 7
-    guard = Guard(counts)
+    guard = StopConditions(counts)
     guard.on_train_batch_end(0, {"loss": 1.0})
     with pytest.raises(LossIsNaN, match="at step 7; lower optimizer.learning_rate"):
         guard.on_train_batch_end(1, {"loss": float("nan")})
 
 
 def test_after_a_bad_loss_the_last_good_weights_are_kept(monkeypatch):
-    real = Guard.on_train_batch_end
+    real = StopConditions.on_train_batch_end
 
     def broken(self, batch, logs=None):
         real(self, batch, {"loss": float("inf")} if self.counts.steps == 5 else logs)
 
-    monkeypatch.setattr(Guard, "on_train_batch_end", broken)
+    monkeypatch.setattr(StopConditions, "on_train_batch_end", broken)
     outcome = run()
     assert isinstance(outcome.error, LossIsNaN) and outcome.error.step == 5
     assert outcome.summary["train"]["stopped"] == "nan" and outcome.remarks == ()
@@ -293,14 +294,14 @@ def test_a_bad_loss_before_any_evaluation_leaves_nothing_to_test():
 
 def interrupt(monkeypatch, step, number=signal.SIGINT):
     """Let a signal come in the middle of a step."""
-    real = Counts.on_train_batch_end
+    real = TrainingCounters.on_train_batch_end
 
     def interrupted(self, batch, logs=None):
         real(self, batch, logs)
         if self.steps == step:
             signal.raise_signal(number)
 
-    monkeypatch.setattr(Counts, "on_train_batch_end", interrupted)
+    monkeypatch.setattr(TrainingCounters, "on_train_batch_end", interrupted)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
