@@ -30,7 +30,7 @@ def make_predictor(units: int, steps: int):
     letters = Vocabulary([chr(0x4E00 + number) for number in range(SYMBOLS - 4)])
     size = {"vocabulary_size": SYMBOLS, "embedding_size": EMBEDDING}
     model = Seq2Seq(Encoder(units, **size), Decoder(units, **size))
-    model.decoder.say.logits.bias.assign([-100.0] * 4 + [0.0] * (SYMBOLS - 4))
+    model.decoder.readout.logits.bias.assign([-100.0] * 4 + [0.0] * (SYMBOLS - 4))
     settings = {"longest_source": steps, "longest_target": steps, "target_length": None}
     return Predictor(model, letters, letters, Decoding(max_length=steps), settings)
 

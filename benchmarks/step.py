@@ -21,7 +21,7 @@ import statistics, sys, time
 import keras
 from seq2seq.config import build_model, build_optimizer, build_task, compose
 from seq2seq.data import Batches
-from seq2seq.layers.backend import feed
+from seq2seq.layers.backend import to_dataset
 from seq2seq.training.losses import cross_entropy
 
 config = compose(sys.argv[2:])
@@ -51,7 +51,7 @@ def forever():
 
 
 steps = int(sys.argv[1])
-model.fit(feed(forever()), steps_per_epoch=steps, callbacks=[Clock()], verbose=0)
+model.fit(to_dataset(forever()), steps_per_epoch=steps, callbacks=[Clock()], verbose=0)
 print(statistics.median(Clock.times[steps // 4 :]) * 1000)
 """
 

@@ -71,17 +71,17 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
     weights, (source, target_in, target_out) = draw(shape)
     for side in ("encoder", "decoder"):
         part = getattr(model, side)
-        part.reader.embedding.embeddings.assign(weights[f"{side}_embedding"])
+        part.input_embedding.embedding.embeddings.assign(weights[f"{side}_embedding"])
         for number, layer in enumerate(part.stack.recurrent if attention is None else ()):
             layer.set_weights(weights[f"{side}_{number}"])
     if attention is None:
-        model.decoder.say.logits.set_weights(weights["logits"])
+        model.decoder.readout.logits.set_weights(weights["logits"])
     model.compile(keras.optimizers.Adam(RATE, epsilon=1e-12), cross_entropy(), jit_compile=False)
     if stock:
         LSTM.inner_loop = keras.layers.LSTM.inner_loop
         model.make_train_function()
     else:
-        updates.HOT = 0  # compiled from the first update on
+        updates.COMPILE_AFTER = 0  # compiled from the first update on
         model.train_function = updates.make_train_step(model, model.loss, collections.Counter())
     inputs = {"source": source, "source_mask": np.ones(source.shape, "bool"), "target": target_in}
     real = tf.constant(np.ones(source.shape, "float32"))

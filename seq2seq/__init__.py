@@ -11,8 +11,8 @@ __version__ = "0.1.0"
 _PLACES = {
     "seq2seq.data": ["Batch", "Batches", "Example", "Numbers", "Task", "Vocabulary", "make_batch"],
     "seq2seq.decoding": [
-        *("Beam", "Greedy", "Hypotheses", "Sample", "Values", "search"),
-        *("Allowed", "Banned", "Constraint", "Length", "Lexicon", "NoRepeat", "Prefix"),
+        *("Beam", "Greedy", "Hypotheses", "Sample", "Regression", "search"),
+        *("AllowTokens", "SuppressTokens", "Constraint", "Length", "Lexicon", "NoRepeat", "Prefix"),
     ],
     "seq2seq.inference.trace": ["Trace"],
     "seq2seq.inference.hypotheses": ["Hypothesis"],
@@ -21,8 +21,27 @@ _PLACES = {
     "seq2seq.export.graphs": ["export_graphs"],
     "seq2seq.layers": [
         *("LSTM", "GRU", "SimpleRNN", "Cell", "LSTMState", "RNNState"),
-        *("Bridge", "Copy", "Dense", "Hidden", "Joined", "Learned", "Top", "Zero"),
-        *("Attention", "Additive", "Concat", "Dot", "General", "Local", "Peek", "Repeat", "Scaled"),
+        *(
+            "Bridge",
+            "Copy",
+            "Dense",
+            "HiddenOnly",
+            "LayerwiseDense",
+            "LearnedInitialState",
+            "TopLayer",
+            "Zero",
+        ),
+        *(
+            "Attention",
+            "Additive",
+            "Concat",
+            "Dot",
+            "General",
+            "Local",
+            "FixedContext",
+            "RepeatVector",
+            "Scaled",
+        ),
     ],
     "seq2seq.models": [
         *("Decoder", "DecoderState", "Encoder", "Ensemble", "Memory", "Seq2Seq", "StepOutput"),

@@ -12,7 +12,7 @@ VALUES = [
     *("9" * 30 + "x", "99999999999x+99999999999", "1x", "<end>", [], [1], ["a"], ["a", "a"]),
     *([None], [[]], {}, {"a": 1}, {"name": "greedy"}, {"name": "beam", "width": 10**9}, "words"),
     *("numbers", "tagged", "average", "beam", "sample", "gru", "rnn", "tied", "pointer"),
-    *("seq2seq>Copy", "seq2seq>Dense", "seq2seq>Zero", "seq2seq>Peek", "seq2seq>Local"),
+    *("seq2seq>Copy", "seq2seq>Dense", "seq2seq>Zero", "seq2seq>FixedContext", "seq2seq>Local"),
     {"module": "builtins", "class_name": "function", "config": "eval", "registered_name": "eval"},
     {"class_name": "__lambda__", "config": {"value": "x"}},
 ]

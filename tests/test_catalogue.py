@@ -25,7 +25,7 @@ def build(name):
     config = compose([f"model={name}", "task=inflection", "task.training_examples=32", *small])
     task = build_task(config)
     model = build_model(config, task)
-    copying = model.decoder.readout == "pointer"
+    copying = model.decoder.readout_type == "pointer"
     batch = make_batch(task.examples("train"), task.source, task.target, copying=copying)
     return config, task, model, batch
 
@@ -120,7 +120,7 @@ def test_the_pointer_learns_inflection(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "signal", ["forcing=scheduled", "forcing=coin", "forcing=free", "curriculum=length"]
+    "signal", ["forcing=scheduled", "forcing=per_sequence", "forcing=free", "curriculum=length"]
 )
 def test_every_training_signal_learns(signal, tmp_path, monkeypatch):
     task = ["task=reverse", "task.symbols=8", "task.max_length=5", "training.steps=800"]

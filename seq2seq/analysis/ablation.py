@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
 from seq2seq.data.task import Example
 from seq2seq.evaluation.metrics import judge_all
@@ -13,6 +13,7 @@ from seq2seq.evaluation.proportions import Share
 from seq2seq.inference.inputs import measure
 from seq2seq.inference.predictor import Predictor
 from seq2seq.inference.states import Part, add_noise, blind, keep, shuffle, take, zero
+from seq2seq.layers.structure import map_tensors
 from seq2seq.models.decoder import DecoderState
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.progress import progress
@@ -127,7 +128,7 @@ class _Batches:
         self.examples = [[examples[row] for row in rows] for rows in run.group(steps)]
         read = [run.encode([e.source for e in some], policy) for some in self.examples]
         states, self.memories = zip(*read, strict=True)
-        self.state = tree.map_structure(
+        self.state = map_tensors(
             lambda *parts: np.concatenate([ops.convert_to_numpy(part) for part in parts]), *states
         )
 

@@ -29,12 +29,12 @@ NAMES = {
 }
 BRIDGES = {
     "Copy": "hidden and cell of every layer go over unchanged",
-    "Hidden": "only hidden goes over, unchanged; what else there is starts from zero",
+    "HiddenOnly": "only hidden goes over, unchanged; what else there is starts from zero",
     "Dense": "each vector of the decoder starts as a learned mix of all vectors of the encoder",
-    "Joined": "each decoder layer starts as a learned mix of the encoder layer beside it",
-    "Top": "the encoder's top layer starts every layer of the decoder",
+    "LayerwiseDense": "each decoder layer starts as a learned mix of the encoder layer beside it",
+    "TopLayer": "the encoder's top layer starts every layer of the decoder",
     "Zero": "nothing goes over: the decoder starts from zeros",
-    "Learned": "nothing of the source goes over: the decoder starts from what it learned to",
+    "LearnedInitialState": "nothing of the source goes over: the decoder has a learned start",
 }
 
 

@@ -89,14 +89,19 @@ def add_decoding(
         default=None,
         help="beam: stop with the first answers that end",
     )
-    add("--groups", "N", count, "beam: groups that avoid each other's tokens")
-    add("--diversity", "X", number, "beam: how much they avoid them")
+    add("--num-groups", "N", count, "beam: groups that avoid the tokens of earlier groups")
+    add(
+        "--diversity-penalty",
+        "X",
+        number,
+        "beam: penalty of a token for each earlier group that has it",
+    )
     add("--temperature", "T", number, "sample: below 1 likely tokens become likelier")
     add("--top-k", "N", count, "sample: only the N likeliest tokens")
     add("--top-p", "P", number, "sample: only the likeliest tokens that together reach P")
     add("--min-p", "P", number, "sample: only tokens with this share of the likeliest's")
     add("--seed", "N", int, "sample: of the draws")
-    add("--samples", "N", count, "sample: answers drawn for each source")
+    add("--num-samples", "N", count, "sample: number of answers drawn for each source")
     add(
         "--max-length",
         "N",
@@ -104,7 +109,7 @@ def add_decoding(
         'tokens after which an answer is cut off, or "2x" the source\'s',
     )
     add("--min-length", "N", length, 'tokens before which no answer ends, or "0.5x" the source\'s')
-    add("--no-repeat", "N", count, "no sequence of N symbols is said twice")
+    add("--no-repeat-ngram-size", "N", count, "no sequence of N symbols occurs twice in an answer")
     add("--lexicon", "FILE", str, "only answers that stand in this file, one a line")
     for flag, words in (("--ban", "is never said"), ("--allow", "may be said, and no other")):
         group.add_argument(
@@ -174,7 +179,7 @@ def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
         chosen = replace(chosen, **own)
     if given.get("unknown") == "skip":
         given["unknown"] = "error"  # of the text; the line is then left empty
-    shared = ("max_length", "min_length", "no_repeat", "unknown")
+    shared = ("max_length", "min_length", "no_repeat_ngram_size", "unknown")
     changes = {name: given[name] for name in shared if name in given}
     for flag, name in (("ban", "banned"), ("allow", "allowed")):
         if flag in given:

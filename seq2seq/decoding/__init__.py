@@ -1,21 +1,20 @@
-"""Decoding: searching for the likeliest target, step by step. It imports nothing of ours."""
+"""Decoding: search for the likeliest targets, step by step; it uses a step function, no model."""
 
 from seq2seq.decoding.beam import Beam
 from seq2seq.decoding.constraints import (
-    Allowed,
-    Banned,
+    AllowTokens,
     Constraint,
     Length,
     Lexicon,
     NoRepeat,
     Prefix,
+    SuppressTokens,
 )
 from seq2seq.decoding.sample import Sample
-from seq2seq.decoding.search import Greedy, Hypotheses, Values, search
+from seq2seq.decoding.search import Greedy, Hypotheses, Regression, Strategy, search
 
 __all__ = [
-    "Allowed",
-    "Banned",
+    "AllowTokens",
     "Beam",
     "Constraint",
     "Greedy",
@@ -24,7 +23,9 @@ __all__ = [
     "Lexicon",
     "NoRepeat",
     "Prefix",
+    "Regression",
     "Sample",
-    "Values",
+    "Strategy",
+    "SuppressTokens",
     "search",
 ]

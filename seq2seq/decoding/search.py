@@ -1,9 +1,9 @@
-"""Search: the one loop that says a target a step at a time, and its plainest strategies.
+"""Search: the loop that decodes a target step by step, and its simplest strategies.
 
-It knows a step function, never a model: `step(tokens, state, memory)` returns something with
-`logits`, `state` and `attention`. What a strategy may reorder (`state`) and what it only reads
-(`memory`) are two arguments. `Beam` and `Sample` are other strategies for the same loop, and
-constraints (see `seq2seq.decoding.constraints`) go with every strategy of tokens.
+It uses a step function, never a model: `step(tokens, state, memory)` returns an object with
+`logits`, `state` and `attention`. Strategies may reorder the `state`; the `memory` is constant.
+`Beam` and `Sample` are other strategies for the same loop, and constraints (see
+`seq2seq.decoding.constraints`) work with every strategy for tokens.
 """
 
 import copy
@@ -14,29 +14,30 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from keras import ops, tree
 
-Tensor = Any
-NEG_INF = -1e30  # the score of what may not be said: below all others, and no infinity in sums
-ARGMAX = "argmax"  # of attention weights, where only the highest is asked for
-MAX_HYPOTHESES = (
-    10_000  # hypotheses followed or drawn for a source: more would only fill the memory
-)
+from seq2seq.layers.backend import while_loop
+from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.structure import map_tensors, select
+
+NEG_INF = -1e30  # a large negative number instead of -inf, so that sums stay finite
+ARGMAX = "argmax"  # attention weights: only the position of the highest is returned
+MAX_HYPOTHESES = 10_000  # per source, followed or drawn: more would only fill the memory
 
 
 class Hypotheses(NamedTuple):
-    """What a search found; `n` hypotheses a source, the best first.
+    """Results of a search: `n` hypotheses per source, the best first.
 
     Attributes:
         tokens: (batch, n, time) int32, without the end, zeros after it; real values: (batch, n,
             time, features).
-        lengths: (batch, n) int32, tokens before the end.
-        scores: (batch, n), the log-probability of tokens and end; zeros for real values; minus
+        lengths: (batch, n) int32, number of tokens before the end.
+        scores: (batch, n), log-probability of tokens and end; zeros for real values; minus
             infinity where there is no such hypothesis.
         ended: (batch, n) bool, False where the search was cut off at the limit.
-        token_scores: (batch, n, time), the log-probability of each token and of the end after them,
+        token_scores: (batch, n, time), log-probability of each token and of the end after them,
             which add up to `scores`; zeros elsewhere.
-        attention: (batch, n, time, source time), the weights while each token and the end was
-            said; or (batch, n, time) int32, the step of the source that had the most of them, its
-            end left out; nothing, `()`, unless it was asked for.
+        attention: (batch, n, time, source time), weights of the step of each token and of the end;
+            or (batch, n, time) int32, the source position with the highest weight, its end left
+            out; None unless requested.
     """
 
     tokens: Tensor
@@ -44,17 +45,17 @@ class Hypotheses(NamedTuple):
     scores: Tensor
     ended: Tensor
     token_scores: Tensor
-    attention: Tensor | tuple = ()
+    attention: Tensor | None = None
 
 
 class StepInfo(NamedTuple):
-    """What a strategy is told at each step besides the log-probabilities.
+    """Arguments of a strategy's step besides the log-probabilities.
 
     Attributes:
         index: the step, from 0.
-        end_id: the token that ends a target.
+        end_id: token that ends a target.
         limits: (batch,), steps after which each target is cut off.
-        keys: (batch,) int32, which source it is, for what is drawn at random.
+        keys: (batch,) int32, identifies each source, for random draws.
         attention: (batch, size, source time), or None.
         source_mask: (batch, source time), True for real steps; None: all are.
     """
@@ -68,27 +69,21 @@ class StepInfo(NamedTuple):
 
 
 class SearchState(NamedTuple):
-    """What the loop carries besides the model's state.
+    """State of a strategy that follows each hypothesis by itself.
 
     Attributes:
-        live: the hypotheses that are being said.
-        done: (batch, size) bool, where nothing is to be added any more.
+        live: hypotheses so far.
+        done: (batch, size) bool, True where nothing can be added.
     """
 
     live: Hypotheses
     done: Tensor
 
 
-def over(mask: Tensor, tensor: Tensor) -> Tensor:
-    """`mask` with axes of size 1 after its own until it broadcasts with `tensor`."""
-    shape = ops.shape(mask)
-    return ops.reshape(mask, (*shape, *(1,) * (len(tensor.shape) - len(shape))))
-
-
-def blank(batch: Tensor, size: int, max_length: Tensor, dtype: str = "int32") -> Hypotheses:
-    """`size` hypotheses a source of which nothing is said yet."""
+def empty_hypotheses(batch: Tensor, size: int, max_length: Tensor) -> Hypotheses:
+    """Make `size` hypotheses per source without tokens."""
     return Hypotheses(
-        tokens=ops.zeros((batch, size, max_length), dtype),
+        tokens=ops.zeros((batch, size, max_length), "int32"),
         lengths=ops.zeros((batch, size), "int32"),
         scores=ops.zeros((batch, size), "float32"),
         ended=ops.zeros((batch, size), "bool"),
@@ -96,105 +91,29 @@ def blank(batch: Tensor, size: int, max_length: Tensor, dtype: str = "int32") ->
     )
 
 
-def write(sequence: Tensor, index: Tensor, values: Tensor) -> Tensor:
-    """`sequence` (batch, size, time, ...) with `values` (batch, size, ...) at time `index`."""
+def set_at(sequence: Tensor, index: Tensor, values: Tensor) -> Tensor:
+    """Write `values` (batch, size, ...) at time `index` of `sequence` (batch, size, time, ...)."""
     at_index = ops.equal(ops.arange(ops.shape(sequence)[2], dtype="int32"), index)  # (time,)
     at_index = ops.reshape(at_index, (1, 1, -1) + (1,) * (len(sequence.shape) - 3))
     return ops.where(at_index, ops.expand_dims(values, 2), sequence)
 
 
-def extend(hypotheses: Hypotheses, tokens: Tensor, scores: Tensor, info: StepInfo) -> Hypotheses:
-    """Each hypothesis with one more token or its end, `tokens` and `scores` (batch, size)."""
+def append_token(
+    hypotheses: Hypotheses, tokens: Tensor, scores: Tensor, info: StepInfo
+) -> Hypotheses:
+    """Append a token or the end to each hypothesis; `tokens` and `scores` are (batch, size)."""
     ends = ops.equal(tokens, info.end_id)
     attention = hypotheses.attention
-    if not isinstance(attention, tuple):
-        attention = write(attention, info.index, info.attention)
+    if attention is not None:
+        attention = set_at(attention, info.index, info.attention)
     return Hypotheses(
-        tokens=write(hypotheses.tokens, info.index, ops.where(ends, 0, tokens)),
+        tokens=set_at(hypotheses.tokens, info.index, ops.where(ends, 0, tokens)),
         lengths=hypotheses.lengths + ops.cast(ops.logical_not(ends), "int32"),
         scores=hypotheses.scores + scores,
         ended=ends,
-        token_scores=write(hypotheses.token_scores, info.index, scores),
+        token_scores=set_at(hypotheses.token_scores, info.index, scores),
         attention=attention,
     )
-
-
-def keep(done: Tensor, old: Any, new: Any) -> Any:
-    """Structures of tensors: `old` where `done`, `new` elsewhere."""
-    return tree.map_structure(lambda a, b: ops.where(over(done, b), a, b), old, new)
-
-
-def split_strategy(strategy: Any) -> tuple[Any, dict[str, np.ndarray]]:
-    """`strategy` with an ellipsis for each of its numbers, and those numbers as arrays.
-
-    One compiled search then serves all numbers. What is not set (None, or a word) stays: it is
-    another computation, not another number.
-    """
-    values = {name: strategy.__dict__[name] for name in strategy.numbers}
-    numbers = {name: v for name, v in values.items() if not (v is None or isinstance(v, str))}
-    arrays = {name: strategy.as_array(name, value) for name, value in numbers.items()}
-    return with_numbers(strategy, dict.fromkeys(numbers, ...)), arrays
-
-
-def with_numbers(strategy: Any, numbers: dict[str, Any]) -> Any:
-    """`strategy` with other numbers, which may be tensors: they were checked as it was made."""
-    strategy_copy = copy.copy(strategy)
-    strategy_copy.__dict__.update(numbers)
-    return strategy_copy
-
-
-class Strategy:
-    """Base class of the strategies; `numbers` names the fields that are no part of a program."""
-
-    numbers: ClassVar[tuple[str, ...]] = ()
-
-    @staticmethod
-    def as_array(name: str, value: float) -> np.ndarray:
-        """The number `value` of the field `name` as a compiled search takes it."""
-        return np.asarray(value, "float32")
-
-
-@dataclass(frozen=True)
-class Greedy(Strategy):
-    """The likeliest token at each step."""
-
-    name = "greedy"
-    needs_weights = False  # of an attention
-    size = 1  # hypotheses a source
-    n_best = 1  # of them are returned
-
-    def begin(self, live: Hypotheses, limits: Tensor) -> SearchState:
-        """The progress before the first step, from blank hypotheses and `limits` (batch,)."""
-        return SearchState(live, ops.logical_or(live.ended, (limits <= 0)[:, None]))
-
-    def advance(
-        self, log_probabilities: Tensor, progress: SearchState, info: StepInfo
-    ) -> tuple[Tensor, Tensor | None, SearchState]:
-        """Choose a token for each hypothesis.
-
-        Args:
-            log_probabilities: (batch, size, symbols).
-            progress: so far.
-            info: the rest of what is known.
-
-        Returns:
-            What the next step reads (batch, size), which hypothesis of its source each one
-            continues (None: its own), and the new progress.
-        """
-        tokens = self.choose(log_probabilities, info)
-        scores = ops.take_along_axis(log_probabilities, tokens[..., None], axis=-1)[..., 0]
-        live = keep(progress.done, progress.live, extend(progress.live, tokens, scores, info))
-        stuck = live.scores <= NEG_INF / 2  # constraints leave nothing to say
-        done = ops.logical_or(ops.logical_or(live.ended, stuck), at_limit(info)[:, None])
-        return tokens, None, SearchState(live, ops.logical_or(progress.done, done))
-
-    def choose(self, log_probabilities: Tensor, info: StepInfo) -> Tensor:
-        """The tokens (batch, size) to say."""
-        return ops.cast(ops.argmax(log_probabilities, axis=-1), "int32")
-
-    def finish(self, progress: SearchState) -> Hypotheses:
-        """What is returned of the last progress."""
-        return progress.live
 
 
 def at_limit(info: StepInfo) -> Tensor:
@@ -202,43 +121,155 @@ def at_limit(info: StepInfo) -> Tensor:
     return info.index + 1 >= info.limits
 
 
+def split_strategy(strategy: Any) -> tuple[Any, dict[str, np.ndarray]]:
+    """Split a strategy into its structure and the arrays of its numbers.
+
+    One compiled search then serves all numbers. Values that are None or text stay in the
+    structure: they select another computation.
+    """
+    values = {name: strategy.__dict__[name] for name in strategy.dynamic_fields}
+    numbers = {name: v for name, v in values.items() if not (v is None or isinstance(v, str))}
+    arrays = {name: strategy.as_array(name, value) for name, value in numbers.items()}
+    return with_numbers(strategy, dict.fromkeys(numbers, ...)), arrays
+
+
+def with_numbers(strategy: Any, numbers: dict[str, Any]) -> Any:
+    """Copy of `strategy` with other numbers, which may be tensors and are not checked again."""
+    strategy_copy = copy.copy(strategy)
+    strategy_copy.__dict__.update(numbers)
+    return strategy_copy
+
+
+class Strategy:
+    """Base class of strategies: how the next tokens of a search are chosen.
+
+    Attributes:
+        name: in configurations.
+        size: number of hypotheses that are followed per source.
+        n_best: number of hypotheses that are returned per source.
+        needs_weights: whether it needs attention weights.
+        for_tokens: whether targets are tokens; else they are real values.
+        dynamic_fields: fields that are inputs of a compiled search, not a part of it.
+    """
+
+    name: ClassVar[str]
+    size = 1
+    n_best = 1
+    needs_weights = False
+    for_tokens: ClassVar[bool] = True
+    dynamic_fields: ClassVar[tuple[str, ...]] = ()
+
+    @staticmethod
+    def as_array(name: str, value: float) -> np.ndarray:
+        """Convert the value of a field to the array that a compiled search takes."""
+        return np.asarray(value, "float32")
+
+    def initial_inputs(self, batch: Tensor, start_id: int) -> Tensor:
+        """Inputs of the first step, (batch,) or (batch, features)."""
+        return ops.full((batch,), start_id, "int32")
+
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """Scores of the symbols, from the logits of a step."""
+        return ops.log_softmax(logits)
+
+    def initialize(self, live: Hypotheses, limits: Tensor) -> Any:
+        """State before the first step, from empty hypotheses and `limits` (batch,)."""
+        raise NotImplementedError
+
+    def step(self, log_probs: Tensor, state: Any, info: StepInfo) -> tuple:
+        """Choose a token for each hypothesis.
+
+        Args:
+            log_probs: (batch, size, symbols).
+            state: from `initialize` or the step before; it has `done`, True where nothing changes
+                any more.
+            info: see `StepInfo`.
+
+        Returns:
+            Inputs of the next step (batch, size), the hypothesis of the same source that each one
+            continues (batch, size) (None: itself), and the new state.
+        """
+        raise NotImplementedError
+
+    def finalize(self, state: Any) -> Hypotheses:
+        """Hypotheses of the last state, the best first."""
+        return state.live
+
+
+class Independent(Strategy):
+    """Base class of strategies that extend each hypothesis by itself, with `choose`."""
+
+    def initialize(self, live: Hypotheses, limits: Tensor) -> SearchState:
+        """State before the first step; see `Strategy.initialize`."""
+        return SearchState(live, ops.logical_or(live.ended, (limits <= 0)[:, None]))
+
+    def step(
+        self, log_probs: Tensor, state: SearchState, info: StepInfo
+    ) -> tuple[Tensor, None, SearchState]:
+        """Choose a token for each hypothesis; see `Strategy.step`."""
+        tokens = self.choose(log_probs, info)
+        scores = ops.take_along_axis(log_probs, tokens[..., None], axis=-1)[..., 0]
+        live = select(state.done, state.live, append_token(state.live, tokens, scores, info))
+        is_stuck = live.scores <= NEG_INF / 2  # the constraints allow nothing
+        done = ops.logical_or(ops.logical_or(live.ended, is_stuck), at_limit(info)[:, None])
+        return tokens, None, SearchState(live, ops.logical_or(state.done, done))
+
+    def choose(self, log_probs: Tensor, info: StepInfo) -> Tensor:
+        """Next tokens (batch, size)."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
-class Values(Strategy):
-    """Real values, each fed back as it was predicted, up to the limit.
+class Greedy(Independent):
+    """The likeliest token at each step."""
+
+    name = "greedy"
+
+    def choose(self, log_probs: Tensor, info: StepInfo) -> Tensor:
+        """Likeliest tokens (batch, size)."""
+        return ops.cast(ops.argmax(log_probs, axis=-1), "int32")
+
+
+@dataclass(frozen=True)
+class Regression(Strategy):
+    """Real values, each fed back as predicted, up to the limit.
 
     Args:
         features: values per step.
     """
 
     features: int = 1
-    name = "values"
-    needs_weights = False
-    size = n_best = 1
+    name = "regression"
+    for_tokens = False
 
-    def begin(self, live: Hypotheses, limits: Tensor) -> SearchState:
-        """SearchState with room for real values; see `Greedy.begin`."""
+    def initial_inputs(self, batch: Tensor, start_id: int) -> Tensor:
+        """Zeros (batch, features)."""
+        return ops.zeros((batch, self.features))
+
+    def log_probs(self, logits: Tensor) -> Tensor:
+        """Predicted values, unchanged."""
+        return logits
+
+    def initialize(self, live: Hypotheses, limits: Tensor) -> SearchState:
+        """State with room for real values; see `Strategy.initialize`."""
         tokens = ops.broadcast_to(
             ops.zeros((self.features,), "float32"), (*ops.shape(live.tokens), self.features)
         )
-        ended = (limits <= 0)[:, None]  # whatever is to have no step has ended
+        ended = (limits <= 0)[:, None]  # targets of no step have ended
         return SearchState(live._replace(tokens=tokens, ended=ended), ended)
 
-    def advance(
-        self, values: Tensor, progress: SearchState, info: StepInfo
+    def step(
+        self, log_probs: Tensor, state: SearchState, info: StepInfo
     ) -> tuple[Tensor, None, SearchState]:
-        """Take the predicted values (batch, 1, features) as they are."""
-        live = progress.live
+        """Append the predicted values (batch, 1, features); see `Strategy.step`."""
+        live = state.live
         extended = live._replace(
-            tokens=write(live.tokens, info.index, values),
+            tokens=set_at(live.tokens, info.index, log_probs),
             lengths=live.lengths + 1,
             ended=ops.broadcast_to(at_limit(info)[:, None], ops.shape(live.ended)),
         )
-        live = keep(progress.done, live, extended)  # it ends where it was to end
-        return values, None, SearchState(live, live.ended)
-
-    def finish(self, progress: SearchState) -> Hypotheses:
-        """The one continuation of each source."""
-        return progress.live
+        live = select(state.done, live, extended)
+        return log_probs, None, SearchState(live, live.ended)
 
 
 def search(
@@ -257,107 +288,101 @@ def search(
     source_mask: Tensor | None = None,
     attention: bool | str = False,
 ) -> Hypotheses:
-    """Say a target for every row of `state`, until all have ended.
+    """Decode a target for every row of `state`, until all have ended.
 
     Args:
-        step: `step(tokens, state, memory)`, one step of a decoder.
-        state: what the step changes: a structure of tensors whose first axis is the batch.
-        memory: what the step only reads: a structure of tensors (or None) whose first axis is the
-            batch; nothing in it is changed.
-        strategy: chooses what is said: `Greedy`, `Beam`, `Sample`, or `Values`.
-        start_id: the token that the first step reads.
-        end_id: the token that ends a target.
+        step: `step(tokens, state, memory)`, a step of a decoder.
+        state: changed by each step: a structure of tensors (or None) whose first axis is the batch.
+        memory: constant: a structure of tensors (or None) whose first axis is the batch.
+        strategy: `Greedy`, `Beam`, `Sample`, or `Regression` for real values.
+        start_id: input of the first step.
+        end_id: token that ends a target.
         max_length: steps after which a target is cut off.
-        first: (batch,), what the first step reads instead of the start, where a target goes on.
-        limits: (batch,), the same for each source by itself, at most `max_length`.
-        constraints: what may be said; see `seq2seq.decoding.constraints`.
-        keys: (batch,) int32, which source each row is, on which samples depend; None: its place.
+        first: (batch,), inputs of the first step in place of `start_id`, to continue a target.
+        limits: (batch,), steps after which each target is cut off, at most `max_length`.
+        constraints: see `seq2seq.decoding.constraints`.
+        keys: (batch,) int32, identifies each source, since samples depend on it; None: its row.
         source_mask: (batch, source time), True for real steps, for a coverage penalty.
-        attention: whether the attention weights are returned; `ARGMAX`: where they are highest, in
-            room that grows with the answer alone. (A strategy that needs weights returns them.)
+        attention: whether attention weights are returned; `ARGMAX`: only the positions of the
+            highest, whose memory does not grow with the source. (A strategy that needs weights
+            returns them.)
     """
     batch, size = ops.shape(tree.flatten(state)[0])[0], strategy.size
     limits = ops.full((batch,), max_length, "int32") if limits is None else limits
     keys = ops.arange(batch, dtype="int32") if keys is None else keys
-    live = blank(batch, size, max_length)
-    points = attention == ARGMAX and not strategy.needs_weights
+    live = empty_hypotheses(batch, size, max_length)
+    only_argmax = attention == ARGMAX and not strategy.needs_weights
     if attention or strategy.needs_weights:
-        live = live._replace(attention=_room_for_attention(source_mask, live, points))
-    progress = strategy.begin(live, limits)
-    values = isinstance(strategy, Values)
-    if values:
-        inputs = ops.zeros((batch, strategy.features)) if first is None else first
-    else:
-        inputs = ops.full((batch,), start_id, "int32") if first is None else first
-    rules = tuple(rule.begin(batch, max_length) for rule in constraints)
-    inputs, state, rules, memory = _repeat((inputs, state, rules, memory), size)
+        live = live._replace(attention=_empty_attention(source_mask, live, only_argmax))
+    search_state = strategy.initialize(live, limits)
+    inputs = strategy.initial_inputs(batch, start_id) if first is None else first
+    constraint_states = tuple(c.initialize(batch, max_length) for c in constraints)
+    # (batch, ...) to (batch * size, ...): a row for each hypothesis
+    inputs, state, constraint_states, memory = _repeat(
+        (inputs, state, constraint_states, memory), size
+    )
 
-    def unfinished(index, inputs, state, rules, progress):
-        return ops.logical_not(ops.all(progress.done))
+    def is_unfinished(index, inputs, state, constraint_states, search_state):
+        return ops.logical_not(ops.all(search_state.done))
 
-    def advance(index, inputs, state, rules, progress):
-        old_carry = inputs, state, rules, progress
+    def advance(index, inputs, state, constraint_states, search_state):
         output = step(inputs, state, memory)
-        logits = ops.cast(output.logits, "float32")
-        if not values:
-            logits = ops.log_softmax(logits)
-        logits, rules = _apply_constraints(constraints, inputs, rules, index, end_id, logits)
-        weights = None if output.attention is None else _split(output.attention, size)
-        weights = _most_attended(weights, source_mask) if points else weights
-        info = StepInfo(index, end_id, limits, keys, weights, source_mask)
-        inputs, parents, progress = strategy.advance(_split(logits, size), progress, info)
-        carry = inputs, *_reorder(parents, (output.state, rules)), progress
-        # (batch, size) inputs become (batch * size,); all else keeps its shape, and says so to an
-        # engine that has lost sight of it.
-        carry = tree.map_structure(
-            lambda new, old: ops.reshape(new, ops.shape(old)), carry, old_carry
+        log_probs = strategy.log_probs(ops.cast(output.logits, "float32"))
+        log_probs, constraint_states = _apply_constraints(
+            constraints, inputs, constraint_states, index, end_id, log_probs
         )
-        return index + 1, *carry
+        weights = None if output.attention is None else _split(output.attention, size)
+        weights = _most_attended(weights, source_mask) if only_argmax else weights
+        info = StepInfo(index, end_id, limits, keys, weights, source_mask)
+        tokens, parents, search_state = strategy.step(_split(log_probs, size), search_state, info)
+        tokens = ops.reshape(tokens, ops.shape(inputs))  # (batch, size, ...) to (batch * size, ...)
+        state, constraint_states = _reorder(parents, (output.state, constraint_states))
+        return index + 1, tokens, state, constraint_states, search_state
 
-    start = (ops.convert_to_tensor(0, "int32"), inputs, state, rules, progress)
-    *_, progress = ops.while_loop(unfinished, advance, start, maximum_iterations=max_length)
-    hypotheses = strategy.finish(progress)
+    start = (ops.convert_to_tensor(0, "int32"), inputs, state, constraint_states, search_state)
+    *_, search_state = while_loop(is_unfinished, advance, start, max_length)
+    hypotheses = strategy.finalize(search_state)
     return hypotheses._replace(
         scores=ops.where(hypotheses.scores > NEG_INF / 2, hypotheses.scores, -float("inf"))
     )
 
 
 def _repeat(structure: Any, size: int) -> Any:
-    """`structure` with each row `size` times: (batch * size, ...)."""
+    """Repeat each row of a structure `size` times: (batch * size, ...)."""
     if size == 1:
         return structure
-    return tree.map_structure(
-        lambda tensor: None if tensor is None else ops.repeat(tensor, size, axis=0), structure
-    )
+    return map_tensors(lambda tensor: ops.repeat(tensor, size, axis=0), structure)
 
 
 def _split(tensor: Tensor, size: int) -> Tensor:
-    """(batch * size, ...) to (batch, size, ...)."""
+    """Reshape (batch * size, ...) to (batch, size, ...)."""
     return ops.reshape(tensor, (-1, size, *ops.shape(tensor)[1:]))
 
 
 def _reorder(parents: Tensor | None, structure: Any) -> Any:
-    """`structure` (batch * size, ...) where each hypothesis has what its parent had."""
+    """Rows of `structure` (batch * size, ...) of the parent of each hypothesis."""
     if parents is None:
         return structure
     batch, size = ops.shape(parents)
     rows = ops.reshape(parents + ops.arange(batch, dtype="int32")[:, None] * size, (-1,))
-    return tree.map_structure(lambda tensor: ops.take(tensor, rows, axis=0), structure)
+    return map_tensors(lambda tensor: ops.take(tensor, rows, axis=0), structure)
 
 
-def _apply_constraints(constraints, tokens, rules, index, end_id, logits) -> tuple[Tensor, tuple]:
-    """`logits` (batch * size, symbols) with what is not allowed ruled out; the new states."""
-    states = []
-    for constraint, state in zip(constraints, rules, strict=True):
-        symbols = ops.shape(logits)[-1]
+def _apply_constraints(
+    constraints, tokens, states, index, end_id, log_probs
+) -> tuple[Tensor, tuple]:
+    """Set `log_probs` (batch * size, symbols) to `NEG_INF` where not allowed; the new states."""
+    new_states = []
+    for constraint, state in zip(constraints, states, strict=True):
+        symbols = ops.shape(log_probs)[-1]
         allowed, state = constraint.allow(tokens, state, index, end_id, symbols)
-        logits = ops.where(allowed, logits, NEG_INF)
-        states.append(state)
-    return logits, tuple(states)
+        log_probs = ops.where(allowed, log_probs, NEG_INF)
+        new_states.append(state)
+    return log_probs, tuple(new_states)
 
 
 def _most_attended(weights: Tensor, source_mask: Tensor) -> Tensor:
-    """(batch, size) int32: the step with the highest of `weights` (batch, size, source time).
+    """Source position with the highest of `weights` (batch, size, source time): (batch, size).
 
     The last real step, the end of the source, is left out.
     """
@@ -367,8 +392,8 @@ def _most_attended(weights: Tensor, source_mask: Tensor) -> Tensor:
     return ops.cast(ops.argmax(ops.where(before_end, weights, -1.0), axis=-1), "int32")
 
 
-def _room_for_attention(source_mask: Tensor, live: Hypotheses, points: bool) -> Tensor:
+def _empty_attention(source_mask: Tensor, live: Hypotheses, only_argmax: bool) -> Tensor:
     batch, size, steps = ops.shape(live.tokens)
-    if points:
+    if only_argmax:
         return ops.zeros((batch, size, steps), "int32")
     return ops.zeros((batch, size, steps, ops.shape(source_mask)[1]), "float32")

@@ -11,14 +11,14 @@ import numpy as np
 from seq2seq.data.vocabulary import END, PAD, START, Vocabulary
 from seq2seq.decoding.beam import Beam
 from seq2seq.decoding.constraints import (
-    Allowed,
-    Banned,
-    Below,
+    AllowTokens,
     Constraint,
+    CopyRange,
     Length,
     Lexicon,
     NoRepeat,
     Prefix,
+    SuppressTokens,
 )
 from seq2seq.decoding.sample import Sample
 from seq2seq.decoding.search import Greedy
@@ -48,7 +48,7 @@ class Decoding:
             2015b, section 3.3).
         banned: symbols that are never said.
         allowed: the only symbols that are said; None: all.
-        no_repeat: no sequence of so many symbols is said twice; None: any may be.
+        no_repeat_ngram_size: no sequence of so many symbols is said twice; None: any may be.
         lexicon: the only answers that are given; None: any.
 
     Raises:
@@ -61,7 +61,7 @@ class Decoding:
     unknown: str = "error"
     banned: Sequence[str] = ()
     allowed: Sequence[str] | None = None
-    no_repeat: int | None = None
+    no_repeat_ngram_size: int | None = None
     lexicon: Sequence[str] | None = None
 
     def __post_init__(self):
@@ -78,8 +78,10 @@ class Decoding:
                 raise ValueError(f"decoding.{name} must be a list of texts, got {texts!r}")
             if texts is not None:
                 object.__setattr__(self, name, tuple(texts))
-        if self.no_repeat is not None:
-            check_count("decoding.no_repeat", self.no_repeat, most=LONGEST_ANSWER)
+        if self.no_repeat_ngram_size is not None:
+            check_count(
+                "decoding.no_repeat_ngram_size", self.no_repeat_ngram_size, most=LONGEST_ANSWER
+            )
         if self.lexicon is not None and not self.lexicon:
             raise ValueError("decoding.lexicon is empty: nothing could be said")
 
@@ -107,8 +109,8 @@ class Decoding:
             return strategy
         if isinstance(strategy, Beam):
             return replace(strategy, n_best=n_best)
-        if isinstance(strategy, Sample) and strategy.samples < n_best:
-            return replace(strategy, samples=n_best)
+        if isinstance(strategy, Sample) and strategy.num_samples < n_best:
+            return replace(strategy, num_samples=n_best)
         return strategy
 
     def limit(self, steps: int, ample: int) -> int:
@@ -118,7 +120,7 @@ class Decoding:
 
     def rules(self) -> list[str]:
         """The names of the constraints that are set, but for `max_length`."""
-        names = ("min_length", "banned", "allowed", "no_repeat", "lexicon")
+        names = ("min_length", "banned", "allowed", "no_repeat_ngram_size", "lexicon")
         return [name for name in names if self.__dict__[name] not in (None, ())]
 
     def constraints(
@@ -137,13 +139,13 @@ class Decoding:
             copying: whether symbols of the source are said, too.
         """
         never = [PAD, START, *self._ids(target, self.banned, "banned")]
-        rules: list[Constraint] = [Banned(np.array(never, "int32"))]
+        rules: list[Constraint] = [SuppressTokens(np.array(never, "int32"))]
         if copying:
-            rules.append(Below(len(target) + steps))
+            rules.append(CopyRange(len(target) + steps))
         if self.allowed is not None:
-            rules.append(Allowed(np.array(self._ids(target, self.allowed, "allowed"), "int32")))
-        if self.no_repeat is not None:
-            rules.append(NoRepeat(self.no_repeat))
+            rules.append(AllowTokens(np.array(self._ids(target, self.allowed, "allowed"), "int32")))
+        if self.no_repeat_ngram_size is not None:
+            rules.append(NoRepeat(self.no_repeat_ngram_size))
         if self.lexicon is not None:
             rules.append(make_lexicon(self.lexicon, target))
         if self.min_length is not None:

@@ -57,7 +57,7 @@ def _read(found: Hypotheses, place: tuple[int, int], target: Side, source, steps
     length, ended = int(found.lengths[place]), bool(found.ended[place])
     said = length + (ended and not isinstance(target, Numbers))  # and the end
     attention = None
-    if not isinstance(found.attention, tuple) and found.attention.ndim == 4:
+    if found.attention is not None and found.attention.ndim == 4:
         attention = found.attention[place][:said, :steps]
     symbols = target.decode_tokens(np.array(found.tokens[place][:length]), source)
     return Hypothesis(

@@ -9,7 +9,7 @@ from keras import tree
 
 from seq2seq.data.batching import check_each
 from seq2seq.data.vocabulary import START, Numbers
-from seq2seq.decoding.constraints import Below
+from seq2seq.decoding.constraints import CopyRange
 from seq2seq.decoding.search import ARGMAX
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.inputs import BadSource, list_texts
@@ -60,7 +60,7 @@ class Inside:
                 real values (batch, features).
             state, memory: from `encode`, or the state of a step before.
         """
-        return self.model.say(self._encode_said(tokens, state), state, memory)
+        return self.model.log_prob_step(self._encode_said(tokens, state), state, memory)
 
     def decode(
         self,
@@ -99,7 +99,7 @@ class Inside:
         pointing = sources is not None and self._points(decoding)
         rules = self._rules(steps, decoding, None)
         if self.copying and sources is None:
-            rules.append(Below(np.full(batch, len(self.target))))
+            rules.append(CopyRange(np.full(batch, len(self.target))))
         found = self.model.continue_decoding(
             self._encode_said(tokens, state),
             state,

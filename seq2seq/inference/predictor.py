@@ -86,7 +86,7 @@ class Predictor(Inside):
             unknown: what to do with unknown symbols, see `Decoding`; None: as `decoding` says.
             prefix: what answers begin with: one text for all, or one a source; None: anything.
             decoding: all settings; None: the run's own. `dataclasses.replace(run.decoding,
-                no_repeat=3)` makes others.
+                no_repeat_ngram_size=3)` makes others.
 
         Raises:
             BadSource: a source can't be encoded (a ValueError that says which and why).
@@ -231,7 +231,7 @@ class Predictor(Inside):
         sources = [make_source(self.source, number) for number in sorted(set(lengths))]
         steps = self._measure(sources, "error")
         shapes = {bucket(count): text for count, text in zip(steps, sources, strict=True)}
-        calls = kernels.HOT + 1 if self.jit_compile == "auto" else 1
+        calls = kernels.COMPILE_AFTER + 1 if self.jit_compile == "auto" else 1
         for size in batch_sizes:
             check_count("batch_sizes", size)
             for text in shapes.values():

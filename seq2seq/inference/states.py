@@ -23,6 +23,7 @@ from keras import ops, tree
 
 from seq2seq.layers.lstm import LSTMState
 from seq2seq.layers.recurrent import RNNState
+from seq2seq.layers.structure import flatten_tensors, map_tensors
 from seq2seq.models.decoder import DecoderState
 from seq2seq.models.encoder import Memory
 from seq2seq.runtime.manifest import checksum
@@ -183,15 +184,13 @@ def interpolate(one: Any, other: Any, share: float) -> Any:
         share: of `other`.
     """
     _check_alike(one, other)
-    return tree.map_structure(lambda a, b: (1 - share) * a + share * b, one, other)
+    return map_tensors(lambda a, b: (1 - share) * a + share * b, one, other)
 
 
 def take(state: Any, rows: Sequence[int]) -> Any:
     """The state, or the memory, of other rows of the batch, which may repeat: `take(s, [0, 0])`."""
     rows = np.asarray(rows, "int32")
-    return tree.map_structure(
-        lambda tensor: None if tensor is None else ops.take(tensor, rows, axis=0), state
-    )
+    return map_tensors(lambda tensor: ops.take(tensor, rows, axis=0), state)
 
 
 def blind(memory: Memory) -> Memory:
@@ -218,8 +217,8 @@ def save_state(path: str | Path, state: DecoderState) -> None:
         for number, layer in enumerate(state.layers)
         for field, tensor in layer._asdict().items()
     }
-    rest = {"fed": state.fed, "coverage": state.coverage}
-    arrays |= {name: tensor for name, tensor in rest.items() if not isinstance(tensor, tuple)}
+    rest = {"attentional": state.attentional, "coverage": state.coverage}
+    arrays |= {name: tensor for name, tensor in rest.items() if tensor is not None}
     plain = {name: np.asarray(ops.convert_to_numpy(one), order="C") for name, one in arrays.items()}
     checksums = {name: checksum(one.tobytes()) for name, one in plain.items()}
     encoded = np.frombuffer(json.dumps(checksums).encode(), "uint8")
@@ -248,10 +247,10 @@ def load_state(path: str | Path) -> DecoderState:
         hidden = arrays.pop(f"layers.{len(layers)}.hidden")
         cell = arrays.pop(f"layers.{len(layers)}.cell", None)
         layers.append(RNNState(hidden) if cell is None else LSTMState(hidden, cell))
-    fed, coverage = arrays.pop("fed", ()), arrays.pop("coverage", ())
+    attentional, coverage = arrays.pop("attentional", None), arrays.pop("coverage", None)
     if arrays or not layers:
         raise ValueError(f"{path} holds no state: {', '.join(arrays) or 'no layers'}")
-    return DecoderState(tuple(layers), fed, coverage)
+    return DecoderState(tuple(layers), attentional, coverage)
 
 
 def _read_checksums(path: Path, stored: Any) -> dict:
@@ -299,7 +298,8 @@ def _check_part(state: DecoderState, part: Part) -> None:
 
 def _check_alike(one: Any, other: Any) -> None:
     """Raise a ValueError unless two states can stand in for one another."""
-    sizes = [[tuple(tensor.shape) for tensor in tree.flatten(state)] for state in (one, other)]
+    tensors = [flatten_tensors(state)[0] for state in (one, other)]
+    sizes = [[tuple(tensor.shape) for tensor in state] for state in tensors]
     if sizes[0] != sizes[1]:
         layers = [len(state.layers) for state in (one, other) if isinstance(state, DecoderState)]
         raise ValueError(

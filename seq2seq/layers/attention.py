@@ -1,13 +1,13 @@
-"""Attention: what the decoder looks at in the source, at each step.
+"""Attention: a context vector from the source for each step of the decoder.
 
-Every attention turns a query (what the decoder is about to say) into weights over the encoder's
-values, and the weights into a context: the weighted mean of the values. They differ in the score,
-and in where the decoder uses them:
+Every attention turns a query (the decoder's hidden state) into weights over the encoder's values,
+and the weights into a context: the weighted mean of the values. They differ in the score, and in
+where the decoder uses them:
 
-- *before* its step (Bahdanau et al. 2015): the query is the hidden state of the step before, the
-  context is read together with the token;
+- *before* its step (Bahdanau et al. 2015): the query is the previous hidden state, and the context
+  is an input of the step beside the token;
 - after its step (Luong et al. 2015): the query is the new hidden state; with *input feeding* the
-  next step reads what was made of hidden state and context.
+  next step reads the attentional vector, made of hidden state and context.
 """
 
 import keras
@@ -20,7 +20,7 @@ from seq2seq.runtime.validation import check_count, check_flag
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Weights (batch, queries, time) in float32: exactly 0 where `mask` is False.
+    """Softmax over time, (batch, queries, time) in float32: exactly 0 where `mask` is False.
 
     Args:
         scores: (batch, queries, time).
@@ -32,20 +32,20 @@ def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:
 
 
 class Attention(Layer):
-    """What attentions share. A subclass implements `score`, and `make_weights` and `keys`.
+    """Base class of attentions. A subclass implements `score`, and `make_weights` and `keys`.
 
     Args:
-        before: whether the decoder attends before its step, with the hidden state that it has.
-        input_feeding: whether the next step reads this one's attentional vector; for attention
-            after the step only.
+        before: whether the decoder attends before its step, with its previous hidden state.
+        input_feeding: whether the next step reads the attentional vector of this step; for
+            attention after the step only.
 
     Raises:
-        ValueError: both at once: what is attended before the step is read by that very step.
+        ValueError: both at once: a context attended before the step is an input of that step.
     """
 
     coverage = False
-    weightless = False  # whether there are no weights to return
-    alone = False  # whether a decoder reads the context only, and no tokens
+    has_weights = True  # whether `call` returns attention weights
+    replaces_inputs = False  # whether a decoder reads the context only, and no tokens
 
     def __init__(
         self,
@@ -65,33 +65,35 @@ class Attention(Layer):
         self.input_feeding = check_flag("attention.input_feeding", input_feeding)
         if before and input_feeding:
             raise ValueError(
-                "attention.before=true and attention.input_feeding=true exclude each other: what "
-                "is attended before a step is read by that step already"
+                "attention.before=true and attention.input_feeding=true exclude each other: a "
+                "context attended before a step is an input of that step already"
             )
 
     def connect(self, query_size: int, memory_size: int) -> None:
-        """Learn the sizes of both sides, and create the weights, before the first call."""
+        """Set the sizes of both sides and create the weights, before the first call."""
         if self.built:
-            raise ValueError(f"this {type(self).__name__} serves a decoder already; make a new one")
+            raise ValueError(
+                f"this {type(self).__name__} belongs to another decoder already; make a new one"
+            )
         self.query_size, self.memory_size = query_size, memory_size
         with keras.name_scope(self.name):
             self.make_weights()
         self.built = True
 
     def make_weights(self) -> None:
-        """Create the weights; `query_size` and `memory_size` are known. Nothing by default."""
+        """Create the weights; `query_size` and `memory_size` are set. None by default."""
 
     @property
-    def stepwise(self) -> bool:
-        """Whether a step depends on what steps before it attended to."""
+    def is_recurrent(self) -> bool:
+        """Whether a step depends on the attention of the steps before it."""
         return self.before or self.input_feeding or self.coverage
 
     def keys(self, values: Tensor, state: tuple) -> Tensor:
-        """What queries are compared with; computed once a source. The values by default.
+        """Keys that queries are compared with, computed once per source. The values by default.
 
         Args:
             values: (batch, time, memory_size).
-            state: the encoder's last.
+            state: final state of the encoder.
         """
         del state
         return values
@@ -115,11 +117,11 @@ class Attention(Layer):
             keys: from `keys`, (batch, time, size).
             values: (batch, time, memory_size).
             mask: (batch, time), True for real steps of the source.
-            coverage: (batch, time), the sum of all weights so far; None: it plays no part.
+            coverage: (batch, time), sum of the weights of all steps before; None without coverage.
 
         Returns:
-            The contexts (batch, queries, memory_size), and the weights (batch, queries, time)
-            in float32 (of `Peek`, None).
+            Contexts (batch, queries, memory_size), and weights (batch, queries, time) in float32
+            (None of a `FixedContext`).
         """
         weights = self.weigh(query, self.score(query, keys, coverage), mask)
         return ops.matmul(ops.cast(weights, values.dtype), values), weights
@@ -130,30 +132,30 @@ class Attention(Layer):
         return masked_softmax(scores, mask[:, None])
 
     def project(self, size: int, input_size: int, name: str, use_bias: bool = False):
-        """A projection with weights, for `make_weights`."""
+        """Build a projection, for `make_weights`."""
         return projection(size, input_size, name, self.dtype_policy, use_bias=use_bias)
 
     def get_build_config(self) -> None:
-        """Nothing: `connect`, not `build`, creates the weights."""
+        """None: `connect`, not `build`, creates the weights."""
         return None
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Arguments of the constructor."""
         config = super().get_config()
         return {**config, "before": self.before, "input_feeding": self.input_feeding}
 
 
 @keras.saving.register_keras_serializable("seq2seq")
 class Dot(Attention):
-    """score = q . k (Luong et al. 2015, section 3.1, dot). Both sides must have one size."""
+    """score = q . k (Luong et al. 2015, section 3.1, dot). Both sides must have the same size."""
 
     def make_weights(self) -> None:
-        """None; the sizes must be alike."""
+        """Create no weights; check that the sizes are equal."""
         if self.query_size != self.memory_size:
             raise ValueError(
                 f"the decoder's query has {self.query_size} units, the encoder's values have "
-                f"{self.memory_size}: attention {type(self).__name__} needs both alike; use "
-                "attention=general, which joins any two"
+                f"{self.memory_size}: attention {type(self).__name__} needs equal sizes; use "
+                "attention=general, which accepts any two"
             )
 
     def score(self, query: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
@@ -172,10 +174,10 @@ class Scaled(Dot):
 
 @keras.saving.register_keras_serializable("seq2seq")
 class General(Dot):
-    """score = q . W k (Luong et al. 2015, section 3.1, general). Joins sides of any sizes."""
+    """score = q . W k (Luong et al. 2015, section 3.1, general). Sides of any sizes."""
 
     def make_weights(self) -> None:
-        """W, (memory_size, query_size)."""
+        """Create W, (memory_size, query_size)."""
         self.key = self.project(self.query_size, self.memory_size, "key")
 
     def keys(self, values: Tensor, state: tuple) -> Tensor:
@@ -191,8 +193,8 @@ class Additive(Attention):
         units: size of the hidden layer; None: the query's.
         before: see `Attention`; as in the paper by default.
         input_feeding: see `Attention`.
-        coverage: whether the score sees what was attended so far, and a loss discourages attending
-            to it again (See et al. 2017, section 2.3).
+        coverage: whether the score depends on the sum of past weights, and a loss discourages
+            attending to the same step again (See et al. 2017, section 2.3).
     """
 
     def __init__(
@@ -210,31 +212,31 @@ class Additive(Attention):
         self.coverage = check_flag("attention.coverage", coverage)
 
     def make_weights(self) -> None:
-        """W, U with b, v, and for coverage w."""
+        """Create W, U with b, v, and w for coverage."""
         units = self.query_size if self.units is None else self.units
         self.query = self.project(units, self.query_size, "query")
         self.key = self.project(units, self.memory_size, "key", use_bias=True)
         self.energy = self.project(1, units, "energy")
         if self.coverage:
-            self.covered = self.project(units, 1, "covered")
+            self.coverage_features = self.project(units, 1, "coverage")
 
     def keys(self, values: Tensor, state: tuple) -> Tensor:
         """U k + b, (batch, time, units)."""
         return self.key(values)
 
     def score(self, query: Tensor, keys: Tensor, coverage: Tensor | None) -> Tensor:
-        """One hidden layer over every pair of query and key."""
+        """Scores of one hidden layer over every pair of query and key."""
         pairs = self.query(query)[:, :, None] + keys[:, None]  # (batch, queries, time, units)
         if self.coverage:
-            pairs = pairs + self.covered(ops.expand_dims(coverage, -1))[:, None]
+            pairs = pairs + self.coverage_features(ops.expand_dims(coverage, -1))[:, None]
         return ops.squeeze(self.energy(ops.tanh(pairs)), -1)
 
-    def overlap(self, weights: Tensor, mask: Tensor | None) -> Tensor:
-        """The coverage loss: attention to what was attended before (See et al. 2017, eq. 12).
+    def coverage_loss(self, weights: Tensor, mask: Tensor | None) -> Tensor:
+        """Coverage loss: the overlap of attention with past attention (See et al. 2017, eq. 12).
 
         Args:
             weights: (batch, target time, source time).
-            mask: (batch, target time), True for real steps, of which this is the mean.
+            mask: (batch, target time), True for the real steps, over which the mean is taken.
         """
         past_weights = ops.cumsum(weights, axis=1) - weights
         repeated = ops.sum(ops.minimum(weights, past_weights), axis=-1)  # (batch, target time)
@@ -244,7 +246,7 @@ class Additive(Attention):
         return ops.sum(repeated * is_real) / ops.sum(is_real)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Arguments of the constructor."""
         return {**super().get_config(), "units": self.units, "coverage": self.coverage}
 
 
@@ -252,7 +254,7 @@ class Additive(Attention):
 class Concat(Additive):
     """score = v . tanh(W [q; k]) (Luong et al. 2015, section 3.1, concat).
 
-    The same score as `Additive`, used after the step unless told otherwise.
+    The same score as `Additive`, used after the step by default.
     """
 
     def __init__(
@@ -270,15 +272,15 @@ class Concat(Additive):
 
 @keras.saving.register_keras_serializable("seq2seq")
 class Local(General):
-    """General attention around a predicted place (Luong et al. 2015, section 3.2, local-p).
+    """General attention around a predicted position (Luong et al. 2015, section 3.2, local-p).
 
-        p = length * sigmoid(v . tanh(W q))       the place, between the first and the last step
+        p = length * sigmoid(v . tanh(W q))       position, between the first and the last step
         weights = softmax(scores in [p - width, p + width]) * exp(-(step - p)^2 / (2 sigma^2))
 
     with sigma = width / 2.
 
     Args:
-        width: steps on each side that are looked at; the paper's D is 10.
+        width: steps of the window on each side; the paper's D is 10.
         before, input_feeding: see `Attention`.
     """
 
@@ -295,64 +297,64 @@ class Local(General):
         self.width = check_count("attention.width", width)
 
     def make_weights(self) -> None:
-        """General's, and those that predict the place."""
+        """Create the weights of the score, and those of the predicted position."""
         super().make_weights()
         self.hidden = self.project(self.query_size, self.query_size, "hidden")
-        self.place = self.project(1, self.query_size, "place")
+        self.position = self.project(1, self.query_size, "position")
 
     def weigh(self, query: Tensor, scores: Tensor, mask: Tensor) -> Tensor:
-        """Softmax inside the window, times a bell around its middle."""
+        """Softmax inside the window, times a Gaussian around its center."""
         steps = ops.arange(ops.shape(scores)[-1], dtype="float32")  # (time,)
         length = ops.sum(ops.cast(mask, "float32"), axis=1)[:, None, None]
-        center = ops.cast(self.place(ops.tanh(self.hidden(query))), "float32")
+        center = ops.cast(self.position(ops.tanh(self.hidden(query))), "float32")
         # Steps count from 0, so the last is length - 1; the window always holds a real step.
         center = (length - 1) * ops.sigmoid(center)  # (batch, queries, 1)
         distance = steps - center  # (batch, queries, time)
-        near = ops.logical_and(ops.abs(distance) <= self.width, mask[:, None])
-        bell = ops.exp(-ops.square(distance) / (2 * (self.width / 2) ** 2))
-        return masked_softmax(scores, near) * bell
+        in_window = ops.logical_and(ops.abs(distance) <= self.width, mask[:, None])
+        gaussian = ops.exp(-ops.square(distance) / (2 * (self.width / 2) ** 2))
+        return masked_softmax(scores, in_window) * gaussian
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Arguments of the constructor."""
         return {**super().get_config(), "width": self.width}
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Peek(Attention):
-    """No weights: the context is the encoder's last hidden state at every step (Cho et al. 2014).
+class FixedContext(Attention):
+    """The encoder's final hidden state as context of every step (Cho et al. 2014).
 
-    Bahdanau et al. call it attention with the context fixed (appendix A.2.2). The decoder reads it
-    with every token, and says with it in view.
+    There are no attention weights (Bahdanau et al. 2015, appendix A.2.2, call the context fixed).
+    The context is an input of the step beside the token, and of the readout.
     """
 
-    stepwise = False
-    weightless = True
+    is_recurrent = False
+    has_weights = False
 
     def __init__(self, name: str = "attention", dtype: str | None = None, trainable: bool = True):
         super().__init__(before=True, name=name, dtype=dtype, trainable=trainable)
 
     def keys(self, values: Tensor, state: tuple) -> Tensor:
-        """The top layer's last hidden state, (batch, 1, memory_size)."""
+        """Final hidden state of the top layer, (batch, 1, memory_size)."""
         return ops.expand_dims(state[-1].hidden, 1)
 
     def call(self, query, keys, values, mask, coverage=None) -> tuple[Tensor, None]:
-        """The same context for every query, and no weights."""
+        """Return the same context for every query, and no weights."""
         batch, queries = ops.shape(query)[:2]
         return ops.broadcast_to(keys, (batch, queries, keys.shape[-1])), None
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Arguments of the constructor."""
         config = super().get_config()
         del config["before"], config["input_feeding"]
         return config
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Repeat(Peek):
-    """Keras's `RepeatVector`: a decoder reads the encoder's last hidden state at every step.
+class RepeatVector(FixedContext):
+    """The encoder's final hidden state as the only input of every step (Keras's `RepeatVector`).
 
-    It reads nothing else, not even what it said before, and says what its layers make of it; all
-    that it knows of its place is in its own state (Keras's example `addition_rnn`).
+    The decoder reads no tokens, not even its own previous output: its position in the target is in
+    its state alone (Keras's example `addition_rnn`).
     """
 
-    alone = True
+    replaces_inputs = True

@@ -1,4 +1,4 @@
-"""What is written for one engine: compiling, looping over time, and feeding batches to `fit`."""
+"""Engine-specific code: compilation, loops over time, random masks, threads and data sets."""
 
 import collections
 import os
@@ -10,19 +10,18 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from seq2seq.layers.structure import flatten_tensors, map_tensors
 from seq2seq.runtime.quiet import cores
 
-HOT = 50  # calls with the same shapes after which compiling them by XLA pays
-MAX_COMPILED_SHAPES = (
-    8  # shapes of a function that are compiled so: each takes some 30 MiB for good
-)
+COMPILE_AFTER = 50  # calls with the same shapes after which compiling them by XLA pays
+MAX_COMPILED_SHAPES = 8  # compiled shapes of a function, since each holds some 30 MiB for good
 _COUNTING = threading.Lock()  # calls come from any thread
 
 
 class CallCounts:
-    """How often each compiled function was called with each shape: what XLA compiles follows it.
+    """Number of calls of each compiled function by shape, which decides what XLA compiles.
 
-    Other code may compute other bits, so a checkpoint keeps the counts.
+    Compiled code may differ in the last bits, so a checkpoint includes the counts.
 
     Attributes:
         jit_compile: whether XLA compiles a shape: `"auto"`, once it has come often; True, at its
@@ -34,23 +33,23 @@ class CallCounts:
         self.jit_compile: bool | str = "auto"
 
     def of(self, name: str) -> collections.Counter:
-        """The counts of one function, by shapes as text."""
+        """Counts of a function, by shapes as text."""
         return self._counts.setdefault(name, collections.Counter())
 
-    def record(self) -> dict:
-        """All counts, as JSON knows them."""
+    def state_dict(self) -> dict:
+        """All counts, for JSON."""
         return {name: dict(counts) for name, counts in self._counts.items()}
 
-    def restore(self, record: dict) -> None:
-        """Go on from the counts of `record`."""
-        for name, counts in record.items():
+    def load_state_dict(self, state: dict) -> None:
+        """Continue from the counts of a `state_dict`."""
+        for name, counts in state.items():
             self.of(name).update(counts)
 
 
 def should_compile(counts: collections.Counter, shapes: str, threshold: int, limit: int) -> bool:
-    """Count a call with these shapes; whether it came more than `threshold` times and is compiled.
+    """Count a call with these shapes; True after `threshold` calls.
 
-    The first `limit` that reach the threshold are compiled; the counts of later ones stay at it.
+    Counts stop at `threshold` once `limit` shapes are compiled.
     """
     with _COUNTING:
         if (
@@ -64,20 +63,19 @@ def should_compile(counts: collections.Counter, shapes: str, threshold: int, lim
 def compiled(
     function: Callable, variables: list, calls: CallCounts | None = None, name: str = ""
 ) -> Callable:
-    """`function` compiled for the engine that runs Keras.
+    """Compile `function` for the engine that runs Keras.
 
-    It takes tensors (or nested structures of them) by position, and by keyword values that shape
-    the computation (JAX compiles anew for each). On TensorFlow tensors of any batch and time run
-    through one graph; shapes that come again and again (`HOT` times) are compiled by XLA, which
-    takes a second or two each and is then two to four times as fast. The first
-    `MAX_COMPILED_SHAPES` are. It goes by the count, not by the clock, so that the same calls always
-    give the same bits.
+    The result takes tensors (or nested structures of them) by position, and static sizes by
+    keyword (JAX compiles anew for each). On TensorFlow tensors of any batch and time run through
+    one graph; shapes that are called more than `COMPILE_AFTER` times are compiled by XLA, which
+    takes a second or two each and is then two to four times as fast; `MAX_COMPILED_SHAPES` of them
+    at most. The count decides, not the clock, so that the same calls always give the same bits.
 
     Args:
         function: written in `keras.ops`, without side effects.
         variables: all variables it reads; their values at the time of a call are used.
-        calls: where its calls are counted; None: by itself.
-        name: what it is called there.
+        calls: counts of its calls; None: counts of its own.
+        name: its name in `calls`.
     """
     engine = keras.backend.backend()
     if engine == "tensorflow":
@@ -94,7 +92,7 @@ def compiled(
             tensors = tree.map_structure(to_tensor, tensors)
             shapes = tuple(tuple(np.shape(tensor)) for tensor in tree.flatten(tensors))
             shapes = str(shapes + tuple(sizes.values()))
-            is_frequent = should_compile(calls.of(name), shapes, HOT, MAX_COMPILED_SHAPES)
+            is_frequent = should_compile(calls.of(name), shapes, COMPILE_AFTER, MAX_COMPILED_SHAPES)
             if is_frequent if calls.jit_compile == "auto" else calls.jit_compile:
                 return machine_code(*tensors, **sizes)
             sizes = {name: tf.constant(value, "int32") for name, value in sizes.items()}
@@ -123,7 +121,7 @@ def compiled(
 
 
 def on_cpu() -> bool:
-    """Whether this engine computes on a CPU, where a loop of ours is faster than Keras's."""
+    """Whether this engine computes on a CPU, where our loops are faster than Keras's."""
     engine = keras.backend.backend()
     if engine == "tensorflow":
         import tensorflow as tf
@@ -137,10 +135,10 @@ def on_cpu() -> bool:
 
 
 def retain_freed_memory() -> None:
-    """Let the C library keep what is freed: the next update needs it again, and at once.
+    """Let the C library retain freed memory, which the next update needs again.
 
-    Otherwise large arrays go back to the system and come again page by page, at every update. There
-    is nothing to do where the C library is not GNU's.
+    Otherwise large arrays return to the system and are mapped page by page at every update. Does
+    nothing where the C library is not GNU's.
     """
     import ctypes
     import platform
@@ -151,11 +149,11 @@ def retain_freed_memory() -> None:
             ctypes.CDLL(None).mallopt(setting, limit)
 
 
-def feed(batches: Iterator[tuple]):
-    """`batches` of (inputs, targets, weights) as `keras.Model.fit` takes them.
+def to_dataset(batches: Iterator[tuple]):
+    """Convert `batches` of (inputs, targets, weights) for `keras.Model.fit`.
 
-    On TensorFlow a dataset that prepares the next batches while a step runs, and whose shapes
-    leave batch and time free, so that one graph serves all lengths.
+    On TensorFlow to a dataset that prepares the next batches while a step runs, with free batch and
+    time sizes, so that one graph serves all lengths.
     """
     if keras.backend.backend() != "tensorflow":
         return batches
@@ -166,28 +164,27 @@ def feed(batches: Iterator[tuple]):
     first = next(batches)
 
     def specify(array):
-        free = (None, None, *array.shape[2:])
-        return tf.TensorSpec(free, array.dtype)
+        return tf.TensorSpec((None, None, *array.shape[2:]), array.dtype)
 
     signature = tree.map_structure(specify, first)
-    if "tags" in first[0]:  # the one array without time
+    if "tags" in first[0]:  # the only array without a time axis
         signature[0]["tags"] = tf.TensorSpec((None, first[0]["tags"].shape[1]), "float32")
-    everything = itertools.chain([first], batches)
-    dataset = tf.data.Dataset.from_generator(lambda: everything, output_signature=signature)
+    all_batches = itertools.chain([first], batches)
+    dataset = tf.data.Dataset.from_generator(lambda: all_batches, output_signature=signature)
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing to tune, and its thread may take a minute to end
     return dataset.prefetch(4).with_options(options)
 
 
 def draw_mask(shape: tuple, rate: float, seed: keras.random.SeedGenerator, dtype: str) -> Any:
-    """A dropout mask of `shape`: 0 with a probability of `rate`, else 1 / (1 - rate)."""
+    """Draw a dropout mask of `shape`: 0 with probability `rate`, else 1 / (1 - rate)."""
     ones = ops.ones(shape, dtype)
     if keras.backend.backend() != "tensorflow":
         return keras.random.dropout(ones, rate, seed=seed)
     import tensorflow as tf
 
-    # Keras leaves the choice of a generator to XLA, whose own takes 375 ns a number on a CPU.
-    # Philox takes 2, and is what Keras gets outside XLA.
+    # Keras leaves the choice of the generator to XLA, whose own takes 375 ns a number on a CPU.
+    # Philox takes 2, and is the one that Keras gets outside XLA.
     drawn = tf.cast(tf.math.floormod(seed.next(), tf.int32.max - 1), "int32")
     return tf.nn.experimental.stateless_dropout(ones, rate, drawn, rng_alg="philox")
 
@@ -200,23 +197,24 @@ def scan(
     reverse: bool = False,
     reuse: bool = False,
 ) -> tuple[Any, Any]:
-    """Call `step` for each time, one after the other.
+    """Call `step` for each time in turn, as `jax.lax.scan` does.
 
     Args:
         step: `step(state, inputs at one time) -> (state, outputs at that time)`, a pure function;
-            all are structures of tensors, and the state keeps its structure, shapes and dtypes.
+            all are structures of tensors (absent parts are None), and the state keeps its
+            structure, shapes and dtypes.
         state: before the first step.
         inputs: (batch, time, ...) each.
         time_major: whether inputs and outputs are (time, batch, ...) instead.
-        reverse: whether it goes from the last time to the first.
+        reverse: whether it runs from the last time to the first.
         reuse: whether outputs may be written over inputs of their shape, step by step, which saves
-            memory that would have to be made and cleared.
+            memory that would have to be allocated and cleared.
 
     Returns:
         The state after the last step, and the outputs, (batch, time, ...) each.
     """
     if not time_major:
-        inputs = tree.map_structure(_swap_time, inputs)  # (time, batch, ...)
+        inputs = map_tensors(_swap_time, inputs)  # (time, batch, ...)
     engine = keras.backend.backend()
     if engine == "tensorflow":
         state, outputs = _scan_tensorflow(step, state, inputs, reverse, reuse)
@@ -226,23 +224,48 @@ def scan(
         state, outputs = jax.lax.scan(step, state, inputs, reverse=reverse)
     else:
         steps = []
-        times = range(tree.flatten(inputs)[0].shape[0])
+        times = range(flatten_tensors(inputs)[0][0].shape[0])
         for time in reversed(times) if reverse else times:
-            step_inputs = tree.map_structure(lambda tensor, time=time: tensor[time], inputs)
+            step_inputs = map_tensors(lambda tensor, time=time: tensor[time], inputs)
             state, outputs = step(state, step_inputs)
             steps.append(outputs)
         steps = steps[::-1] if reverse else steps
-        outputs = tree.map_structure(lambda *tensors: ops.stack(tensors), *steps)
-    return state, outputs if time_major else tree.map_structure(_swap_time, outputs)
+        outputs = map_tensors(lambda *tensors: ops.stack(tensors), *steps)
+    return state, outputs if time_major else map_tensors(_swap_time, outputs)
+
+
+def while_loop(condition: Callable, body: Callable, state: tuple, max_iterations: Any) -> tuple:
+    """`keras.ops.while_loop` over any structure of tensors, in which absent parts are None.
+
+    Args:
+        condition, body: `condition(*state)`, and `body(*state) -> state`; all parts keep their
+            shapes and dtypes.
+        state: before the first iteration.
+        max_iterations: number of iterations at most.
+    """
+    tensors, pack = flatten_tensors(state)
+
+    def flat_body(*tensors):
+        # The shapes are the same, and are set for an engine that can't infer them.
+        results, _ = flatten_tensors(body(*pack(tensors)))
+        pairs = zip(results, tensors, strict=True)
+        return [ops.reshape(result, ops.shape(tensor)) for result, tensor in pairs]
+
+    def flat_condition(*tensors):
+        return condition(*pack(tensors))
+
+    return pack(
+        ops.while_loop(flat_condition, flat_body, tensors, maximum_iterations=max_iterations)
+    )
 
 
 def pull_back(function: Callable, arguments: tuple, upstream: tuple) -> tuple:
-    """The gradients of `arguments`, given those of the results of `function(*arguments)`.
+    """Vector-Jacobian product: gradients of `arguments` from those of `function(*arguments)`.
 
     Args:
         function: of tensors, to a tuple of tensors, in operations that the engine differentiates.
-        arguments: what it is called with.
-        upstream: a gradient for each result.
+        arguments: of the function.
+        upstream: gradient of each result.
     """
     if keras.backend.backend() == "jax":
         import jax
@@ -267,8 +290,9 @@ def _scan_tensorflow(
 ) -> tuple[Any, Any]:
     import tensorflow as tf
 
-    state, inputs = tree.map_structure(tf.convert_to_tensor, (state, inputs))
-    tensors = tree.flatten(inputs)
+    state, inputs = map_tensors(tf.convert_to_tensor, (state, inputs))
+    tensors, pack_inputs = flatten_tensors(inputs)
+    state_tensors, pack_state = flatten_tensors(state)
     count = tf.shape(tensors[0])[0]
     arrays = [
         tf.TensorArray(
@@ -276,12 +300,13 @@ def _scan_tensorflow(
         ).unstack(tensor)
         for tensor in tensors
     ]
-    # What the step returns at time 0 tells structure and dtypes; the graph drops the computation.
-    _, sample = step(state, tree.map_structure(lambda tensor: tensor[0], inputs))
-    written, replaced = [], {}  # the number of an input: the number of the output that replaces it
-    for number, tensor in enumerate(tree.flatten(sample)):
+    # The outputs at time 0 have structure and dtypes of all; the graph drops the computation.
+    _, sample = step(state, map_tensors(lambda tensor: tensor[0], inputs))
+    sample_tensors, pack_outputs = flatten_tensors(sample)
+    written, replaced = [], {}  # input number: number of the output that replaces it
+    for number, tensor in enumerate(sample_tensors):
         free = [n for n in range(len(arrays)) if reuse and n not in replaced]
-        position = next((n for n in free if _alike(tensors[n][0], tensor)), None)
+        position = next((n for n in free if _is_same_type(tensors[n][0], tensor)), None)
         if position is None:
             new = tf.TensorArray(tensor.dtype, count, element_shape=tensor.shape)
         else:
@@ -294,38 +319,31 @@ def _scan_tensorflow(
             (written[replaced[position]] if position in replaced else array).read(time)
             for position, array in enumerate(arrays)
         ]
-        next_state, outputs = step(
-            tree.pack_sequence_as(state, flat), tree.pack_sequence_as(inputs, step_inputs)
-        )
-        next_state = [
-            tf.ensure_shape(t, b.shape) for t, b in zip(tree.flatten(next_state), flat, strict=True)
-        ]
-        outputs = tree.flatten(outputs)
-        return (
-            number + 1,
-            next_state,
-            [a.write(time, o) for a, o in zip(written, outputs, strict=True)],
-        )
+        next_state, outputs = step(pack_state(flat), pack_inputs(step_inputs))
+        next_state, _ = flatten_tensors(next_state)
+        outputs, _ = flatten_tensors(outputs)
+        next_state = [tf.ensure_shape(t, s.shape) for t, s in zip(next_state, flat, strict=True)]
+        written = [a.write(time, o) for a, o in zip(written, outputs, strict=True)]
+        return number + 1, next_state, written
 
-    _, next_state, written = tf.while_loop(
+    _, state_tensors, written = tf.while_loop(
         lambda number, *_: number < count,
         advance,
-        (0, tree.flatten(state), written),
+        (0, state_tensors, written),
         maximum_iterations=count,
     )
-    outputs = [array.stack() for array in written]
-    return tree.pack_sequence_as(state, next_state), tree.pack_sequence_as(sample, outputs)
+    return pack_state(state_tensors), pack_outputs([array.stack() for array in written])
 
 
-def _alike(first: Any, second: Any) -> bool:
+def _is_same_type(first: Any, second: Any) -> bool:
     return first.dtype == second.dtype and first.shape.as_list() == second.shape.as_list()
 
 
 def make_deterministic() -> None:
-    """Let this process compute only what gives the same bits every time; it can't be undone.
+    """Enable deterministic operations in this process; this can't be undone.
 
-    On a CPU JAX always does; on a GPU it must be told before it starts:
-    `XLA_FLAGS=--xla_gpu_deterministic_ops=true`.
+    JAX on a CPU is always deterministic; on a GPU it needs an environment variable before it
+    starts: `XLA_FLAGS=--xla_gpu_deterministic_ops=true`.
     """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -334,7 +352,7 @@ def make_deterministic() -> None:
 
 
 def count_threads() -> dict[str, int | str | None]:
-    """What says how many threads the engine computes with: 0 or None where nobody does."""
+    """Thread settings of the engine; 0 or None where unset."""
     threads = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS")}
     threads["cores"] = cores()
     if keras.backend.backend() == "tensorflow":

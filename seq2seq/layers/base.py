@@ -1,4 +1,4 @@
-"""The base class of the package's layers: what Keras keeps of a layer, kept."""
+"""Base class of the package's layers, and freezing of weights."""
 
 from typing import Self
 
@@ -6,7 +6,7 @@ import keras
 
 
 class Layer(keras.layers.Layer):
-    """A layer whose weights may be created after it was frozen, as those of a decoder are.
+    """Layer whose weights may be created after it was frozen, as those of a decoder are.
 
     Args:
         kwargs: of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
@@ -17,11 +17,11 @@ class Layer(keras.layers.Layer):
         self.supports_masking = True  # masks are arguments here, never attached to tensors
 
     def get_config(self) -> dict:
-        """The arguments of `keras.layers.Layer`, with the dtype policy's name for the policy."""
+        """Arguments of `keras.layers.Layer`, with the name of the dtype policy for the policy."""
         return {**super().get_config(), "dtype": self.dtype_policy.name}
 
     def freeze_weights(self) -> Self:
-        """Freeze the weights that were created since this layer, or one inside it, was frozen."""
+        """Freeze weights created after this layer, or a layer inside it, was frozen."""
         for layer in self._flatten_layers():
             if not layer.trainable:
                 # Keras's setter hands it to the weights; TensorFlow's assignment of a value that
@@ -31,12 +31,12 @@ class Layer(keras.layers.Layer):
 
 
 def frozen_weights(model: keras.Model) -> list[str]:
-    """The paths of the weights that are not trained, in order."""
+    """Paths of the weights that are not trained, in order."""
     return [weight.path for weight in model.weights if not weight.trainable]
 
 
 def freeze_weights(model: keras.Model, paths: list[str]) -> None:
-    """Freeze the weights at `paths`, and every layer of which nothing else is left.
+    """Freeze the weights at `paths`, and every layer that has no other weights.
 
     Raises:
         ValueError: the model has no such weight.

@@ -1,7 +1,8 @@
-"""The pointer-generator: a symbol is said from the vocabulary, or copied from the source.
+"""The pointer-generator readout: symbols generated from the vocabulary or copied from the source.
 
-Symbols are numbered beyond the vocabulary so that unseen ones can pass through: number
-`vocabulary_size + place` is the symbol that stands at `place` in the source.
+The extended vocabulary of See et al. 2017 (section 2.2) numbers the symbols of a source after
+those of the vocabulary, so that unseen ones can be copied: id `vocabulary_size + position` is the
+symbol at `position` of the source.
 """
 
 import keras
@@ -11,43 +12,48 @@ from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout
 
-UNKNOWN = 3  # what is read after a symbol outside the vocabulary was copied
-MIN_PROBABILITY = 1e-30  # probability of what can't be said; its logarithm is still a number
+UNKNOWN = 3  # token that a decoder reads after it copied a symbol outside the vocabulary
+MIN_PROBABILITY = 1e-30  # of impossible symbols, so that the logarithm stays finite
 
 
 class Pointer(Readout):
-    """Mixes saying and copying (See et al. 2017, section 2.2).
+    """Mixture of generating and copying (See et al. 2017, section 2.2).
 
-    p = sigmoid(w . [output; inputs; context] + b)              the share that is said
-    P(symbol) = p P_vocabulary(symbol) + (1 - p) sum of the weights of its places in the source
+    p_gen = sigmoid(w . [output; inputs; context] + b)
+    P(symbol) = p_gen P_vocabulary(symbol) + (1 - p_gen) sum of attention weights where the source
+    has the symbol
     """
 
     def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
-        """See `Readout.connect`: also w and b."""
+        """Create the weights, w and b among them; see `Readout.connect`."""
         super().connect(output, inputs, context, table)
         with keras.name_scope(self.name):
-            self.share = projection(1, output + inputs + context, "share", "float32")
+            self.p_gen = projection(1, output + inputs + context, "p_gen", "float32")
 
-    def prepare(self, copies: Tensor) -> Tensor:
-        """Which number each source step says if it is copied: (batch, time, vocabulary + time).
+    def precompute(self, extended_source_ids: Tensor) -> Tensor:
+        """One-hot encode the source over the extended vocabulary.
 
         Args:
-            copies: (batch, time) int32, the number of the symbol at each step of the source.
-        """
-        numbers = ops.arange(self.size + ops.shape(copies)[1], dtype="int32")
-        return ops.cast(ops.equal(ops.expand_dims(copies, -1), numbers), "float32")
+            extended_source_ids: (batch, time) int32, id of each source step.
 
-    def readable(self, tokens: Tensor) -> Tensor:
-        """Symbols of the source that the vocabulary lacks become the unknown."""
+        Returns:
+            (batch, time, vocabulary + time) float32.
+        """
+        ids = ops.arange(self.size + ops.shape(extended_source_ids)[1], dtype="int32")
+        return ops.cast(ops.equal(ops.expand_dims(extended_source_ids, -1), ids), "float32")
+
+    def to_readable_ids(self, tokens: Tensor) -> Tensor:
+        """Replace ids beyond the vocabulary by the unknown token."""
         return ops.where(tokens < self.size, tokens, UNKNOWN)
 
     def call(self, output, inputs, context, weights, copies) -> Tensor:
-        """Log-probabilities (batch, queries, vocabulary + time); see `Readout.call`."""
+        """Compute log-probabilities (batch, queries, vocabulary + time); see `Readout.call`."""
         features = ops.concatenate([output, inputs, context], axis=-1)
-        gate = self.share(features)
-        weights = weights / ops.sum(weights, axis=-1, keepdims=True)  # local attention's are less
+        gate = self.p_gen(features)  # (batch, queries, 1), the logit of p_gen
+        weights = weights / ops.sum(weights, axis=-1, keepdims=True)  # local attention sums below 1
         generated = ops.sigmoid(gate) * ops.softmax(self.logits(output), axis=-1)
         copied = ops.sigmoid(-gate) * ops.matmul(weights, copies)
-        padding = ops.zeros_like(copied[..., : ops.shape(weights)[-1]])  # for the source's symbols
+        # (batch, queries, vocabulary) padded to (batch, queries, vocabulary + time)
+        padding = ops.zeros_like(copied[..., : ops.shape(weights)[-1]])
         mixed = ops.concatenate([generated, padding], axis=-1) + copied
         return ops.log(ops.maximum(mixed, MIN_PROBABILITY))

@@ -1,9 +1,9 @@
 """LSTM and GRU over a whole sequence: equal to their steps, with gradients derived by hand.
 
-What need not wait for the step before is one large product before or after the loop: the inputs'
-part of all gates, and the gradients of kernels and inputs. The loop itself keeps the gates; the
-loop back carries the gradients of the state only. Tests prove them equal to `lstm_step` and
-`gru_step`, to Keras's layers and to Keras's gradients.
+Everything that does not depend on the previous step is one batched product outside the loop: the
+contribution of the inputs to all gates, and the gradients of kernels and inputs. The forward loop
+stores the gates; the backward loop carries the gradients of the state only. Tests prove them equal
+to `lstm_step` and `gru_step`, to Keras's layers and to Keras's gradients.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def lstm_sequence(
     weights: tuple[Tensor, Tensor, Tensor],
     mask: Tensor | None = None,
 ) -> tuple[Tensor, LSTMState]:
-    """All steps of an LSTM; masked steps change nothing.
+    """Run an LSTM over a sequence; masked steps leave the state as it is.
 
     Args:
         inputs: (batch, time, features).
@@ -37,7 +37,10 @@ def lstm_sequence(
         The hidden state after each step, (batch, time, units), and the last state.
     """
     loops = Loops(
-        _forwards, _backwards, partial(_forwards, reuse=False), partial(_backwards, reuse=False)
+        _lstm_forward,
+        _lstm_backward,
+        partial(_lstm_forward, reuse=False),
+        partial(_lstm_backward, reuse=False),
     )
     outputs, hidden, cell = _sequence(loops, (inputs, *state, *weights), mask)
     return outputs, LSTMState(hidden, cell)
@@ -49,7 +52,7 @@ def gru_sequence(
     weights: tuple[Tensor, Tensor, Tensor],
     mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """All steps of a GRU with the reset after the product; masked steps change nothing.
+    """Run a GRU (`reset_after=True`) over a sequence; masked steps leave the state as it is.
 
     Args:
         inputs: (batch, time, features).
@@ -59,37 +62,36 @@ def gru_sequence(
         mask: (batch, time) bool, True for real steps; None: all are.
 
     Returns:
-        The hidden state after each step, (batch, time, units), and the last one.
+        The hidden state after each step, (batch, time, units), and the last hidden state.
     """
     kernel, recurrent_kernel, bias = weights
     operands = (inputs, hidden, kernel, recurrent_kernel, *ops.unstack(bias, 2))
-    loops = Loops(_gru_forwards, _gru_backwards, _gru_forwards, _gru_backwards)
+    loops = Loops(_gru_forward, _gru_backward, _gru_forward, _gru_backward)
     return _sequence(loops, operands, mask)
 
 
 class Loops(NamedTuple):
-    """The computation of a layer over a whole sequence.
+    """Forward and backward pass of a layer over a whole sequence.
 
     Attributes:
-        forwards: of the given tensors and the mask, to the hidden states (time, batch, units), the
-            other parts of the last state as a tuple, and a tuple of what `backwards` needs.
-        backwards: of the given tensors, the hidden states, what was kept, the gradients of all
-            results and the mask, to the gradients of the given tensors.
-        plain_forwards, plain_backwards: the same, in operations that the engine can differentiate.
+        forward: `forward(*operands, *mask)`, to the hidden states (time, batch, units), a tuple of
+            the rest of the last state, and a tuple of residuals for `backward`.
+        backward: `backward(*operands, outputs, *residuals, *upstream, *mask)`, to the gradients
+            of the operands.
+        plain_forward, plain_backward: the same in operations that the engine can differentiate.
     """
 
-    forwards: Callable
-    backwards: Callable
-    plain_forwards: Callable
-    plain_backwards: Callable
+    forward: Callable
+    backward: Callable
+    plain_forward: Callable
+    plain_backward: Callable
 
 
 def _sequence(loops: Loops, operands: tuple, mask: Tensor | None) -> tuple:
-    """Hidden states (batch, time, units) and the last state's parts, differentiable by `operands`.
+    """Hidden states (batch, time, units) and the parts of the last state, differentiable.
 
-    The first derivatives are derived by hand. They are differentiable themselves: whoever asks for
-    second derivatives (a gradient penalty, a Hessian) has them by the engine, of the first ones
-    computed anew.
+    First derivatives are derived by hand. Second derivatives (a gradient penalty, a Hessian) are
+    the engine's, of the first ones computed anew.
 
     Args:
         loops: of the layer.
@@ -102,21 +104,22 @@ def _sequence(loops: Loops, operands: tuple, mask: Tensor | None) -> tuple:
 
     @ops.custom_gradient
     def sequence(*tensors):
-        # The gradient is ours: an eager tape must not follow what happens inside. JAX follows it
-        # for second derivatives alone.
-        stop = _as_it_is if keras.backend.backend() == "jax" else ops.stop_gradient
+        # The gradient is ours: an eager tape must not record the operations inside. JAX records
+        # them for second derivatives only.
+        stop = _identity if keras.backend.backend() == "jax" else ops.stop_gradient
         stopped = [stop(tensor) for tensor in tensors]
-        outputs, last, residuals = loops.forwards(*stopped)
+        outputs, last, residuals = loops.forward(*stopped)
+        # (time, batch, units) to (batch, time, units)
         result = ops.transpose(outputs, (1, 0, 2)), outputs[-1], *last
 
         def first_derivatives(upstream):
-            return loops.backwards(
+            return loops.backward(
                 *stopped[:count], outputs, *residuals, *upstream, *stopped[count:]
             )
 
         def gradient(*upstream):
-            upstream = _one_tuple(upstream)
-            if stop is _as_it_is:
+            upstream = _unwrap(upstream)
+            if stop is _identity:
                 gradients = first_derivatives(upstream)
             else:
                 gradients = derivative(*tensors, *upstream)
@@ -127,18 +130,18 @@ def _sequence(loops: Loops, operands: tuple, mask: Tensor | None) -> tuple:
             gradients = first_derivatives([stop(tensor) for tensor in arguments[len(tensors) :]])
 
             def second_derivatives(*upstream):
-                return pull_back(recompute, arguments, _one_tuple(upstream))
+                return pull_back(recompute, arguments, _unwrap(upstream))
 
             return gradients, second_derivatives
 
         return result, gradient
 
     def recompute(*arguments):
-        """The first derivatives, from the operands, the mask and the results' gradients."""
-        operands, masked = arguments[:count], arguments[count : count + len(masks)]
+        """First derivatives, from the operands, the mask and the gradients of the results."""
+        operands, mask = arguments[:count], arguments[count : count + len(masks)]
         upstream = arguments[count + len(masks) :]
-        outputs, _, residuals = loops.plain_forwards(*operands, *masked)
-        return loops.plain_backwards(*operands, outputs, *residuals, *upstream, *masked)
+        outputs, _, residuals = loops.plain_forward(*operands, *mask)
+        return loops.plain_backward(*operands, outputs, *residuals, *upstream, *mask)
 
     outputs, *last = sequence(*operands, *masks)
     if mask is not None and keras.backend.backend() != "jax":
@@ -148,20 +151,20 @@ def _sequence(loops: Loops, operands: tuple, mask: Tensor | None) -> tuple:
     return outputs, *last
 
 
-def _as_it_is(tensor: Tensor) -> Tensor:
+def _identity(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _one_tuple(upstream: tuple) -> tuple:
-    """Gradients of several results: JAX gives them as one tuple."""
+def _unwrap(upstream: tuple) -> tuple:
+    """Gradients of several results, which JAX passes as one tuple."""
     return upstream[0] if len(upstream) == 1 and isinstance(upstream[0], tuple | list) else upstream
 
 
-def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *mask, reuse=True):
-    """Hidden states (time, batch, units) and the last cell; gates and cells of all steps.
+def _lstm_forward(inputs, hidden, cell, kernel, recurrent_kernel, bias, *mask, reuse=True):
+    """Hidden states (time, batch, units) and the last cell state; gates and cells of all steps.
 
-    All gates go through one sigmoid: tanh(x) = 2 sigmoid(2x) - 1, so the candidate's columns are
-    doubled before the loop. What is kept of it is its sigmoid.
+    All gates share one sigmoid: tanh(x) = 2 sigmoid(2x) - 1, so the columns of the candidate are
+    doubled before the loop. Its sigmoid is what is stored.
     """
     batch, time, features = ops.shape(inputs)
     units = hidden.shape[1]
@@ -187,7 +190,7 @@ def _forwards(inputs, hidden, cell, kernel, recurrent_kernel, bias, *mask, reuse
     return outputs, (cell,), (gates, cells)
 
 
-def _backwards(
+def _lstm_backward(
     inputs,
     hidden,
     cell,
@@ -205,65 +208,64 @@ def _backwards(
 ):
     """Gradients of inputs, hidden, cell, kernel, recurrent kernel and bias.
 
-    What each gate's gradient is multiplied by is made for all steps before the loop; the loop
-    carries the gradients of hidden state and cell only.
+    The factor of each gate's gradient is computed for all steps before the loop; the loop carries
+    the gradients of hidden and cell state only.
     """
     batch, time, features = ops.shape(inputs)
     units = hidden.shape[1]
     transposed = ops.transpose(recurrent_kernel)  # once: the product with it is the loop's work
     previous_cells = ops.concatenate([cell[None], cells[:-1]])
-    i, f, g, o = ops.split(gates, 4, axis=-1)
+    i, f, g, o = ops.split(gates, 4, axis=-1)  # each (time, batch, units)
     g, tanh_cells = 2 * g - 1, ops.tanh(cells)
-    gate_slopes = (
+    d_gate_factors = (
         g * i * (1 - i),
         previous_cells * f * (1 - f),
         i * (1 - g * g),
         tanh_cells * o * (1 - o),
     )
-    gate_slopes = ops.concatenate(gate_slopes, axis=-1)
-    cell_slopes = o * (1 - tanh_cells * tanh_cells)
+    d_gate_factors = ops.concatenate(d_gate_factors, axis=-1)  # (time, batch, 4 * units)
+    d_cell_factors = o * (1 - tanh_cells * tanh_cells)
     if mask:
         is_real = mask[0]  # (time, batch, 1)
-        gate_slopes, cell_slopes, f = (
-            gate_slopes * is_real,
-            cell_slopes * is_real,
+        d_gate_factors, d_cell_factors, f = (
+            d_gate_factors * is_real,
+            d_cell_factors * is_real,
             ops.where(is_real > 0, f, ops.ones_like(f)),
         )
 
     def backward_step(state, step_inputs):
         d_hidden, d_cell = state
-        gate_slopes, cell_slopes, f, d_output, *is_real = step_inputs
+        d_gate_factors, d_cell_factors, f, d_output, *is_real = step_inputs
         d_hidden = d_hidden + d_output
-        d_cell = d_cell + d_hidden * cell_slopes
-        d_gates = gate_slopes * ops.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=-1)
+        d_cell = d_cell + d_hidden * d_cell_factors
+        d_gates = d_gate_factors * ops.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=-1)
         d_previous = ops.matmul(d_gates, transposed)
-        if is_real:  # a masked step hands on what it was given
+        if is_real:  # a masked step passes the gradient of its state on
             d_previous = d_previous + d_hidden * (1 - is_real[0])
         return (d_previous, d_cell * f), d_gates
 
-    xs = (gate_slopes, cell_slopes, f, ops.transpose(d_outputs, (1, 0, 2)), *mask)
+    xs = (d_gate_factors, d_cell_factors, f, ops.transpose(d_outputs, (1, 0, 2)), *mask)
     start = (d_hidden, d_cell)
     (d_hidden, d_cell), d_gates = scan(
         backward_step, start, xs, time_major=True, reverse=True, reuse=reuse
     )
+    # Kernels: one product over all steps, with time and batch as one axis.
     d_gates = ops.reshape(d_gates, (time * batch, 4 * units))
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
-    hidden_before = ops.reshape(
-        ops.concatenate([hidden[None], outputs[:-1]]), (time * batch, units)
-    )
+    previous = ops.reshape(ops.concatenate([hidden[None], outputs[:-1]]), (time * batch, units))
     d_inputs = ops.reshape(ops.matmul(d_gates, ops.transpose(kernel)), (time, batch, features))
     return (
         ops.transpose(d_inputs, (1, 0, 2)),
         d_hidden,
         d_cell,
         ops.matmul(ops.transpose(flat), d_gates),
-        ops.matmul(ops.transpose(hidden_before), d_gates),
+        ops.matmul(ops.transpose(previous), d_gates),
         ops.sum(d_gates, axis=0),
     )
 
 
-def _gru_forwards(inputs, hidden, kernel, recurrent_kernel, bias, recurrent_bias, *mask):
-    """Hidden states (time, batch, units); gates, and the hidden state's part of the candidate."""
+def _gru_forward(inputs, hidden, kernel, recurrent_kernel, bias, recurrent_bias, *mask):
+    """Hidden states (time, batch, units); gates, and the recurrent term of the candidate."""
     batch, time, features = ops.shape(inputs)
     units = hidden.shape[1]
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
@@ -286,7 +288,7 @@ def _gru_forwards(inputs, hidden, kernel, recurrent_kernel, bias, recurrent_bias
     return outputs, (), (z_and_r, g, inner)
 
 
-def _gru_backwards(
+def _gru_backward(
     inputs,
     hidden,
     kernel,
@@ -307,26 +309,27 @@ def _gru_backwards(
     transposed = ops.transpose(recurrent_kernel)
     previous = ops.concatenate([hidden[None], outputs[:-1]])
     z, r = ops.split(z_and_r, 2, axis=-1)
-    g_slopes = (1 - z) * (1 - g * g)
-    z_slopes, r_slopes = (previous - g) * z * (1 - z), g_slopes * inner * r * (1 - r)
-    x_slopes = ops.concatenate([z_slopes, r_slopes, g_slopes], axis=-1)
-    h_slopes = ops.concatenate([z_slopes, r_slopes, g_slopes * r], axis=-1)
+    d_g = (1 - z) * (1 - g * g)
+    d_z, d_r = (previous - g) * z * (1 - z), d_g * inner * r * (1 - r)
+    x_factors = ops.concatenate([d_z, d_r, d_g], axis=-1)  # (time, batch, 3 * units)
+    h_factors = ops.concatenate([d_z, d_r, d_g * r], axis=-1)
     if mask:
-        is_real = mask[0]  # (time, batch, 1); a masked step hands on what it was given
-        x_slopes, h_slopes = x_slopes * is_real, h_slopes * is_real
+        is_real = mask[0]  # (time, batch, 1); a masked step passes the gradient of its state on
+        x_factors, h_factors = x_factors * is_real, h_factors * is_real
         z = ops.where(is_real > 0, z, ops.ones_like(z))
 
     def backward_step(state, step_inputs):
-        slopes, z, d_output = step_inputs
+        factors, z, d_output = step_inputs
         d_hidden = state[0] + d_output
-        d_gates = slopes * ops.concatenate([d_hidden] * 3, axis=-1)
+        d_gates = factors * ops.concatenate([d_hidden] * 3, axis=-1)
         return (ops.matmul(d_gates, transposed) + d_hidden * z,), d_hidden
 
-    xs = (h_slopes, z, ops.transpose(d_outputs, (1, 0, 2)))
+    xs = (h_factors, z, ops.transpose(d_outputs, (1, 0, 2)))
     (d_first,), d_all = scan(backward_step, (d_hidden,), xs, time_major=True, reverse=True)
+    # Kernels: one product over all steps, with time and batch as one axis.
     d_all = ops.concatenate([d_all] * 3, axis=-1)
-    d_x = ops.reshape(x_slopes * d_all, (time * batch, 3 * units))
-    d_h = ops.reshape(h_slopes * d_all, (time * batch, 3 * units))
+    d_x = ops.reshape(x_factors * d_all, (time * batch, 3 * units))
+    d_h = ops.reshape(h_factors * d_all, (time * batch, 3 * units))
     flat = ops.reshape(ops.transpose(inputs, (1, 0, 2)), (time * batch, features))
     previous = ops.reshape(previous, (time * batch, units))
     d_inputs = ops.reshape(ops.matmul(d_x, ops.transpose(kernel)), (time, batch, features))

@@ -11,11 +11,11 @@ Tensor = Any  # a tensor of whichever engine runs Keras
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM remembers between two steps.
+    """State of an LSTM between two steps.
 
     Attributes:
-        hidden: (batch, units), what it says; `state_h` in Keras.
-        cell: (batch, units), what it keeps to itself; `state_c` in Keras.
+        hidden: (batch, units), hidden state h, the layer's output; `state_h` in Keras.
+        cell: (batch, units), cell state c, internal to the layer; `state_c` in Keras.
     """
 
     hidden: Tensor
@@ -23,13 +23,13 @@ class LSTMState(NamedTuple):
 
 
 class LSTMGates(NamedTuple):
-    """How open the gates of a step are, (batch, units) each, or with a time axis.
+    """Gate activations of a step, (batch, units) each, or with a time axis.
 
     Attributes:
-        i: of the input gate, how much of the candidate gets into the cell: 0 to 1.
-        f: of the forget gate, how much of the cell is kept: 0 to 1.
-        g: the candidate: -1 to 1.
-        o: of the output gate, how much of the cell is said: 0 to 1.
+        i: input gate, 0 to 1: how much of the candidate enters the cell state.
+        f: forget gate, 0 to 1: how much of the cell state remains.
+        g: candidate, -1 to 1.
+        o: output gate, 0 to 1: how much of the cell state is output.
     """
 
     i: Tensor
@@ -41,7 +41,7 @@ class LSTMGates(NamedTuple):
 def lstm_gates(
     inputs: Tensor, state: LSTMState, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
 ) -> LSTMGates:
-    """The gates of the step that `lstm_step` makes of the same arguments."""
+    """Gate activations used by `lstm_step`, from the same arguments."""
     gates = ops.matmul(inputs, kernel) + ops.matmul(state.hidden, recurrent_kernel) + bias
     i, f, g, o = ops.split(gates, 4, axis=-1)  # each (batch, units)
     return LSTMGates(ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o))
@@ -50,7 +50,7 @@ def lstm_gates(
 def lstm_step(
     inputs: Tensor, state: LSTMState, kernel: Tensor, recurrent_kernel: Tensor, bias: Tensor
 ) -> LSTMState:
-    """One step of the LSTM: from state t-1 and input t to state t. Its output is `state.hidden`.
+    """Compute one step of the LSTM: state t from input t and state t-1. Its output is `hidden`.
 
         i, f, g, o = split(x W + h U + b)         input gate, forget gate, candidate, output gate
         c' = sigmoid(f) * c + sigmoid(i) * tanh(g)

@@ -1,13 +1,13 @@
-"""A dense layer that has its weights from the beginning."""
+"""Dense layers that are built when they are made."""
 
 import keras
 
 
 def projection(size: int, input_size: int, name: str, dtype, **options) -> keras.layers.Dense:
-    """A dense layer from `input_size` to `size` features, built: it can be saved before it is used.
+    """Build a dense layer from `input_size` to `size` features; it can be saved before its use.
 
     Args:
-        size, input_size: features out and in.
+        size, input_size: output and input features.
         name: of the layer, and of its weights in a file.
         dtype: a policy, as `self.dtype_policy` of the layer that owns it.
         options: of `keras.layers.Dense`.

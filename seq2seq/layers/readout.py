@@ -1,4 +1,4 @@
-"""Readouts: from what a decoder has to say at a step to logits, which are always float32."""
+"""Readouts: from the output vector of a decoder's step to logits, which are always float32."""
 
 import keras
 from keras import ops
@@ -9,10 +9,10 @@ from seq2seq.layers.projection import projection
 
 
 class Readout(Layer):
-    """A dense layer: logits of tokens, or real values.
+    """Dense layer to logits of tokens, or to real values.
 
     Args:
-        size: different tokens, or values a step.
+        size: number of tokens of the vocabulary, or values per step.
     """
 
     def __init__(
@@ -30,19 +30,19 @@ class Readout(Layer):
         """Create the weights.
 
         Args:
-            output, inputs, context: sizes of what `call` gets.
-            table: the embedding layer of the tokens that are said.
+            output, inputs, context: sizes of the arguments of `call`.
+            table: embedding layer of the target tokens.
         """
         with keras.name_scope(self.name):
             self.logits = projection(self.size, output, "logits", "float32")
         self.built = True
 
-    def prepare(self, copies: Tensor | None) -> Tensor | None:
-        """What is made of the source's `copies` once, before the first step; nothing here."""
-        return copies
+    def precompute(self, extended_source_ids: Tensor | None) -> Tensor | None:
+        """Compute `copies` of `call` from the source, once before the first step."""
+        return extended_source_ids
 
-    def readable(self, tokens: Tensor) -> Tensor:
-        """`tokens`, once said, as the decoder reads them."""
+    def to_readable_ids(self, tokens: Tensor) -> Tensor:
+        """Map generated tokens to those that the decoder's embedding has."""
         return tokens
 
     def call(
@@ -53,36 +53,36 @@ class Readout(Layer):
         weights: Tensor | None,
         copies: Tensor | None,
     ) -> Tensor:
-        """Logits (batch, queries, size).
+        """Compute logits (batch, queries, size).
 
         Args:
-            output: (batch, queries, size), the hidden state, joined with the context if there is
-                one.
-            inputs: (batch, queries, size), what the recurrent layers read.
-            context: (batch, queries, size), of the attention; None without.
-            weights: (batch, queries, source time), of the attention; None without.
-            copies: from `prepare`.
+            output: (batch, queries, size), hidden state or attentional vector.
+            inputs: (batch, queries, size), inputs of the recurrent layers.
+            context: (batch, queries, size), attention context; None without attention.
+            weights: (batch, queries, source time), attention weights; None without.
+            copies: from `precompute`.
         """
         return self.logits(output)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Arguments of the constructor."""
         return {**super().get_config(), "size": self.size}
 
 
 class Tied(Readout):
-    """Compares what is to be said with the tokens' embeddings (Press and Wolf 2017)."""
+    """Scores tokens by their embeddings (Press and Wolf 2017)."""
 
     def connect(self, output: int, inputs: int, context: int, table: keras.layers.Layer) -> None:
-        """See `Readout.connect`: a projection to the embeddings' size, and a bias."""
+        """Create a projection to the embedding size, and a bias; see `Readout.connect`."""
         self.table = table
         with keras.name_scope(self.name):
-            self.shrink = projection(table.output_dim, output, "shrink", self.dtype_policy)
+            self.projection = projection(table.output_dim, output, "projection", self.dtype_policy)
             self.bias = self.add_weight(shape=(self.size,), initializer="zeros", name="bias")
         self.built = True
 
     def call(self, output, inputs, context, weights, copies) -> Tensor:
-        """See `Readout.call`."""
+        """Compute logits; see `Readout.call`."""
         table = ops.cast(self.table.embeddings, self.compute_dtype)
         bias = ops.cast(self.bias, self.compute_dtype)
-        return ops.cast(ops.matmul(self.shrink(output), ops.transpose(table)) + bias, "float32")
+        logits = ops.matmul(self.projection(output), ops.transpose(table)) + bias
+        return ops.cast(logits, "float32")

@@ -12,10 +12,10 @@ from seq2seq.layers.lstm import LSTMGates, LSTMState, Tensor, lstm_gates, lstm_s
 
 
 class RNNState(NamedTuple):
-    """What a GRU or a simple RNN remembers between two steps.
+    """State of a GRU or a simple RNN between two steps.
 
     Attributes:
-        hidden: (batch, units), what it says.
+        hidden: (batch, units), hidden state h, the layer's output.
     """
 
     hidden: Tensor
@@ -25,12 +25,12 @@ State = LSTMState | RNNState
 
 
 class GRUGates(NamedTuple):
-    """How open the gates of a step are, (batch, units) each, or with a time axis.
+    """Gate activations of a step, (batch, units) each, or with a time axis.
 
     Attributes:
-        z: of the update gate, how much of the hidden state is kept: 0 to 1.
-        r: of the reset gate, how much of it the candidate sees: 0 to 1.
-        g: the candidate: -1 to 1.
+        z: update gate, 0 to 1: how much of the hidden state remains.
+        r: reset gate, 0 to 1: how much of the hidden state enters the candidate.
+        g: candidate, -1 to 1.
     """
 
     z: Tensor
@@ -39,7 +39,7 @@ class GRUGates(NamedTuple):
 
 
 def gru_gates(x: Tensor, h: Tensor) -> GRUGates:
-    """The gates of the step that `gru_step` makes of the same arguments."""
+    """Gate activations used by `gru_step`, from the same arguments."""
     x_z, x_r, x_g = ops.split(x, 3, axis=-1)
     h_z, h_r, h_g = ops.split(h, 3, axis=-1)
     z, r = ops.sigmoid(x_z + h_z), ops.sigmoid(x_r + h_r)
@@ -47,15 +47,15 @@ def gru_gates(x: Tensor, h: Tensor) -> GRUGates:
 
 
 def gru_step(x: Tensor, h: Tensor, hidden: Tensor) -> RNNState:
-    """One step of the gated recurrent unit (Cho et al. 2014), with the reset after the product.
+    """Compute one step of the GRU (Cho et al. 2014), with the reset after the matrix product.
 
         z, r = sigmoid(x + h)                     update gate, reset gate
         g = tanh(x + r * h)                       candidate
         h' = z * hidden + (1 - z) * g
 
     Args:
-        x: the inputs' part of the gates z, r, g with its bias, (batch, 3 * units).
-        h: the hidden state's part, with its own bias, (batch, 3 * units).
+        x: contribution of the inputs to the gates z, r, g, with its bias, (batch, 3 * units).
+        h: contribution of the hidden state, with its own bias, (batch, 3 * units).
         hidden: (batch, units).
     """
     z, _, candidate = gru_gates(x, h)
@@ -65,7 +65,7 @@ def gru_step(x: Tensor, h: Tensor, hidden: Tensor) -> RNNState:
 def unroll(
     step: Callable, inputs: Tensor, state: State, mask: Tensor | None = None
 ) -> tuple[Tensor, State]:
-    """A whole sequence by its steps; masked steps change nothing.
+    """Run a sequence step by step; masked steps leave the state as it is.
 
     Args:
         step: `step(inputs, state) -> state`.
@@ -77,19 +77,19 @@ def unroll(
         The hidden state after each step, (batch, time, units), and the last state.
     """
 
-    state, sequence = _unroll(step, inputs, state, mask, lambda next_state: next_state.hidden)
-    return sequence, state
+    state, outputs = _unroll(step, inputs, state, mask, lambda next_state: next_state.hidden)
+    return outputs, state
 
 
 def unroll_states(
     step: Callable, inputs: Tensor, state: State, mask: Tensor | None = None
 ) -> State:
-    """The whole state after each step, (batch, time, units) each; see `unroll`."""
+    """States after each step, (batch, time, units) each; see `unroll`."""
     return _unroll(step, inputs, state, mask, lambda next_state: next_state)[1]
 
 
 def _unroll(
-    step: Callable, inputs: Tensor, state: State, mask, show: Callable
+    step: Callable, inputs: Tensor, state: State, mask, select: Callable
 ) -> tuple[State, Any]:
     def advance(state, step_inputs):
         next_state = step(step_inputs[0], state)
@@ -98,16 +98,16 @@ def _unroll(
             next_state = tree.map_structure(
                 lambda a, b: ops.where(is_real, a, b), next_state, state
             )
-        return next_state, show(next_state)
+        return next_state, select(next_state)
 
     sequences = (inputs,) if mask is None else (inputs, ops.cast(mask, "bool"))
     return scan(advance, state, sequences)
 
 
 def nonstandard_settings(layer: keras.layers.RNN) -> dict:
-    """Settings in which `layer` is another than Keras's standard one of its kind.
+    """Settings of `layer` that differ from the defaults of its Keras class.
 
-    The steps in this package know bias, tanh, sigmoid, and the GRU that resets after the product.
+    The steps of this package need a bias, tanh, sigmoid, and a GRU with `reset_after=True`.
     """
     cell, settings = layer.cell, {"use_bias": True, "activation": "tanh"}
     if not isinstance(layer, keras.layers.SimpleRNN):
@@ -119,18 +119,19 @@ def nonstandard_settings(layer: keras.layers.RNN) -> dict:
 
 
 def require_standard(layer: keras.layers.RNN) -> None:
-    """Raise a ValueError if `layer` is another than Keras's standard one of its kind."""
-    if wrong := nonstandard_settings(layer):
-        has = ", ".join(f"{key}={value}" for key, value in wrong.items())
+    """Raise a ValueError unless `layer` has the settings that its step needs."""
+    if settings := nonstandard_settings(layer):
+        listed = ", ".join(f"{key}={value}" for key, value in settings.items())
         raise ValueError(
-            f"step() knows the standard {type(layer).__name__} only; this one has {has}"
+            f"step() supports the default settings of {type(layer).__name__} only; this layer has "
+            f"{listed}"
         )
 
 
 def uses_custom_kernel(layer: keras.layers.RNN, training: bool) -> bool:
-    """Whether `layer` runs a whole sequence with our gradient: it is standard, trained on a CPU."""
-    noisy = layer.dropout or layer.recurrent_dropout
-    return bool(training and not noisy and not nonstandard_settings(layer) and on_cpu())
+    """Whether `layer` runs sequences by `kernels`: standard settings, in training, on a CPU."""
+    has_dropout = layer.dropout or layer.recurrent_dropout
+    return bool(training and not has_dropout and not nonstandard_settings(layer) and on_cpu())
 
 
 def in_reading_order(layer: keras.layers.RNN, sequences: Tensor, mask: Tensor | None) -> tuple:
@@ -141,19 +142,19 @@ def in_reading_order(layer: keras.layers.RNN, sequences: Tensor, mask: Tensor | 
 
 
 def cast_weights(layer: keras.layers.RNN) -> tuple[Tensor, ...]:
-    """Kernel, recurrent kernel and bias in the dtype that `layer` computes with."""
+    """Kernel, recurrent kernel and bias of `layer` in its compute dtype."""
     cell = layer.cell
-    parts = (cell.kernel, cell.recurrent_kernel, cell.bias)
-    return tuple(ops.cast(part, layer.compute_dtype) for part in parts)
+    weights = (cell.kernel, cell.recurrent_kernel, cell.bias)
+    return tuple(ops.cast(weight, layer.compute_dtype) for weight in weights)
 
 
 @keras.saving.register_keras_serializable("seq2seq")
 class LSTM(keras.layers.LSTM):
-    """`keras.layers.LSTM` with a step of its own: same arguments, weights and numbers.
+    """`keras.layers.LSTM` with a `step`: same arguments, weights and results.
 
-    A whole sequence runs through `lstm_sequence` in training, else through Keras's loop (cuDNN on a
-    GPU where it applies); `step` advances by one time step, as decoding needs. A test proves that
-    all give the same states.
+    A sequence runs through `lstm_sequence` in training, else through Keras's loop (cuDNN on a
+    GPU where it applies); `step` advances by one time step, as decoding needs. Tests prove that
+    all three give the same states.
 
     Example:
         >>> import numpy as np
@@ -164,14 +165,14 @@ class LSTM(keras.layers.LSTM):
     """
 
     def gates(self, inputs: Tensor, state: LSTMState) -> LSTMGates:
-        """The gates of the step from `state`; see `step`. There may be a time axis."""
+        """Gate activations of the step from `state`; see `step`. A time axis is allowed."""
         require_standard(self)
         return lstm_gates(inputs, state, *cast_weights(self))
 
     def step(
         self, inputs: Tensor, state: LSTMState, recurrent_mask: Tensor | None = None
     ) -> LSTMState:
-        """One step with this layer's weights; none of Keras's own dropout.
+        """Compute one step with this layer's weights, without Keras's own dropout.
 
         Args:
             inputs: (batch, features).
@@ -191,8 +192,8 @@ class LSTM(keras.layers.LSTM):
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """Keras's hook for the loop over time: last output, all outputs, last states.
 
-        Where a standard layer is trained on a CPU it is `lstm_sequence`; else Keras's own loop,
-        which is cuDNN's on a GPU, and which exports know.
+        `lstm_sequence` where `uses_custom_kernel`; else Keras's own loop, which uses cuDNN on a
+        GPU and can be exported.
         """
         if not uses_custom_kernel(self, training):
             return super().inner_loop(sequences, initial_state, mask, training)
@@ -202,16 +203,17 @@ class LSTM(keras.layers.LSTM):
         return state.hidden, outputs, list(state)
 
 
-class Parts:
-    """How GRU, simple RNN and the normalised layers see their gates: an inputs' and a hidden part.
+class GateInputs:
+    """Mixin of GRU, simple RNN and normalized layers: gate pre-activations in two terms.
 
-    `norms` are empty, or two layers (of an LSTM three) that normalise the parts (Ba et al. 2016).
+    `norms` is empty, or has a layer normalization for each term, and a third for the cell state of
+    an LSTM (Ba et al. 2016).
     """
 
     norms = ()
 
-    def parts(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """`inputs` and `hidden` times their kernels, normalised if this layer does; no bias."""
+    def gate_inputs(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Products of `inputs` and `hidden` with their kernels, normalized if `norms`; no bias."""
         require_standard(self)
         kernels = (self.cell.kernel, self.cell.recurrent_kernel)
         products = [
@@ -219,20 +221,20 @@ class Parts:
             for vector, kernel in zip((inputs, hidden), kernels, strict=True)
         ]
         if self.norms:
-            products = [norm(part) for norm, part in zip(self.norms, products, strict=False)]
+            products = [norm(term) for norm, term in zip(self.norms, products, strict=False)]
         return tuple(products)
 
-    def biases(self) -> Tensor:
-        """The bias in the dtype that this layer computes with."""
+    def cast_bias(self) -> Tensor:
+        """Bias in the compute dtype."""
         return ops.cast(self.cell.bias, self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class GRU(Parts, keras.layers.GRU):
-    """`keras.layers.GRU` with a step of its own: same arguments, weights and numbers."""
+class GRU(GateInputs, keras.layers.GRU):
+    """`keras.layers.GRU` with a `step`: same arguments, weights and results."""
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        """See `LSTM.inner_loop`: trained on a CPU it is `gru_sequence`."""
+        """Keras's hook for the loop over time; see `LSTM.inner_loop`."""
         if not uses_custom_kernel(self, training):
             return super().inner_loop(sequences, initial_state, mask, training)
         hidden = initial_state[0] if isinstance(initial_state, list | tuple) else initial_state
@@ -243,32 +245,32 @@ class GRU(Parts, keras.layers.GRU):
     def step(
         self, inputs: Tensor, state: RNNState, recurrent_mask: Tensor | None = None
     ) -> RNNState:
-        """One step; see `LSTM.step`."""
+        """Compute one step; see `LSTM.step`."""
         masked_hidden = state.hidden if recurrent_mask is None else state.hidden * recurrent_mask
-        return gru_step(*self._biased(inputs, masked_hidden), state.hidden)
+        return gru_step(*self._add_bias(inputs, masked_hidden), state.hidden)
 
     def gates(self, inputs: Tensor, state: RNNState) -> GRUGates:
-        """The gates of the step from `state`; see `LSTM.gates`."""
-        return gru_gates(*self._biased(inputs, state.hidden))
+        """Gate activations of the step from `state`; see `LSTM.gates`."""
+        return gru_gates(*self._add_bias(inputs, state.hidden))
 
-    def _biased(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        x, h = self.parts(inputs, hidden)
-        x_bias, h_bias = ops.unstack(self.biases(), 2)
+    def _add_bias(self, inputs: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        x, h = self.gate_inputs(inputs, hidden)
+        x_bias, h_bias = ops.unstack(self.cast_bias(), 2)
         return x + x_bias, h + h_bias
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class SimpleRNN(Parts, keras.layers.SimpleRNN):
-    """`keras.layers.SimpleRNN` with a step of its own: h' = tanh(x W + h U + b) (Elman 1990)."""
+class SimpleRNN(GateInputs, keras.layers.SimpleRNN):
+    """`keras.layers.SimpleRNN` with a `step`: h' = tanh(x W + h U + b) (Elman 1990)."""
 
     def step(
         self, inputs: Tensor, state: RNNState, recurrent_mask: Tensor | None = None
     ) -> RNNState:
-        """One step; see `LSTM.step`."""
+        """Compute one step; see `LSTM.step`."""
         masked_hidden = state.hidden if recurrent_mask is None else state.hidden * recurrent_mask
-        x, h = self.parts(inputs, masked_hidden)
-        return RNNState(ops.tanh(x + h + self.biases()))
+        x, h = self.gate_inputs(inputs, masked_hidden)
+        return RNNState(ops.tanh(x + h + self.cast_bias()))
 
-    def gates(self, inputs: Tensor, state: RNNState) -> tuple:
-        """Nothing: it has none."""
-        return ()
+    def gates(self, inputs: Tensor, state: RNNState) -> None:
+        """None: a simple RNN has no gates."""
+        return None

@@ -1,6 +1,6 @@
 """A stack of recurrent layers: the part that encoder and decoder share."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops, tree
@@ -10,61 +10,63 @@ from seq2seq.layers.base import Layer
 from seq2seq.layers.cell import Cell
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import State, unroll, unroll_states
+from seq2seq.layers.structure import map_tensors
 from seq2seq.runtime.validation import check_count, check_flag
 
-States = tuple  # of one state a layer
-MAX_LAYERS = 100  # building more takes minutes, and nothing that was published has a fifth of them
+States = tuple  # one state per layer
+MAX_LAYERS = 100  # building more takes minutes; published models have less than a fifth of them
 
 
 class DropoutMasks(NamedTuple):
-    """Dropout masks for one batch: 0 where dropped, else 1 / (1 - rate).
+    """Dropout masks for a batch: 0 where dropped, else 1 / (1 - rate); None without dropout.
 
     Attributes:
-        inputs: of each layer's inputs, (batch, features), the same at every step, or (batch, time,
-            features); empty without dropout.
-        outputs: of the top layer's outputs, (batch, units) or (batch, time, units); empty without
-            dropout.
-        recurrent: (batch, units), of each layer's hidden state as its gates read it, directions one
-            after the other; empty without recurrent dropout.
+        inputs: inputs of each layer, (batch, features), one mask for all steps, or
+            (batch, time, features).
+        outputs: outputs of the top layer, (batch, units) or (batch, time, units).
+        recurrent: hidden state of each layer before its gates, (batch, units); of a bidirectional
+            stack two a layer, the forward direction first.
     """
 
-    inputs: tuple = ()
-    outputs: tuple = ()
-    recurrent: tuple = ()
+    inputs: tuple[Tensor, ...] | None = None
+    outputs: Tensor | None = None
+    recurrent: tuple[Tensor, ...] | None = None
 
     def per_step(self) -> "DropoutMasks":
-        """The masks that differ from step to step, (batch, time, size)."""
-        return DropoutMasks(*(tuple(m for m in masks if len(m.shape) == 3) for masks in self))
+        """Masks that differ from step to step, (batch, time, size)."""
+        return DropoutMasks(*(masks if _is_per_step(masks) else None for masks in self))
 
     def select(self, step_masks: "DropoutMasks") -> "DropoutMasks":
-        """The masks of one step, (batch, size) each, where `step_masks` are those of `per_step`."""
-        return DropoutMasks(
-            *(step_mask or masks for step_mask, masks in zip(step_masks, self, strict=True))
-        )
+        """Masks of one step, (batch, size); `step_masks` is that step of `per_step`."""
+        pairs = zip(self, step_masks, strict=True)
+        return DropoutMasks(*(masks if step is None else step for masks, step in pairs))
+
+
+def _is_per_step(masks: Any) -> bool:
+    return masks is not None and len(tree.flatten(masks)[0].shape) == 3
 
 
 class LayerTrace(NamedTuple):
-    """One layer in one direction, while a sequence was read.
+    """States and gates of a layer, in one direction, over a sequence.
 
     Attributes:
         states: after each step, (batch, time, units) each.
-        gates: of each step, the same shape; nothing, `()`, of a simple RNN.
+        gates: of each step, the same shape; None of a simple RNN.
     """
 
     states: State
-    gates: tuple
+    gates: Any
 
 
-def drop(values: Tensor, masks: tuple, number: int = 0) -> Tensor:
-    """`values` (batch, [time,] size) times mask `number`, if there are masks."""
-    if not masks:
+def apply_dropout(values: Tensor, mask: Tensor | None) -> Tensor:
+    """`values` (batch, [time,] size) times a mask (batch, [time,] size), if there is one."""
+    if mask is None:
         return values
-    mask = masks[number]
     return values * (mask if len(values.shape) == len(mask.shape) else ops.expand_dims(mask, 1))
 
 
 def reverse(sequence: Tensor, mask: Tensor | None) -> Tensor:
-    """The real steps of `sequence` (batch, time, size) from last to first; padding stays behind.
+    """Reverse the real steps of `sequence` (batch, time, size); padding stays on the right.
 
     Args:
         sequence: padded on the right.
@@ -83,16 +85,16 @@ def reverse(sequence: Tensor, mask: Tensor | None) -> Tensor:
 
 @keras.saving.register_keras_serializable("seq2seq")
 class Stack(Layer):
-    """Recurrent layers on top of each other; each hands its sequence to the next.
+    """Stacked recurrent layers; each reads the outputs of the layer below.
 
-    A bidirectional stack has two layers at each place, one for each direction; what they say and
-    what they end with is joined side by side, forwards first (Schuster and Paliwal 1997).
+    A bidirectional stack has a forward and a backward layer at each level; their outputs and final
+    states are concatenated, the forward direction first (Schuster and Paliwal 1997).
 
     Args:
         input_size: features of the inputs.
         units: size of the hidden state of every layer, in each direction.
-        layers: how many.
-        cell: what a layer is: a `Cell`, or its kind; None: a plain LSTM.
+        layers: number of layers.
+        cell: a `Cell`, or its kind; None: a plain LSTM.
         bidirectional: whether the inputs are read in both directions; such a stack has no `step`.
         dtype, trainable: see `keras.layers.Layer`.
     """
@@ -115,36 +117,36 @@ class Stack(Layer):
         self.bidirectional = check_flag("bidirectional", bidirectional)
         self.cell = Cell.of(cell)
         if self.cell.residual and self.num_layers == 1:
-            raise ValueError("cell.residual=true: a single layer has no layer below to add")
+            raise ValueError("cell.residual=true needs at least 2 layers, got layers=1")
         self.seed = keras.random.SeedGenerator() if any(self._rates) else None
         self.recurrent, self.backward = [], []
 
     @property
     def _rates(self) -> tuple[float, float, float]:
-        """The dropout of what the layers read, of what the top layer says, and of hidden states."""
+        """Dropout rates of inputs, of the outputs of the top layer, and of hidden states."""
         cell = self.cell
         output_rate = cell.dropout if cell.output_dropout is None else cell.output_dropout
         return cell.dropout, output_rate, cell.recurrent_dropout
 
     @property
     def output_size(self) -> int:
-        """Features of what the top layer says."""
+        """Features of the outputs."""
         return self.units * (2 if self.bidirectional else 1)
 
     @property
     def state_sizes(self) -> States:
-        """The structure of the state, with sizes in place of tensors: one state a layer."""
-        return tuple(self.cell.sizes(self.output_size) for _ in range(self.num_layers))
+        """Structure of the state, with sizes in place of tensors: one state per layer."""
+        return tuple(self.cell.state_sizes(self.output_size) for _ in range(self.num_layers))
 
     def build(self, input_shape=None):
         """Create the weights; the sizes are known from the constructor."""
-        size = self.input_size
+        size, dtype = self.input_size, self.dtype_policy
         for number in range(self.num_layers):
-            make = (self.units, size)
-            self.recurrent.append(self.cell.make(*make, f"layer_{number}", self.dtype_policy))
+            layer = self.cell.build_layer(self.units, size, f"layer_{number}", dtype)
+            self.recurrent.append(layer)
             if self.bidirectional:
-                name = f"backward_{number}"
-                self.backward.append(self.cell.make(*make, name, self.dtype_policy))
+                layer = self.cell.build_layer(self.units, size, f"backward_{number}", dtype)
+                self.backward.append(layer)
             size = self.output_size
         self.freeze_weights()
 
@@ -155,84 +157,87 @@ class Stack(Layer):
         mask: Tensor | None = None,
         dropout_masks: DropoutMasks | None = None,
     ) -> tuple[Tensor, States]:
-        """A whole sequence.
+        """Run a whole sequence.
 
         Args:
             inputs: (batch, time, input_size).
-            state: the state of each layer before the first step; None: zeros, the only start of a
-                bidirectional stack.
+            state: initial state of each layer; None: zeros, the only choice of a bidirectional
+                stack.
             mask: (batch, time) bool, True for real steps, padding on the right; handed to every
                 layer, since Keras's layers do not pass masks on.
-            dropout_masks: from `draw`; None: no dropout.
+            dropout_masks: from `draw_dropout_masks`; None: no dropout.
 
         Returns:
-            The top layer's sequence (batch, time, output_size), and each layer's state after its
-            last real step (of the backward direction, after its first).
+            Outputs of the top layer (batch, time, output_size), and the state of each layer after
+            its last real step (of the backward direction, after its first).
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
-        dropout_masks = DropoutMasks() if dropout_masks is None else dropout_masks
+        masks = DropoutMasks() if dropout_masks is None else dropout_masks
         sequence, states = inputs, []
         for number in range(self.num_layers):
-            dropped_inputs = drop(sequence, dropout_masks.inputs, number)
+            layer_inputs = apply_dropout(sequence, masks.inputs and masks.inputs[number])
             initial_state = None if state is None else state[number]
-            outputs, final_state = self._run(
-                number, dropped_inputs, initial_state, mask, dropout_masks
-            )
-            if self.cell.residual and number:
-                outputs = outputs + sequence
-            sequence = outputs
+            run = self._run_both_directions if self.bidirectional else self._run_forward
+            outputs, final_state = run(number, layer_inputs, initial_state, mask, masks.recurrent)
+            sequence = outputs + sequence if self.cell.residual and number else outputs
             states.append(final_state)
-        return drop(sequence, dropout_masks.outputs), tuple(states)
+        return apply_dropout(sequence, masks.outputs), tuple(states)
 
-    def _run(
-        self, number: int, inputs: Tensor, initial_state, mask, dropout_masks: DropoutMasks
+    def _run_forward(
+        self, number: int, inputs: Tensor, initial_state, mask, recurrent_masks
     ) -> tuple[Tensor, State]:
-        """One layer over a whole sequence, in one direction or both."""
-        layer = self.recurrent[number]
-        if not self.bidirectional:
-            return self._run_direction(
-                layer, inputs, initial_state, mask, dropout_masks.recurrent[number : number + 1]
-            )
-        recurrent_masks = dropout_masks.recurrent[2 * number : 2 * number + 2]
-        outputs, final_state = self._run_direction(layer, inputs, None, mask, recurrent_masks[:1])
-        backward_layer, reversed_inputs = self.backward[number], reverse(inputs, mask)
-        backward_outputs, backward_state = self._run_direction(
-            backward_layer, reversed_inputs, None, mask, recurrent_masks[1:]
+        recurrent_mask = recurrent_masks and recurrent_masks[number]
+        return self._run_direction(
+            self.recurrent[number], inputs, initial_state, mask, recurrent_mask
         )
+
+    def _run_both_directions(
+        self, number: int, inputs: Tensor, initial_state, mask, recurrent_masks
+    ) -> tuple[Tensor, State]:
+        forward_mask = backward_mask = None
+        if recurrent_masks is not None:
+            forward_mask, backward_mask = recurrent_masks[2 * number : 2 * number + 2]
+        outputs, state = self._run_direction(
+            self.recurrent[number], inputs, None, mask, forward_mask
+        )
+        backward_outputs, backward_state = self._run_direction(
+            self.backward[number], reverse(inputs, mask), None, mask, backward_mask
+        )
+        # (batch, units) of each direction to (batch, 2 * units), field by field
         joined = [
-            ops.concatenate(pair, axis=-1) for pair in zip(final_state, backward_state, strict=True)
+            ops.concatenate(pair, axis=-1) for pair in zip(state, backward_state, strict=True)
         ]
         outputs = ops.concatenate([outputs, reverse(backward_outputs, mask)], axis=-1)
-        return outputs, type(final_state)(*joined)
+        return outputs, type(state)(*joined)
 
     def _run_direction(
-        self, layer, inputs, initial_state, mask, recurrent_masks: tuple
+        self, layer, inputs, initial_state, mask, recurrent_mask: Tensor | None
     ) -> tuple[Tensor, State]:
-        kind = type(self.cell.sizes(self.units))
-        if not recurrent_masks:
+        if recurrent_mask is None:
             keras_state = None if initial_state is None else list(initial_state)
             outputs, *final_state = layer(inputs, initial_state=keras_state, mask=mask)
-            return outputs, kind(*final_state)
+            return outputs, type(self.cell.state_sizes(self.units))(*final_state)
         if initial_state is None:
             initial_state = self._zeros(inputs)
 
         def step(inputs, state):
-            return layer.step(inputs, state, recurrent_masks[0])
+            return layer.step(inputs, state, recurrent_mask)
 
         return unroll(step, inputs, initial_state, mask)
 
     def trace(
         self, inputs: Tensor, state: States | None = None, mask: Tensor | None = None
     ) -> list[LayerTrace]:
-        """What `call` does without dropout, with everything on the way, for those who want to see.
+        """Record the states and gates of every step of `call`, without dropout.
 
         Args:
             inputs, state, mask: see `call`.
 
         Returns:
-            One a layer, from the lowest; of a bidirectional stack two, forwards first. Both are
-            in the order of `inputs`, and masked steps repeat the state before them.
+            One trace per layer, from the lowest; of a bidirectional stack two, the forward
+            direction first. Both are in the order of `inputs`; masked steps repeat the state
+            before them.
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
@@ -242,9 +247,7 @@ class Stack(Layer):
             if self.bidirectional:
                 backward_layer, reversed_sequence = self.backward[number], reverse(sequence, mask)
                 backward_trace = self._trace(backward_layer, reversed_sequence, None, mask)
-                directions.append(
-                    tree.map_structure(lambda array: reverse(array, mask), backward_trace)
-                )
+                directions.append(map_tensors(lambda array: reverse(array, mask), backward_trace))
             outputs = ops.concatenate(
                 [direction.states.hidden for direction in directions], axis=-1
             )
@@ -263,7 +266,7 @@ class Stack(Layer):
         return LayerTrace(states, layer.gates(inputs, type(initial_state)(*previous_states)))
 
     def _zeros(self, inputs: Tensor) -> State:
-        sizes = self.cell.sizes(self.units)
+        sizes = self.cell.state_sizes(self.units)
         return type(sizes)(
             *[ops.zeros((ops.shape(inputs)[0], self.units), inputs.dtype)] * len(sizes)
         )
@@ -271,53 +274,57 @@ class Stack(Layer):
     def step(
         self, inputs: Tensor, state: States, dropout_masks: DropoutMasks | None = None
     ) -> tuple[Tensor, States]:
-        """One step: inputs (batch, input_size) to what the top layer says (batch, units).
+        """Compute one step: outputs (batch, units) of the top layer, and the new states.
 
         Args:
             inputs: (batch, input_size).
             state: of each layer, before the step.
-            dropout_masks: of this step, for a training that goes step by step; None: no dropout.
+            dropout_masks: masks of this step; None: no dropout.
         """
-        dropout_masks = DropoutMasks() if dropout_masks is None else dropout_masks
+        masks = DropoutMasks() if dropout_masks is None else dropout_masks
         outputs, states = inputs, []
         for number, (layer, layer_state) in enumerate(zip(self.recurrent, state, strict=True)):
-            recurrent_mask = dropout_masks.recurrent[number] if dropout_masks.recurrent else None
-            states.append(
-                layer.step(drop(outputs, dropout_masks.inputs, number), layer_state, recurrent_mask)
+            layer_inputs = apply_dropout(outputs, masks.inputs and masks.inputs[number])
+            layer_state = layer.step(
+                layer_inputs, layer_state, masks.recurrent and masks.recurrent[number]
             )
-            hidden = states[-1].hidden
+            hidden = layer_state.hidden
             outputs = outputs + hidden if self.cell.residual and number else hidden
-        return drop(outputs, dropout_masks.outputs), tuple(states)
+            states.append(layer_state)
+        return apply_dropout(outputs, masks.outputs), tuple(states)
 
-    def draw(self, rows: Tensor, time: Tensor, training: bool, attended: int = 0) -> DropoutMasks:
-        """Dropout masks for a batch.
+    def draw_dropout_masks(
+        self, batch: Tensor, time: Tensor, training: bool, attention_size: int = 0
+    ) -> DropoutMasks:
+        """Draw dropout masks for a batch.
 
         Args:
-            rows: examples.
-            time: steps.
-            training: whether there are any; else they are empty.
-            attended: how many of the lowest layer's inputs, the last ones, attention found. They
-                are made of what a top layer said, and dropped as such.
+            batch: number of examples.
+            time: number of steps.
+            training: whether there is dropout at all.
+            attention_size: number of trailing input features of the lowest layer that come from
+                attention; they are made of outputs of a top layer, so the output rate applies.
         """
         if not training:
             return DropoutMasks()
         directions = 2 if self.bidirectional else 1
-        axes = (rows,) if self.cell.variational else (rows, time)
+        axes = (batch,) if self.cell.variational else (batch, time)
         input_rate, output_rate, recurrent_rate = self._rates
-        lowest = [(self.input_size - attended, input_rate), (attended, output_rate)]
-        if not attended or input_rate == output_rate:
+        lowest = [(self.input_size - attention_size, input_rate), (attention_size, output_rate)]
+        if not attention_size or input_rate == output_rate:
             lowest = [(self.input_size, input_rate)]
         inputs = [lowest, *[[(self.output_size, input_rate)]] * (self.num_layers - 1)]
+        input_masks = self._draw(axes, inputs)
+        output_masks = self._draw(axes, [[(self.output_size, output_rate)]])
+        recurrent_sizes = [[(self.units, recurrent_rate)]] * self.num_layers * directions
         return DropoutMasks(
-            self._masks(axes, inputs),
-            self._masks(axes, [[(self.output_size, output_rate)]]),
-            self._masks((rows,), [[(self.units, recurrent_rate)]] * self.num_layers * directions),
+            input_masks, output_masks and output_masks[0], self._draw((batch,), recurrent_sizes)
         )
 
-    def _masks(self, axes: tuple, sizes: list) -> tuple:
-        """A mask for each of `sizes`, a list of parts (size, rate); none if all rates are 0."""
+    def _draw(self, axes: tuple, sizes: list) -> tuple[Tensor, ...] | None:
+        """Draw a mask for each of `sizes`, a list of (size, rate); None if all rates are 0."""
         if not any(rate for parts in sizes for _, rate in parts):
-            return ()
+            return None
 
         def draw(size: int, rate: float) -> Tensor:
             return draw_mask((*axes, size), rate, self.seed, self.compute_dtype)
@@ -325,7 +332,7 @@ class Stack(Layer):
         return tuple(ops.concatenate([draw(*part) for part in parts], axis=-1) for parts in sizes)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Arguments of the constructor."""
         return {
             **super().get_config(),
             "input_size": self.input_size,

@@ -1,4 +1,4 @@
-"""Searcher: what a model, or several as one, can do that knows how to start and how to step."""
+"""Decoding and scoring for anything with `start` and `step`: a model, or several as one."""
 
 import operator
 import zlib
@@ -7,55 +7,55 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
-from seq2seq.decoding.constraints import Constraint, join, split
+from seq2seq.decoding.constraints import Constraint, split_constraints, with_arrays
 from seq2seq.decoding.search import (
     ARGMAX,
     Greedy,
     Hypotheses,
-    Values,
+    Regression,
     search,
     split_strategy,
     with_numbers,
 )
 from seq2seq.layers.backend import compiled
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.structure import map_tensors
 
 
-class Searcher:
-    """Decodes and scores; each strategy with each kind of constraints is compiled once.
+class DecodingMixin:
+    """Decodes and scores; each strategy with each set of constraints is compiled once.
 
-    It is the part that `Seq2Seq` and `Ensemble` share. They have `start`, `step`,
-    `log_probabilities`, `variables`, `start_id`, `end_id`, `features` (None: it says tokens),
-    `has_weights` (of an attention), `models_searched()` (the Keras models it is made of), and
-    `calls`, a `CallCounts`.
+    Shared by `Seq2Seq` and `Ensemble`. They have `start`, `step`, `log_probabilities`, `variables`,
+    `start_id`, `end_id`, `features` (None: tokens), `has_weights` (attention weights),
+    `models_searched()` (the Keras models), and `calls`, a `CallCounts`.
 
-    A compiled function is of the layers that there were. If one is replaced, or gets other weights
-    (LoRA, quantisation), or the model is compiled anew, all are compiled anew; what is changed
-    within a layer beside its weights needs `compile()`, as Keras's own `predict` does.
+    A compiled function belongs to the layers at the time. If a layer is replaced, or gets other
+    weights (LoRA, quantization), or the model is compiled anew, all functions are compiled anew;
+    other changes within a layer need `compile()`, as for Keras's own `predict`.
     """
 
-    def _programs(self) -> dict:
-        """The compiled functions, none of what the model no longer is."""
+    def _compiled_functions(self) -> dict:
+        """Compiled functions by name, emptied when the model has changed."""
         models = self.models_searched()
         layers = [layer for model in models for layer in model._flatten_layers()]
         weights = [
             len(layer._trainable_variables + layer._non_trainable_variables) for layer in layers
         ]
-        # Keras makes another of the latter with each `compile()`.
+        # Each `compile()` makes a new compile config.
         parts = [*layers, *(getattr(model, "_compile_config", None) for model in models)]
         cache = self.__dict__.get("_searches")
         if (
             cache is None
             or cache.weights != weights
-            or len(cache.made_of) != len(parts)
-            or not all(map(operator.is_, cache.made_of, parts))
+            or len(cache.parts) != len(parts)
+            or not all(map(operator.is_, cache.parts, parts))
         ):
-            # Not a list or a dictionary, in which Keras would look for layers to save.
-            cache = SimpleNamespace(made_of=parts, weights=weights, programs={})
+            # No list or dictionary: Keras would search it for layers to save.
+            cache = SimpleNamespace(parts=parts, weights=weights, functions={})
             self.__dict__["_searches"] = cache
-        return cache.programs
+        return cache.functions
 
     def decode(
         self,
@@ -70,24 +70,24 @@ class Searcher:
         constraints: Sequence[Constraint] = (),
         attention: bool | str = False,
     ) -> Hypotheses:
-        """Say targets freely: each step reads what the model itself said before.
+        """Decode targets: each step reads the model's own previous prediction.
 
         One compiled loop for the whole batch, which stops when all targets have ended.
 
         Args:
             source: tokens (batch, time) or values (batch, time, features).
             source_mask: (batch, time), True for real steps; None: all are.
-            strategy: how tokens are chosen: `Greedy`, `Beam`, `Sample`; None: `Greedy`, or
-                `Values` for a real-valued decoder.
+            strategy: `Greedy`, `Beam` or `Sample`; None: `Greedy`, or `Regression` for a
+                real-valued decoder.
             max_length: steps after which a target is cut off.
             tags, copies: see `Memory`, for a decoder with tags or a pointer.
-            limits: (batch,), the same as `max_length` for each source by itself; None: that.
-            constraints: what may be said; see `seq2seq.decoding.constraints`.
+            limits: (batch,), steps after which each target is cut off; None: `max_length`.
+            constraints: see `seq2seq.decoding.constraints`.
             attention: whether the attention weights are returned; see `search`.
 
         Raises:
-            ValueError: a strategy of tokens for a decoder of real values, or the other way round;
-                attention weights of a decoder without.
+            ValueError: a strategy for tokens with a decoder of real values, or the reverse;
+                attention weights of a decoder without attention; sources without a step.
 
         Returns:
             NumPy arrays; see `Hypotheses`.
@@ -98,7 +98,7 @@ class Searcher:
         inputs = {name: array for name, array in inputs.items() if array is not None}
         keys = source_keys(inputs)
         if 0 in np.shape(source)[:2]:
-            return self._find_nothing(np.shape(source), strategy, max_length, attention)
+            return self._no_hypotheses(np.shape(source), strategy, max_length, attention)
         limits = np.full(len(keys), max_length) if limits is None else limits
         arguments = {"inputs": inputs, "keys": keys, "limits": np.asarray(limits, "int32")}
         return self._search(arguments, strategy, max_length, constraints, attention)
@@ -117,15 +117,15 @@ class Searcher:
         attention: bool | str = False,
         keys: Tensor | None = None,
     ) -> Hypotheses:
-        """Say the rest of each target from any state on.
+        """Decode the rest of each target from any state.
 
         Args:
-            tokens: (batch,), what the next step reads; of real values (batch, features).
+            tokens: (batch,), inputs of the next step; of real values (batch, features).
             state, memory: from `start`, or the state of a step.
             strategy, max_length, limits, constraints, attention: see `decode`.
             source_mask: (batch, source time), of the memory; for attention weights, and for a
                 strategy that needs them.
-            keys: (batch,) int32, on which samples depend, see `source_keys`; None: their place.
+            keys: (batch,) int32, on which samples depend, see `source_keys`; None: the row.
         """
         batch = len(tokens)
         limits = np.full(batch, max_length) if limits is None else limits
@@ -141,11 +141,11 @@ class Searcher:
 
     def _search(self, arguments: dict, strategy, max_length, constraints, attention) -> Hypotheses:
         strategy = self.check_strategy(strategy, attention)
-        fixed, arrays = split(constraints)
+        fixed, arrays = split_constraints(constraints)
         strategy, numbers = split_strategy(strategy)
-        kind = (strategy, fixed, attention, "state" in arguments)
-        programs = self._programs()
-        if kind not in programs:
+        key = (strategy, fixed, attention, "state" in arguments)
+        functions = self._compiled_functions()
+        if key not in functions:
 
             def run(arguments, arrays, numbers, max_length):
                 state, memory, mask = (arguments.get(name) for name in ("state", "memory", "mask"))
@@ -160,7 +160,7 @@ class Searcher:
                     start_id=self.start_id,
                     end_id=self.end_id,
                     max_length=max_length,
-                    constraints=join(constraints, arrays),
+                    constraints=with_arrays(constraints, arrays),
                     first=arguments.get("first"),
                     limits=arguments["limits"],
                     keys=arguments["keys"],
@@ -168,44 +168,46 @@ class Searcher:
                     attention=attention,
                 )
 
-            programs[kind] = compiled(run, self.variables, self.calls, str(kind))
-        hypotheses = programs[kind](arguments, arrays, numbers, max_length=max_length)
-        return tree.map_structure(ops.convert_to_numpy, hypotheses)
+            functions[key] = compiled(run, self.variables, self.calls, str(key))
+        hypotheses = functions[key](arguments, arrays, numbers, max_length=max_length)
+        return map_tensors(ops.convert_to_numpy, hypotheses)
 
-    def _find_nothing(self, shape: tuple, strategy, max_length: int, attention) -> Hypotheses:
-        """The hypotheses of no source; see `decode`."""
+    def _no_hypotheses(self, shape: tuple, strategy, max_length: int, attention) -> Hypotheses:
+        """Hypotheses for no source; see `decode`."""
         if shape[0]:
-            raise ValueError("the sources have no step: there is nothing to read")
+            raise ValueError("the sources have no step")
         size = self.check_strategy(strategy, attention).n_best
-        last = () if self.features is None else (self.features,)
-        ids = np.zeros(
-            (0, size, max_length, *last), "int32" if self.features is None else "float32"
+        token_shape = () if self.features is None else (self.features,)
+        tokens = np.zeros(
+            (0, size, max_length, *token_shape), "int32" if self.features is None else "float32"
         )
         scores = np.zeros((0, size), "float32")
-        counts, flags = scores.astype("int32"), scores.astype(bool)
+        lengths, ended = scores.astype("int32"), scores.astype(bool)
         token_scores = np.zeros((0, size, max_length), "float32")
-        weights = np.zeros((*token_scores.shape, shape[1]), "float32") if attention else ()
+        weights = np.zeros((*token_scores.shape, shape[1]), "float32") if attention else None
         if attention == ARGMAX:
             weights = token_scores.astype("int32")
-        return Hypotheses(ids, counts, scores, flags, token_scores, weights)
+        return Hypotheses(tokens, lengths, scores, ended, token_scores, weights)
 
     def check_strategy(self, strategy: Any, attention: bool | str = False) -> Any:
-        """`strategy`, or the plainest for None, if this model can be searched by it.
+        """Check that this model can be searched by `strategy`; None: the default strategy.
 
         Raises:
             ValueError: it cannot; see `decode`.
         """
         if strategy is None:
-            strategy = Greedy() if self.features is None else Values(self.features)
-        if isinstance(strategy, Values) != (self.features is not None):
-            kind = "tokens" if self.features is None else "real values"
-            raise ValueError(f"this model says {kind}: the strategy {strategy} is not for them")
+            strategy = Greedy() if self.features is None else Regression(self.features)
+        if strategy.for_tokens != (self.features is None):
+            target = "tokens" if self.features is None else "real values"
+            raise ValueError(
+                f"the strategy {strategy} does not fit this model, whose targets are {target}"
+            )
         if (attention or strategy.needs_weights) and not self.has_weights:
             raise ValueError("this model has no attention weights")
         return strategy
 
-    def say(self, tokens: Tensor, state: Any, memory: Any) -> Any:
-        """`step`, compiled; its `logits` are log-probabilities where it says tokens."""
+    def log_prob_step(self, tokens: Tensor, state: Any, memory: Any) -> Any:
+        """Compiled `step`, whose `logits` are log-probabilities where targets are tokens."""
 
         def run(tokens, state, memory):
             output = self.step(tokens, state, memory)
@@ -213,33 +215,33 @@ class Searcher:
                 return output
             return output._replace(logits=ops.log_softmax(output.logits))
 
-        programs = self._programs()
-        if "say" not in programs:
-            programs["say"] = compiled(run, self.variables, self.calls, "say")
-        return programs["say"](tokens, state, memory)
+        functions = self._compiled_functions()
+        if "step" not in functions:
+            functions["step"] = compiled(run, self.variables, self.calls, "step")
+        return functions["step"](tokens, state, memory)
 
     def score(self, inputs: dict[str, Tensor], target: Tensor) -> np.ndarray:
-        """Log-probabilities (batch, target time) of given targets, each token after those before.
+        """Log-probabilities (batch, target time) of the tokens of known targets.
 
         Args:
-            inputs: as the model is called with: `source`, `target` (what is read) and so on.
-            target: (batch, target time), the tokens that follow, the end last.
+            inputs: of the model: `source`, `target` (the decoder's inputs) and so on.
+            target: (batch, target time), the tokens to score, the end last.
         """
         if self.features is not None:
-            raise ValueError("this model says real values, which have no probability")
-        programs = self._programs()
-        if "score" not in programs:
+            raise ValueError("this model has real-valued targets, which have no probability")
+        functions = self._compiled_functions()
+        if "score" not in functions:
 
             def run(inputs, target):
                 log_probs = self.log_probabilities(inputs)
                 return ops.take_along_axis(log_probs, target[..., None], axis=-1)[..., 0]
 
-            programs["score"] = compiled(run, self.variables, self.calls, "score")
-        return ops.convert_to_numpy(programs["score"](inputs, target))
+            functions["score"] = compiled(run, self.variables, self.calls, "score")
+        return ops.convert_to_numpy(functions["score"](inputs, target))
 
 
 def source_keys(inputs: dict[str, np.ndarray]) -> np.ndarray:
-    """(batch,) int32: a number for each source, of what it says, however padded or kept."""
+    """CRC-32 of each unpadded source, (batch,) int32; seeds its samples, whatever the batch."""
     source, mask = np.asarray(inputs["source"]), np.asarray(inputs["source_mask"], bool)
     source = source.astype("int32" if np.issubdtype(source.dtype, np.integer) else "float32")
     keys = [zlib.crc32(row[is_real].tobytes()) for row, is_real in zip(source, mask, strict=True)]

@@ -1,7 +1,7 @@
-"""A model made again from its serialised structure, which may be a stranger's.
+"""Safe deserialization of a model from its serialized structure, which may be untrusted.
 
-It is looked at first: every part is a class of this package, and its weights are as large as those
-that there are. Nothing else is made, and nothing that is larger is ever allocated.
+The structure is checked first: every part is a class of this package, and the weights have the
+shapes of the stored ones. Nothing else is made, and nothing larger is ever allocated.
 """
 
 from collections.abc import Mapping
@@ -13,42 +13,42 @@ import keras
 from seq2seq.models.seq2seq import Seq2Seq
 
 PACKAGE = "seq2seq"
-STATE_OF_TRAINING = ("compile_config", "build_config")  # of what Keras serialises, beside the parts
+TRAINING_KEYS = ("compile_config", "build_config")  # Keras's, beside the arguments of the parts
 
 
 class ForeignPart(ValueError):
-    """A part of a model that is no class of this package."""
+    """Error: a part of a model is no class of this package."""
 
 
 def make_model(structure: dict, shapes: Mapping[str, tuple[int, ...]]) -> Seq2Seq:
-    """The model that `structure` describes, with fresh weights; it is not compiled.
+    """Make the model that `structure` describes, with fresh weights; it is not compiled.
 
     Args:
-        structure: what `keras.saving.serialize_keras_object` made of a `Seq2Seq`.
-        shapes: of the weights that are there for it, by their paths.
+        structure: result of `keras.saving.serialize_keras_object` for a `Seq2Seq`.
+        shapes: of the stored weights, by their paths.
 
     Raises:
         ForeignPart: a part is no class of this package.
         ValueError: a part can't be made, or the model has other weights.
     """
     check_parts(structure, len(shapes))
-    plain = _leave_out_training(structure)
-    with ThreadPoolExecutor(1) as thread:  # what Keras remembers of it goes with the thread
-        needed = thread.submit(_shapes_of, plain).result()
+    plain = _without_training(structure)
+    with ThreadPoolExecutor(1) as thread:  # Keras's global state of it ends with the thread
+        needed = thread.submit(_weight_shapes, plain).result()
     if missing := sorted(needed.keys() ^ shapes.keys()):
         raise ValueError(f"its weights and structure differ in {', '.join(missing[:3])}")
     for name, shape in needed.items():
         if shape != shapes[name]:
             raise ValueError(f"{name} has shape {shapes[name]}, the model needs {shape}")
-    return _deserialise(plain)
+    return _deserialize(plain)
 
 
 def check_parts(part: Any, maximum: int) -> None:
     """Raise a ValueError if a serialised part is of another package, or has too many layers.
 
     Args:
-        part: a part of a structure.
-        maximum: layers that there can be, since each has weights.
+        part: part of a structure.
+        maximum: number of layers at most, since each has weights.
     """
     if isinstance(part, dict):
         if part.get("class_name") is not None or "registered_name" in part:
@@ -56,7 +56,7 @@ def check_parts(part: Any, maximum: int) -> None:
         layers = part.get("layers")
         if isinstance(layers, int) and layers > maximum:
             raise ValueError(f"it has {layers} layers and weights for {maximum} at most")
-        part = [value for key, value in part.items() if key not in STATE_OF_TRAINING]
+        part = [value for key, value in part.items() if key not in TRAINING_KEYS]
     if isinstance(part, list):
         for child in part:
             check_parts(child, maximum)
@@ -73,26 +73,26 @@ def _check_class(part: dict) -> None:
         )
 
 
-def _leave_out_training(part: Any) -> Any:
-    """`part` without what Keras keeps of a compiled model: an optimiser, a loss."""
+def _without_training(part: Any) -> Any:
+    """Copy of `part` without the optimizer and loss of a compiled Keras model."""
     if isinstance(part, list):
-        return [_leave_out_training(child) for child in part]
+        return [_without_training(child) for child in part]
     if not isinstance(part, dict):
         return part
-    return {k: _leave_out_training(v) for k, v in part.items() if k not in STATE_OF_TRAINING}
+    return {k: _without_training(v) for k, v in part.items() if k not in TRAINING_KEYS}
 
 
-def _shapes_of(structure: dict) -> dict[str, tuple[int, ...]]:
-    """The shapes of the weights that a model would have; none is allocated."""
+def _weight_shapes(structure: dict) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights of a model, none of which is allocated."""
     with keras.StatelessScope(initialize_variables=False):
-        model = _deserialise(structure)
+        model = _deserialize(structure)
         return {weight.path: tuple(weight.shape) for weight in model.weights}
 
 
-def _deserialise(structure: dict) -> Seq2Seq:
+def _deserialize(structure: dict) -> Seq2Seq:
     try:
         model = keras.saving.deserialize_keras_object(structure, safe_mode=True)
-    except Exception as error:  # whatever a constructor says to arguments of another kind
+    except Exception as error:  # any error of a constructor with arguments of another type
         reason = " ".join(str(error).split())
         raise ValueError(f"its model can't be made: {type(error).__name__}: {reason}") from error
     if not isinstance(model, Seq2Seq):

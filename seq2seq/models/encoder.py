@@ -1,29 +1,30 @@
-"""The encoder: from a source to the memory that a decoder works from."""
+"""The encoder: from a source to its final state and the memory of all steps."""
 
 from typing import NamedTuple
 
 import keras
-from keras import ops, tree
+from keras import ops
 
 from seq2seq.layers.base import Layer
 from seq2seq.layers.cell import Cell
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.stack import LayerTrace, Stack, States, reverse
+from seq2seq.layers.structure import map_tensors
 from seq2seq.runtime.validation import check_count, check_flag
 
 
 class Memory(NamedTuple):
-    """What an encoder knows of its source.
+    """Encoded source, which every step of a decoder may read.
 
     Attributes:
-        values: (batch, time, units), the top layer's output at every step.
+        values: (batch, time, units), outputs of the top layer at every step.
         mask: (batch, time), True for real steps; None: all are.
-        state: one LSTMState (or RNNState) a layer, after the last real step.
-        keys: (batch, time, size), what attention compares with, made once by `Decoder.start`.
-        tags: (batch, tags), 1.0 for each tag that the source has; after `Decoder.start` their
-            vector (batch, embedding_size).
-        copies: (batch, time) int32, which number each step of the source says if it is copied;
-            after `Decoder.start` the same one-hot (see `Pointer.prepare`).
+        state: one LSTMState (or RNNState) per layer, after the last real step.
+        keys: (batch, time, size), keys of the attention, computed once by `Decoder.start`.
+        tags: (batch, tags), 1.0 for each tag that the source has; after `Decoder.start` the sum of
+            their embeddings (batch, embedding_size).
+        copies: (batch, time) int32, extended-vocabulary id of each source token (See et al. 2017);
+            after `Decoder.start` one-hot (see `Pointer.precompute`).
     """
 
     values: Tensor
@@ -37,7 +38,7 @@ class Memory(NamedTuple):
 def require_tokens_or_features(
     vocabulary_size: int | None, features: int | None, side: str
 ) -> None:
-    """Raise a ValueError unless exactly one of the two says what `side` sequence is made of."""
+    """Raise a ValueError unless exactly one of the two is set for `side`."""
     if (vocabulary_size is None) == (features is None):
         raise ValueError(
             f"{side} needs either vocabulary_size (tokens) or features (real values), got "
@@ -51,12 +52,12 @@ def require_tokens_or_features(
 
 @keras.saving.register_keras_serializable("seq2seq")
 class InputEmbedding(Layer):
-    """What a network reads at each step, as vectors: an embedding of tokens, or values as they are.
+    """Inputs of a network as vectors: embeddings of tokens, or real values unchanged.
 
     Args:
-        vocabulary_size: number of different tokens; None for real values.
+        vocabulary_size: number of tokens; None for real values.
         features: values per step; None for tokens.
-        embedding_size: of a token's vector; real values are not embedded.
+        embedding_size: size of a token's embedding; real values are not embedded.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class InputEmbedding(Layer):
         vocabulary_size: int | None,
         features: int | None,
         embedding_size: int,
-        name: str = "reader",
+        name: str = "input_embedding",
         dtype: str | None = None,
         trainable: bool = True,
     ):
@@ -84,11 +85,11 @@ class InputEmbedding(Layer):
             self.embedding.build()
 
     def call(self, sequence: Tensor) -> Tensor:
-        """Tokens (batch, time) or values (batch, time, features) to (batch, time, output_size)."""
+        """Embed tokens (batch, time) or values (batch, time, features): (batch, time, size)."""
         if self.embedding is not None:
-            # What lookups learn comes out of the reshape as one array. Without it TensorFlow lists
-            # it place by place, and Keras's optimizers square the list: a token that comes twice
-            # then counts for less in the norm and in Adam than it should. A reshape costs nothing.
+            # The reshape makes the gradient one array. Without it TensorFlow makes IndexedSlices,
+            # which Keras's optimizers square entry by entry: a token that occurs twice then counts
+            # for less in the norm and in Adam than it should. A reshape costs nothing.
             table = self.embedding.embeddings
             table = ops.reshape(table, table.shape)
             return ops.cast(ops.take(table, sequence, axis=0), self.compute_dtype)
@@ -97,16 +98,16 @@ class InputEmbedding(Layer):
 
 @keras.saving.register_keras_serializable("seq2seq")
 class Encoder(Layer):
-    """Reads a source with a stack of recurrent layers and returns all it knows.
+    """Stack of recurrent layers over a source; returns its outputs and final state.
 
     Args:
         units: size of the hidden state of every layer; of a bidirectional encoder, in each
             direction, so that its states and values have twice as many.
-        layers: how many.
-        vocabulary_size: number of different source tokens; None for real values.
+        layers: number of layers.
+        vocabulary_size: number of source tokens; None for real values.
         features: real values per source step; None for tokens.
-        embedding_size: of a token's vector.
-        cell: what a layer is: a `Cell`, or its kind (`"lstm"`, `"gru"`, `"rnn"`); None: an LSTM.
+        embedding_size: size of a token's embedding.
+        cell: a `Cell`, or its kind (`"lstm"`, `"gru"`, `"rnn"`); None: an LSTM.
         bidirectional: whether each layer reads in both directions (Schuster and Paliwal 1997).
         backwards: whether the source is read from its end to its beginning, which brings the
             beginnings of source and target close together (Sutskever et al. 2014, section 3.3).
@@ -144,8 +145,12 @@ class Encoder(Layer):
         self.embedding_size = embedding_size
         self.backwards = check_flag("backwards", backwards)
         dtype = self.dtype_policy
-        self.reader = InputEmbedding(vocabulary_size, features, embedding_size, dtype=dtype)
-        self.stack = Stack(self.reader.output_size, units, layers, cell, bidirectional, dtype=dtype)
+        self.input_embedding = InputEmbedding(
+            vocabulary_size, features, embedding_size, dtype=dtype
+        )
+        self.stack = Stack(
+            self.input_embedding.output_size, units, layers, cell, bidirectional, dtype=dtype
+        )
         if self.stack.bidirectional and self.backwards:
             raise ValueError(
                 "bidirectional=true and backwards=true: a bidirectional encoder reads backwards "
@@ -155,7 +160,7 @@ class Encoder(Layer):
 
     @property
     def state_sizes(self) -> States:
-        """The structure of `Memory.state`, with sizes in place of tensors."""
+        """Structure of `Memory.state`, with sizes in place of tensors."""
         return self.stack.state_sizes
 
     @property
@@ -166,12 +171,12 @@ class Encoder(Layer):
     def build(self, input_shape=None):
         """Create the weights; the sizes are known from the constructor."""
         if not self.stack.built:
-            self.reader.build()
+            self.input_embedding.build()
             self.stack.build()
         self.freeze_weights()
 
     def call(self, source: Tensor, mask: Tensor | None = None, training: bool = False) -> Memory:
-        """Read a batch of sources.
+        """Encode a batch of sources.
 
         Args:
             source: tokens (batch, time), or values (batch, time, features), padded on the right.
@@ -180,8 +185,8 @@ class Encoder(Layer):
         """
         if mask is not None:
             mask = ops.cast(mask, "bool")
-        inputs = self.reader(source)
-        dropout_masks = self.stack.draw(*ops.shape(source)[:2], training)
+        inputs = self.input_embedding(source)
+        dropout_masks = self.stack.draw_dropout_masks(*ops.shape(source)[:2], training)
         values, state = self.stack(
             reverse(inputs, mask) if self.backwards else inputs,
             mask=mask,
@@ -192,18 +197,19 @@ class Encoder(Layer):
         return Memory(values, mask, state)
 
     def trace(self, source: Tensor, mask: Tensor | None = None) -> list[LayerTrace]:
-        """All states and gates on the way, in the order of `source`; see `Stack.trace`.
+        """Record the states and gates of every step, in the order of `source`.
 
-        Where it goes backwards, the state of a step is the one after that step and all behind it.
+        See `Stack.trace`. Of a source that is read backwards, the state of a step is the state
+        after that step and all later ones.
         """
-        inputs = self.reader(source)
+        inputs = self.input_embedding(source)
         if not self.backwards:
             return self.stack.trace(inputs, mask=mask)
         traces = self.stack.trace(reverse(inputs, mask), mask=mask)
-        return tree.map_structure(lambda array: reverse(array, mask), traces)
+        return map_tensors(lambda array: reverse(array, mask), traces)
 
     def get_config(self) -> dict:
-        """The constructor's arguments."""
+        """Arguments of the constructor."""
         return {
             **super().get_config(),
             "units": self.stack.units,

@@ -12,18 +12,18 @@ from seq2seq.layers.bridges import Bridge, Copy
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.stack import LayerTrace, States
 from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
-from seq2seq.models.decoding_mixin import Searcher
+from seq2seq.models.decoding_mixin import DecodingMixin
 from seq2seq.models.encoder import Encoder, Memory
 from seq2seq.runtime.validation import check_flag
 
 
 class ModelTrace(NamedTuple):
-    """What went on inside a model while it read sources and said given targets.
+    """States, gates and outputs of a model over sources and known targets.
 
     Attributes:
-        encoder, decoder: one a layer and direction, from the lowest.
-        handed_over: the encoder's final state, one a layer.
-        received: the decoder's first, as the bridge made it.
+        encoder, decoder: one per layer and direction, from the lowest.
+        handed_over: final state of the encoder, one per layer.
+        received: initial state of the decoder, from the bridge.
         outputs: (batch, target time, symbols) probabilities, or (batch, target time, features)
             values.
         attention: (batch, target time, source time), or None.
@@ -38,8 +38,8 @@ class ModelTrace(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("seq2seq")
-class Seq2Seq(keras.Model, Searcher):
-    """An encoder hands its final state over a bridge to a decoder.
+class Seq2Seq(keras.Model, DecodingMixin):
+    """Encoder and decoder; a bridge makes the decoder's initial state of the encoder's final state.
 
     A Keras model: `compile`, `fit`, `evaluate`, `save` and `keras.models.load_model` work on it.
     It is called with a dictionary and returns logits (batch, target time, vocabulary). Of its
@@ -47,25 +47,26 @@ class Seq2Seq(keras.Model, Searcher):
 
     - `source` (batch, time), or real values (batch, time, features);
     - `source_mask` (batch, time), True for real steps; without it every step counts;
-    - `target` (batch, target time), what the decoder reads: a start and the target's tokens;
+    - `target` (batch, target time), the decoder's inputs: the start token and the target's tokens;
     - `target_mask`, `teacher_forcing_mask` (batch, target time): see `Decoder.call`;
     - `tags`, `copies`: see `Memory`, for a decoder with tags or a pointer.
 
     Args:
-        encoder: reads the source.
-        decoder: says the target.
-        bridge: makes the decoder's first state of the encoder's last; None: `Copy`.
-        tied_embeddings: whether the decoder reads with the encoder's embeddings.
-        control: whether a decoder may know nothing of its source, as a control experiment.
-        start_id: the token that a target begins with, as the decoder reads it.
-        end_id: the token that ends a target.
+        encoder: an `Encoder`.
+        decoder: a `Decoder`.
+        bridge: makes the decoder's initial state of the encoder's final state; None: `Copy`.
+        tied_embeddings: whether the decoder shares the encoder's embeddings.
+        allow_uninformed: whether a decoder without any information about the source is allowed, as
+            a control experiment.
+        start_id: token that the first step of the decoder reads.
+        end_id: token that ends a target.
         trainable: see `keras.layers.Layer`.
         frozen: paths of the weights that are not trained, as `get_config` lists those that were
             frozen by `encoder.trainable = False`, or by the same of any layer inside.
 
     Raises:
-        ValueError: the bridge cannot join this encoder and this decoder; or the decoder would know
-            nothing of its source.
+        ValueError: the bridge does not fit the encoder and the decoder; or the decoder would get
+            no information about the source.
 
     Example:
         >>> model = Seq2Seq(
@@ -84,7 +85,7 @@ class Seq2Seq(keras.Model, Searcher):
         decoder: Decoder,
         bridge: Bridge | None = None,
         tied_embeddings: bool = False,
-        control: bool = False,
+        allow_uninformed: bool = False,
         start_id: int = 1,
         end_id: int = 2,
         name: str = "seq2seq",
@@ -93,58 +94,58 @@ class Seq2Seq(keras.Model, Searcher):
     ):
         super().__init__(name=name, trainable=trainable)
         self.bridge = Copy() if bridge is None else bridge
-        self.control = check_flag("control", control)
+        self.allow_uninformed = check_flag("allow_uninformed", allow_uninformed)
         if not isinstance(self.bridge, Bridge):
             raise ValueError(f"bridge must be a Bridge, as in bridge=Copy(), got {bridge!r}")
-        self.is_uninformed = not (self.bridge.passes or decoder.attention)
-        if self.is_uninformed and not control:
+        self.is_uninformed = not (self.bridge.passes_information or decoder.attention)
+        if self.is_uninformed and not allow_uninformed:
             raise ValueError(
-                f"attention is off and the bridge {type(self.bridge).__name__} passes nothing: the "
-                "decoder would know nothing of its source; choose an attention (attention=dot) or "
-                "a bridge that passes state (bridge=copy), or model.control=true, if just that is "
-                "the experiment"
+                f"attention is off and the bridge {type(self.bridge).__name__} passes no state: "
+                "the decoder would get no information about the source; choose an attention "
+                "(attention=dot) or a bridge that passes the state (bridge=copy), or "
+                "model.allow_uninformed=true for a control experiment"
             )
         self.encoder, self.decoder = encoder, decoder
         tied_embeddings = check_flag("tied_embeddings", tied_embeddings)
-        decoder.connect(encoder.output_size, encoder.reader if tied_embeddings else None)
+        decoder.connect(encoder.output_size, encoder.input_embedding if tied_embeddings else None)
         self.bridge.connect(encoder.state_sizes, decoder.state_sizes)
         self.bridge.freeze_weights()
         self.start_id, self.end_id = start_id, end_id
-        self.calls = CallCounts()  # of searches, see `Searcher`
+        self.calls = CallCounts()  # of searches, see `DecodingMixin`
         self.built = True  # every part has its weights from its constructor
         freeze_weights(self, frozen)
 
     def models_searched(self) -> list[keras.Model]:
-        """See `Searcher`."""
+        """Models of this search; see `DecodingMixin`."""
         return [self]
 
     def start(
         self, inputs: dict[str, Tensor], training: bool = False
     ) -> tuple[DecoderState, Memory]:
-        """Read the source of `inputs`; the decoder's first state, and what the encoder knows."""
+        """Encode the source of `inputs`: the decoder's initial state, and the memory."""
         memory = self.encoder(inputs["source"], mask=inputs.get("source_mask"), training=training)
         memory = memory._replace(tags=inputs.get("tags"), copies=inputs.get("copies"))
         return self.decoder.start(self.bridge(memory.state), memory)
 
     def call(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
-        """Logits of every target step, given the targets themselves (teacher forcing)."""
+        """Compute logits of every target step from the known target (teacher forcing)."""
         state, memory = self.start(inputs, training)
-        covers = self.decoder.attention is not None and self.decoder.attention.coverage
+        has_coverage = self.decoder.attention is not None and self.decoder.attention.coverage
         return self.decoder(
             inputs["target"],
             state,
             memory,
-            mask=inputs.get("target_mask") if covers else None,  # only the coverage loss needs it
+            mask=inputs.get("target_mask") if has_coverage else None,  # of the coverage loss only
             teacher_forcing_mask=inputs.get("teacher_forcing_mask"),
             training=training,
         ).logits
 
     def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> StepOutput:
-        """One step of the decoder; see `Decoder.step`."""
+        """Compute one step of the decoder; see `Decoder.step`."""
         return self.decoder.step(tokens, state, memory)
 
-    def trace(self, inputs: dict[str, Tensor]) -> "ModelTrace":
-        """All states, gates and outputs for a source and a given target; see `ModelTrace`."""
+    def trace(self, inputs: dict[str, Tensor]) -> ModelTrace:
+        """Record states, gates and outputs for sources and known targets."""
         encoder = self.encoder.trace(inputs["source"], inputs.get("source_mask"))
         state, memory = self.start(inputs)
         output, decoder = self.decoder.trace(inputs["target"], state, memory)
@@ -154,23 +155,23 @@ class Seq2Seq(keras.Model, Searcher):
         return ModelTrace(encoder, memory.state, state.layers, decoder, outputs, output.attention)
 
     def log_probabilities(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Of every symbol at every target step, (batch, target time, symbols)."""
+        """Log-probabilities of every symbol at every target step, (batch, target time, symbols)."""
         return ops.log_softmax(self(inputs))
 
     @property
     def features(self) -> int | None:
-        """Real values a target step; None: it says tokens."""
+        """Real values per target step; None: the target is made of tokens."""
         return self.decoder.features
 
     @property
     def has_weights(self) -> bool:
         """Whether its steps have attention weights."""
-        return self.decoder.attention is not None and not self.decoder.attention.weightless
+        return self.decoder.attention is not None and self.decoder.attention.has_weights
 
     @property
     def copies_symbols(self) -> bool:
-        """Whether it can say symbols of the source that its vocabulary lacks."""
-        return self.decoder.readout == "pointer"
+        """Whether it can copy symbols of the source that its vocabulary lacks."""
+        return self.decoder.readout_type == "pointer"
 
     def export(
         self,
@@ -180,21 +181,21 @@ class Seq2Seq(keras.Model, Searcher):
         input_signature: list | None = None,
         **options,
     ) -> None:
-        """See `keras.Model.export`; what is exported is `call`, given the targets.
+        """Export `call` with known targets; see `keras.Model.export`.
 
-        (`seq2seq.export_graphs` exports what answers: an encoder, a step and a search.)
+        (`seq2seq.export_graphs` exports encoder, step and search for inference.)
 
         Args:
             filepath, format, verbose, options: see Keras.
             input_signature: of the dictionary of inputs; None: `source`, `source_mask` and `target`
-                of any batch and lengths, and what else the decoder needs.
+                of any batch and lengths, and `tags` or `copies` where the decoder needs them.
         """
         if input_signature is None:
             input_signature = [self._describe_inputs()]
         super().export(filepath, format, verbose, input_signature, **options)
 
     def _describe_inputs(self) -> dict[str, keras.InputSpec]:
-        """What `call` is given, of any batch and lengths."""
+        """Specification of the inputs of `call`, of any batch and lengths."""
 
         def sequence(features: int | None, name: str) -> keras.InputSpec:
             if features is None:
@@ -213,12 +214,12 @@ class Seq2Seq(keras.Model, Searcher):
         return inputs
 
     def get_config(self) -> dict:
-        """The constructor's arguments; the parts are serialised as Keras does it."""
+        """Arguments of the constructor, with the parts serialized by Keras."""
         parts = {"encoder": self.encoder, "decoder": self.decoder, "bridge": self.bridge}
         return {
             **{key: keras.saving.serialize_keras_object(part) for key, part in parts.items()},
-            "tied_embeddings": self.decoder.reader is self.encoder.reader,
-            "control": self.control,
+            "tied_embeddings": self.decoder.input_embedding is self.encoder.input_embedding,
+            "allow_uninformed": self.allow_uninformed,
             "start_id": self.start_id,
             "end_id": self.end_id,
             "name": self.name,
@@ -228,7 +229,7 @@ class Seq2Seq(keras.Model, Searcher):
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> "Seq2Seq":
-        """The model with the structure of `config` and fresh weights."""
+        """Make the model that `config` describes, with fresh weights."""
         parts = {
             key: keras.saving.deserialize_keras_object(config[key], custom_objects)
             for key in ("encoder", "decoder", "bridge")

@@ -940,16 +940,24 @@ class Bridge:
         given, sizes: of the states of encoder and decoder, a tuple a layer.
     """
 
-    KINDS = ("Copy", "Hidden", "Dense", "Joined", "Top", "Zero", "Learned")
+    KINDS = (
+        "Copy",
+        "HiddenOnly",
+        "Dense",
+        "LayerwiseDense",
+        "TopLayer",
+        "Zero",
+        "LearnedInitialState",
+    )
 
     def __init__(self, kind: str, weights: Weights, name: str, given: list, sizes: list):
         self.kind, self.sizes = kind, sizes
         total, own = sum(map(sum, given)), weights.below(name)
-        if kind == "Learned":
+        if kind == "LearnedInitialState":
             self.parts = self._make(lambda part, size, _: own.below(name).take(part, size))
         elif kind == "Dense":
             self.parts = self._make(lambda part, size, _: own.dense(part, size, total))
-        elif kind == "Joined":
+        elif kind == "LayerwiseDense":
             self.parts = self._make(lambda part, size, at: own.dense(part, size, given[at][0]))
 
     def _make(self, make: Callable) -> list[tuple]:
@@ -967,13 +975,13 @@ class Bridge:
         batch = len(states[0][0])
         if self.kind == "Copy":
             return states
-        if self.kind == "Top":
+        if self.kind == "TopLayer":
             return states[-1:] * len(self.sizes)
-        if self.kind == "Learned":
+        if self.kind == "LearnedInitialState":
             return tuple(
                 tuple(np.repeat(s[None], batch, axis=0) for s in one) for one in self.parts
             )
-        if self.kind in ("Zero", "Hidden"):
+        if self.kind in ("Zero", "HiddenOnly"):
             zeros = [tuple(np.zeros((batch, n), "float32") for n in layer) for layer in self.sizes]
             if self.kind == "Zero":
                 return tuple(zeros)
@@ -1032,13 +1040,22 @@ class Attention:
         query_size, memory_size: of the decoder's hidden state, and of what the encoder says.
     """
 
-    KINDS = ("Dot", "Scaled", "General", "Additive", "Concat", "Local", "Peek", "Repeat")
+    KINDS = (
+        "Dot",
+        "Scaled",
+        "General",
+        "Additive",
+        "Concat",
+        "Local",
+        "FixedContext",
+        "RepeatVector",
+    )
 
     def __init__(
         self, kind: str, weights: Weights, config: dict, query_size: int, memory_size: int
     ):
         self.kind, self.pairs = kind, kind in ("Additive", "Concat")
-        self.fixed, self.alone = kind in ("Peek", "Repeat"), kind == "Repeat"
+        self.fixed, self.alone = kind in ("FixedContext", "RepeatVector"), kind == "RepeatVector"
         self.before = self.fixed or config["before"]
         self.input_feeding = not self.fixed and config["input_feeding"]
         self.coverage = self.pairs and config["coverage"]
@@ -1050,11 +1067,11 @@ class Attention:
         elif kind in ("General", "Local"):
             self.key = weights.dense("key", query_size, memory_size, bias=False)
         if self.coverage:
-            self.covered = weights.dense("covered", units, 1, bias=False).kernel[0]
+            self.covered = weights.dense("coverage", units, 1, bias=False).kernel[0]
         if kind == "Local":
             self.width = config["width"]
             self.hidden = weights.dense("hidden", query_size, query_size, bias=False)
-            self.place = weights.dense("place", 1, query_size, bias=False)
+            self.place = weights.dense("position", 1, query_size, bias=False)
 
     def keys(self, values: np.ndarray, states: tuple) -> np.ndarray:
         """What queries are compared with, of the encoder's `values` (batch, time, size).
@@ -1163,7 +1180,7 @@ def read_embeddings(weights: Weights, config: dict) -> tuple[np.ndarray | None, 
     if config["vocabulary_size"] is None:
         return None, config["features"]
     size = config["embedding_size"]
-    table = weights.below("reader", "embedding")
+    table = weights.below("input_embedding", "embedding")
     return table.take("embeddings", config["vocabulary_size"], size), size
 
 
@@ -1220,7 +1237,10 @@ class Decoder:
         own = weights.below("readout")
         self.shrink = None
         if kind == "tied":
-            shrink, table = own.dense("shrink", self.embeddings.shape[1], said), self.embeddings.T
+            shrink, table = (
+                own.dense("projection", self.embeddings.shape[1], said),
+                self.embeddings.T,
+            )
             self.shrink, self.logits = shrink, Dense(table, own.below("readout").take("bias", size))
             if said * size <= MOST_FOLDED:  # both products become one
                 bias = shrink.bias @ table + self.logits.bias
@@ -1228,7 +1248,7 @@ class Decoder:
         else:
             self.logits = own.dense("logits", size, said)
         if self.pointer:
-            self.share = own.dense("share", 1, said + seen)
+            self.share = own.dense("p_gen", 1, said + seen)
 
     def start(self, states: tuple, memory: Memory, encoded: tuple) -> tuple[State, Memory]:
         """The state before the first step, and the memory with what is computed once.
@@ -1528,8 +1548,8 @@ LONGEST_ANSWER, MOST_WIDTH, MOST_PENALTY = 100_000, 10_000, 10
 # A length, as 1.5x+2: times the source's.
 RELATIVE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)x([+-]\d{1,9})?")
 # Settings of a file that are not followed here; of those of a beam, what they are if unused.
-ABSENT = ("min_length", "banned", "allowed", "no_repeat", "lexicon")
-PLAIN = {"coverage_penalty": 0.0, "groups": 1}
+ABSENT = ("min_length", "banned", "allowed", "no_repeat_ngram_size", "lexicon")
+PLAIN = {"coverage_penalty": 0.0, "num_groups": 1}
 
 
 class Hypothesis(NamedTuple):

@@ -15,7 +15,7 @@ from seq2seq.layers.backend import on_cpu, retain_freed_memory, should_compile
 from seq2seq.runtime.quiet import cores
 from seq2seq.training.losses import divisor
 
-HOT = 100  # updates with the same shapes after which compiling them by XLA pays
+COMPILE_AFTER = 100  # updates with the same shapes after which compiling them by XLA pays
 MAX_COMPILED_SHAPES = (
     16  # shapes that are compiled so: each takes some five seconds, and 70 MiB for good
 )
@@ -35,8 +35,8 @@ def parts(batch: int, cores: int) -> int:
 class ShardedTrainStep:
     """What Keras calls for each batch, its `train_function`: updates `model`, returns its metrics.
 
-    Shapes that come again and again (`HOT` times) are compiled. It goes by the count, not by the
-    clock, so that the same run always computes the same bits.
+    Shapes with more than `COMPILE_AFTER` updates are compiled. The count decides, not the clock, so
+    that the same run always computes the same bits.
 
     Args:
         model: compiled by Keras, with no metrics but its loss.
@@ -63,7 +63,7 @@ class ShardedTrainStep:
         batch = next(iterator)
         inputs, _, weights = batch
         shape = ",".join(map(str, (*inputs["source"].shape[:2], weights.shape[1])))
-        if should_compile(self.seen, shape, HOT, MAX_COMPILED_SHAPES):
+        if should_compile(self.seen, shape, COMPILE_AFTER, MAX_COMPILED_SHAPES):
             return self._in_parts(*batch, count=parts(weights.shape[0], cores()))
         if self._by_keras is None:  # one graph for all shapes
             import tensorflow as tf

@@ -11,7 +11,7 @@ from seq2seq.data.task import SAMPLED, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.inference.artifact import describe_model
 from seq2seq.inference.predictor import Decoding, Predictor, load
-from seq2seq.layers.backend import feed
+from seq2seq.layers.backend import to_dataset
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.runs.files import MODEL, TENSORBOARD
@@ -150,7 +150,7 @@ def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
     """
     smoothing = training.label_smoothing
     values = model.decoder.features is not None
-    if smoothing and (values or model.decoder.readout == "pointer"):
+    if smoothing and (values or model.decoder.readout_type == "pointer"):
         what = "real values have no labels" if values else "a pointer's symbols differ by source"
         raise ValueError(f"training.label_smoothing={smoothing}: {what}; set it to 0")
     loss = squared_error() if values else cross_entropy(smoothing)
@@ -240,7 +240,7 @@ def fit(
                 warnings.filterwarnings("ignore", "Gradients do not exist")
             if counts.steps < total and not patience.is_over:
                 model.fit(
-                    feed(counts.watch(batches.iterate(counts.steps))),
+                    to_dataset(counts.watch(batches.iterate(counts.steps))),
                     steps_per_epoch=per_epoch,
                     initial_epoch=counts.steps // per_epoch,
                     epochs=-(-total // per_epoch),

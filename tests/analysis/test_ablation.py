@@ -4,7 +4,16 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq import Additive, Example, Joined, Peek, Predictor, Seq2Seq, Zero, ensemble
+from seq2seq import (
+    Additive,
+    Example,
+    FixedContext,
+    LayerwiseDense,
+    Predictor,
+    Seq2Seq,
+    Zero,
+    ensemble,
+)
 from seq2seq.analysis.ablation import ablate
 from seq2seq.evaluation.evaluate import evaluate
 from tests.conftest import without_compiling
@@ -26,8 +35,8 @@ def seeded():
 
 def right(run, wrong=()):
     """Examples whose targets are what the run says, but for some."""
-    bias = np.array(run.model.decoder.say.logits.bias)
-    run.model.decoder.say.logits.bias.assign(np.where(np.arange(len(bias)) == 3, -99.0, bias))
+    bias = np.array(run.model.decoder.readout.logits.bias)
+    run.model.decoder.readout.logits.bias.assign(np.where(np.arange(len(bias)) == 3, -99.0, bias))
     said = run.predict(SOURCES, unknown="token")  # without the unknown token, which is no text
     pairs = zip(SOURCES, said, strict=True)
     return [Example(source, text + "a" * (source in wrong)) for source, text in pairs]
@@ -46,7 +55,9 @@ def test_as_trained_is_what_evaluation_finds_and_zeroed_what_a_deaf_decoder_says
     assert found["as trained"].exact.value == metrics["exact_match"]
     assert found["as trained"].tokens.value == pytest.approx(metrics["token_accuracy"])
     parts = (run.model.encoder, run.model.decoder)
-    deaf = Seq2Seq(*(type(p).from_config(p.get_config()) for p in parts), Zero(), control=True)
+    deaf = Seq2Seq(
+        *(type(p).from_config(p.get_config()) for p in parts), Zero(), allow_uninformed=True
+    )
     deaf.set_weights(run.model.get_weights())
     told_nothing = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
     expected = evaluate(told_nothing, examples, "tokens").metrics()
@@ -59,12 +70,12 @@ def test_rows_are_of_what_the_model_has():
     gru = make({"cell": "gru"}, {"cell": "gru", "attention": Additive()})
     names = [one.name for one in ablate(gru, right(gru), noise=[1.0])]
     assert names == ["as trained", "zeroed", "shuffled", "noise 1", "attention off"]
-    peek = make({}, {"attention": Peek()})
+    peek = make({}, {"attention": FixedContext()})
     assert ablate(peek, right(peek), noise=[])[-1].name == "attention off"
 
 
 def test_no_noise_changes_nothing_and_much_changes_all():
-    run = make({"bidirectional": True}, {}, Joined())
+    run = make({"bidirectional": True}, {}, LayerwiseDense())
     found = {one.name: one for one in ablate(run, right(run), noise=[0.0, 50.0])}
     assert found["noise 0"] == found["as trained"]._replace(name="noise 0")
     assert found["noise 50"].exact.right < found["as trained"].exact.right == 6
@@ -82,7 +93,7 @@ def test_with_attention_off_all_sources_of_one_state_are_alike():
 
 def test_a_pointer_spells_what_it_copies():
     run = make({}, {"attention": Additive(), "readout": "pointer"})
-    run.model.decoder.say.share.bias.assign(np.array([-9.0], "float32"))
+    run.model.decoder.readout.p_gen.bias.assign(np.array([-9.0], "float32"))
     examples = right(run)
     assert any(set(example.target) & {"z"} for example in examples)
     assert ablate(run, examples, noise=[])[0].exact == (6, 6)

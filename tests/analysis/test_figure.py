@@ -36,7 +36,7 @@ KINDS = {
         "outputs": [["I_TURN_LEFT", "I_JUMP"] * 6],
         "attention": True,
     },
-    "directions": {"bidirectional": True, "layers": 2, "bridge": "Joined", "gates": True},
+    "directions": {"bidirectional": True, "layers": 2, "bridge": "LayerwiseDense", "gates": True},
     "values": {"kind": "gru", "top": 0, "sources": [["0.125", "12345.6"]], "cut_off": True},
     "long": {"sources": ["ab" * 25], "outputs": ["ba" * 25], "attention": True, "bridge": "Dense"},
     "nothing": {"sources": [""], "outputs": [""]},

@@ -57,7 +57,7 @@ def data_of(text):
 TRACES = {
     "plain": {},
     "attention and gates": {"attention": True, "gates": True, "layers": 2},
-    "directions": {"bidirectional": True, "bridge": "Joined", "layers": 2},
+    "directions": {"bidirectional": True, "bridge": "LayerwiseDense", "layers": 2},
     "values": {"kind": "gru", "top": 0, "cut_off": True},
     "nothing": {"sources": ("",), "outputs": ("",)},
 }

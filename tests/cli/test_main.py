@@ -293,7 +293,7 @@ def test_several_answers_with_scores(capsys, kept):
 
 def test_samples_repeat_with_their_seed(capsys, kept):
     def draw(seed, *sources):
-        flags = ("--strategy", "sample", "--samples", 4, "--temperature", 3, "--seed", seed)
+        flags = ("--strategy", "sample", "--num-samples", 4, "--temperature", 3, "--seed", seed)
         return call(capsys, "predict", kept, *sources, *flags)[1].splitlines()
 
     assert draw(1, "ab", "c") == [*draw(1, "ab"), *draw(1, "c")]
@@ -321,7 +321,7 @@ def test_constraints_on_the_command_line(capsys, kept, tmp_path):
     assert set(out.split()) <= {"abba", "cc"}
     _, out, _ = call(capsys, "predict", kept, "ab", "--prefix", "ccc", "--width", 3)
     assert out.startswith("ccc")
-    flags = ("--ban", "a", "--no-repeat", 1, "--min-length", 1)
+    flags = ("--ban", "a", "--no-repeat-ngram-size", 1, "--min-length", 1)
     _, out, _ = call(capsys, "predict", kept, "ab", "ba", *flags)
     assert all("a" not in line and len(set(line)) == len(line) for line in out.split())
 

@@ -28,7 +28,7 @@ class Markov:
         ids = {"start_id": START, "end_id": END}
         memory = ops.convert_to_tensor(tables)
         found = search(self.step, state, memory, strategy, **ids, max_length=max_length, **options)
-        return type(found)(*[one if isinstance(one, tuple) else np.array(one) for one in found])
+        return type(found)(*[None if one is None else np.array(one) for one in found])
 
     def score(self, target, row=0, ended=True):
         """The log-probability of a target, computed by itself."""

@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from seq2seq.decoding import Beam, Greedy
-from seq2seq.decoding.search import NEG_INF
+from seq2seq.decoding import AllowTokens, Beam, Greedy
 
 START, END = 1, 2
 PENALTIES = {
@@ -86,7 +85,7 @@ def test_a_length_penalty_lets_long_targets_win(markov):
         Beam(3, n_best=3),
         Beam(3, n_best=2, early_stopping=True),
         Beam(4, length_penalty="average", n_best=2),
-        Beam(4, groups=2, n_best=3),
+        Beam(4, num_groups=2, n_best=3),
         Beam(3, coverage_penalty=0.4, n_best=3),
     ],
     ids=str,
@@ -144,9 +143,9 @@ def test_groups_say_different_things(markov):
     probabilities[START, [3, 4, 5]] = 0.5, 0.3, 0.2
     probabilities[3:, END] = 1.0
     model = markov([np.log(probabilities)])
-    found = model(Beam(3, groups=3, diversity=0.0, n_best=3))
+    found = model(Beam(3, num_groups=3, diversity_penalty=0.0, n_best=3))
     assert {said(found, 0, place) for place in range(3)} == {(3,)}
-    found = model(Beam(3, groups=3, diversity=2.0, n_best=3))
+    found = model(Beam(3, num_groups=3, diversity_penalty=2.0, n_best=3))
     assert [said(found, 0, place) for place in range(3)] == [(3,), (4,), (5,)]
     # The penalty only chooses; scores stay the model's.
     np.testing.assert_allclose(np.exp(found.scores[0]), [0.5, 0.3, 0.2], atol=1e-4)
@@ -173,7 +172,7 @@ def test_a_coverage_penalty_prefers_what_attends_to_all(markov):
     [
         ({"width": 0}, "decoding.width must be a whole number of at least 1, got 0"),
         ({"width": 2, "n_best": 3}, "width 2 has no 3 best hypotheses; set width=3"),
-        ({"width": 5, "groups": 2}, "width=5 is no multiple; set width=6"),
+        ({"width": 5, "num_groups": 2}, "a multiple of num_groups=2, got 5; set width=6"),
         ({"length_penalty": -1}, "must be a number of at least 0 and at most 10, got -1"),
         ({"length_penalty": "mean"}, 'a number or "average", got .mean.'),
         ({"coverage_penalty": True}, "coverage_penalty must be a number"),
@@ -185,5 +184,12 @@ def test_bad_arguments_are_refused(arguments, message):
         Beam(**arguments)
 
 
-def test_forbidden_is_below_every_score():
-    assert NEG_INF / 2 < -1e29 and np.isfinite(np.float32(NEG_INF) * 2)
+def test_scores_stay_finite_where_nothing_is_allowed(markov):
+    """Sums of `NEG_INF` over all steps and penalties overflow nothing: a hypothesis has no NaN."""
+    penalties = {"length_penalty": 10, "diversity_penalty": 1e6, "num_groups": 2}
+    search = markov(np.zeros((1, 8, 8)))
+    never = AllowTokens(np.array([], "int32"))
+    found = search(Beam(4, n_best=4, **penalties), constraints=[never], max_length=6)
+    scores = np.array(found.scores)
+    assert np.isfinite(scores).tolist() == [[True, True, False, False]]  # the end, of each group
+    assert (scores[:, 2:] == -np.inf).all()

@@ -6,8 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.decoding import (
-    Allowed,
-    Banned,
+    AllowTokens,
     Beam,
     Greedy,
     Length,
@@ -15,11 +14,12 @@ from seq2seq.decoding import (
     NoRepeat,
     Prefix,
     Sample,
+    SuppressTokens,
 )
-from seq2seq.decoding.constraints import join, split
+from seq2seq.decoding.constraints import split_constraints, with_arrays
 
 START, END, SYMBOLS, LIMIT = 1, 2, 7, 6
-STRATEGIES = [Greedy(), Beam(3, n_best=2), Beam(4, groups=2, n_best=4), Sample(samples=3)]
+STRATEGIES = [Greedy(), Beam(3, n_best=2), Beam(4, num_groups=2, n_best=4), Sample(num_samples=3)]
 TABLES = 2 * np.random.default_rng(5).normal(size=(3, SYMBOLS, SYMBOLS))
 
 
@@ -43,9 +43,9 @@ def run(markov, strategy, *constraints, limit=LIMIT):
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 def test_banned_and_allowed(markov, strategy):
-    for _, tokens, *_ in run(markov, strategy, Banned(np.array([0, 1, 3]))):
+    for _, tokens, *_ in run(markov, strategy, SuppressTokens(np.array([0, 1, 3]))):
         assert set(tokens) <= {4, 5, 6}
-    for _, tokens, *_ in run(markov, strategy, Allowed(np.array([3, 5])), NoRepeat(2)):
+    for _, tokens, *_ in run(markov, strategy, AllowTokens(np.array([3, 5])), NoRepeat(2)):
         assert set(tokens) <= {3, 5}
 
 
@@ -68,7 +68,7 @@ def test_length(markov, strategy):
 
 @pytest.mark.parametrize("size", [1, 2, 3])
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
-def test_no_repeat(markov, strategy, size):
+def test_no_repeat_ngram_size(markov, strategy, size):
     constraints = NoRepeat(size), Length(np.full(3, 5), np.full(3, 9))
     for _, tokens, *_ in run(markov, strategy, *constraints):
         pieces = [tuple(tokens[n : n + size]) for n in range(len(tokens) - size + 1)]
@@ -123,7 +123,7 @@ def test_a_lexicon_in_a_beam_is_the_best_of_it(markov):
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 def test_what_contradicts_itself_has_no_answer(markov, strategy):
-    rules = [Prefix.of([[3], [4], [4]]), Banned(np.array([3]))]
+    rules = [Prefix.of([[3], [4], [4]]), SuppressTokens(np.array([3]))]
     found = markov(TABLES)(strategy, constraints=rules)
     assert not np.isfinite(found.scores[0]).any()
     assert np.isfinite(found.scores[1:, 0]).all()
@@ -145,7 +145,7 @@ def test_what_contradicts_itself_has_no_answer(markov, strategy):
 def test_constraints_compose(markov, banned, prefix, minimum, size, strategy):
     """Whatever comes out obeys all of them at once."""
     rules = [
-        Banned(np.array([0, START, *sorted(banned)])),
+        SuppressTokens(np.array([0, START, *sorted(banned)])),
         Prefix.of([prefix] * 3),
         Length(np.full(3, minimum), np.full(3, 5)),
         NoRepeat(size),
@@ -158,20 +158,27 @@ def test_constraints_compose(markov, banned, prefix, minimum, size, strategy):
 
 
 def test_arrays_are_taken_out_and_put_back():
-    rules = [Prefix.of([[3]]), NoRepeat(2), Banned(np.array([4]))]
-    fixed, arrays = split(rules)
-    assert fixed == split([Prefix.of([[5, 6], []]), NoRepeat(2), Banned(np.array([5, 6]))])[0]
-    assert hash(fixed) is not None and fixed != split([Prefix.of([[3]]), NoRepeat(3)])[0]
+    rules = [Prefix.of([[3]]), NoRepeat(2), SuppressTokens(np.array([4]))]
+    fixed, arrays = split_constraints(rules)
+    assert (
+        fixed
+        == split_constraints(
+            [Prefix.of([[5, 6], []]), NoRepeat(2), SuppressTokens(np.array([5, 6]))]
+        )[0]
+    )
+    assert (
+        hash(fixed) is not None and fixed != split_constraints([Prefix.of([[3]]), NoRepeat(3)])[0]
+    )
     arrays[2]["ids"] = np.array([9])
-    assert join(rules, arrays)[2].ids.tolist() == [9]
+    assert with_arrays(rules, arrays)[2].ids.tolist() == [9]
 
 
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: NoRepeat(0), "no_repeat must be a whole number of at least 1, got 0"),
+        (lambda: NoRepeat(0), "no_repeat_ngram_size must be a whole number of at least 1, got 0"),
         (lambda: Lexicon.of([], 5, END), "the lexicon is empty"),
-        (lambda: split(["NoRepeat(3)"]), "a constraint was expected, as NoRepeat"),
+        (lambda: split_constraints(["NoRepeat(3)"]), "a constraint was expected, as NoRepeat"),
     ],
 )
 def test_bad_arguments_are_refused(make, message):
@@ -186,7 +193,7 @@ def test_a_large_lexicon_is_a_few_numbers_a_token():
     lexicon = Lexicon.of(targets, 12_000, END)
     size = sum(getattr(lexicon, name).nbytes for name in lexicon.arrays)
     assert size < 4 * 2**20
-    state = lexicon.begin(2, 5)
+    state = lexicon.initialize(2, 5)
     allowed, state = lexicon.allow(np.array([1, 1]), state, 0, END, 12_000)
     assert np.array_equal(np.flatnonzero(np.array(allowed)[0]), np.unique(targets[:, 0]))
     said = np.array([targets[7, 0], 3])  # the other is no first word of any line

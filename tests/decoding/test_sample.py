@@ -22,7 +22,7 @@ def chi_square(counts, probabilities):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_frequencies_are_the_models(markov, seed, temperature):
     table = np.random.default_rng(3).normal(size=(1, 8, 8))
-    found = markov(table)(Sample(temperature, seed=seed, samples=4000), max_length=2)
+    found = markov(table)(Sample(temperature, seed=seed, num_samples=4000), max_length=2)
     weights = np.exp(table[0] / temperature)
     weights /= weights.sum(-1, keepdims=True)
     first = first_tokens(found)[0]
@@ -38,17 +38,17 @@ def test_frequencies_are_the_models(markov, seed, temperature):
 
 def test_samples_belong_to_their_source_and_seed(markov, tables):
     model, keys = markov(tables), np.array([7, -8, 9, 2**31 - 1], "int32")
-    strategy = Sample(samples=5)
+    strategy = Sample(num_samples=5)
     together = model(strategy, keys=keys)
     order = [2, 0, 3, 1]
     mixed = model(strategy, rows=order, keys=keys[order])
     np.testing.assert_array_equal(together.tokens[order], mixed.tokens)
     alone = model(strategy, rows=[1], keys=keys[1:2])
     np.testing.assert_array_equal(together.tokens[1], alone.tokens[0])
-    fewer = model(Sample(samples=2), keys=keys)
+    fewer = model(Sample(num_samples=2), keys=keys)
     np.testing.assert_array_equal(together.tokens[:, :2], fewer.tokens)
     assert len({str(one) for one in together.tokens.reshape(-1, 6)}) > 10
-    other = model(Sample(samples=5, seed=1), keys=keys)
+    other = model(Sample(num_samples=5, seed=1), keys=keys)
     assert (other.tokens != together.tokens).any()
 
 
@@ -68,7 +68,7 @@ def test_cuts(markov, cut, left):
     probabilities = np.full((7, 7), 1e-9)
     probabilities[START, 3:] = 0.5, 0.25, 0.15, 0.1
     model = markov([np.log(probabilities)])
-    found = model(Sample(**cut, samples=500), max_length=1)
+    found = model(Sample(**cut, num_samples=500), max_length=1)
     counts = np.bincount(first_tokens(found)[0], minlength=7)
     assert set(np.flatnonzero(counts)) == left
     kept = [*left]
@@ -87,7 +87,7 @@ def test_cuts(markov, cut, left):
         ({"top_p": 1.5}, "top_p must be a number above 0 and at most 1, got 1.5"),
         ({"min_p": 0}, "min_p must be a number above 0"),
         ({"top_k": 0}, "top_k must be a whole number of at least 1, got 0"),
-        ({"samples": 0}, "samples must be"),
+        ({"num_samples": 0}, "samples must be"),
         ({"seed": 0.5}, "seed must be a whole number, got 0.5"),
     ],
 )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from seq2seq.decoding import Greedy, Values, search
+from seq2seq.decoding import Greedy, Regression, search
 from seq2seq.models import StepOutput
 
 START, END = 1, 2
@@ -94,7 +94,9 @@ def test_values_are_fed_back(features):
         return StepOutput(values + 1.0, state)
 
     state = (ops.zeros((2, 1)),)
-    found = search(step, state, None, Values(features), start_id=START, end_id=END, max_length=4)
+    found = search(
+        step, state, None, Regression(features), start_id=START, end_id=END, max_length=4
+    )
     expected = np.arange(1.0, 5.0)[:, None] * np.ones(features)
     np.testing.assert_allclose(np.array(found.tokens)[0, 0], expected)
     assert np.array(found.lengths).tolist() == [[4], [4]]
@@ -107,9 +109,9 @@ def test_a_strategy_can_reorder_the_state_and_never_the_memory():
     class Swap(Greedy):
         size = 2
 
-        def advance(self, log_probabilities, progress, now):
-            tokens, _, progress = super().advance(log_probabilities, progress, now)
-            return tokens, ops.convert_to_tensor([[1, 0]]), progress
+        def step(self, log_probs, state, info):
+            tokens, _, state = super().step(log_probs, state, info)
+            return tokens, ops.convert_to_tensor([[1, 0]]), state
 
     def step(tokens, state, memory):
         places = ops.where(state[0] < 0, 3 + 2 * ops.arange(2), state[0])

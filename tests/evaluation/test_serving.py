@@ -50,7 +50,7 @@ def test_a_source_of_any_length_can_be_made(side, length):
 
 @pytest.mark.parametrize("jit_compile", ["auto", True, False])
 def test_after_a_warm_up_nothing_is_compiled(jit_compile, monkeypatch):
-    monkeypatch.setattr(kernels, "HOT", 2)
+    monkeypatch.setattr(kernels, "COMPILE_AFTER", 2)
     run, traced = make(), []
     if keras.backend.backend() == "jax" and jit_compile is False:
         with pytest.raises(ValueError, match="jit_compile=False: JAX compiles every search"):
@@ -80,7 +80,7 @@ def test_a_switch_that_is_none():
 @pytest.mark.slow
 def test_threads_get_the_answers_that_one_gets(monkeypatch):
     """Cold, while programs are compiled, and warm; with several strategies at once."""
-    monkeypatch.setattr(kernels, "HOT", 3)
+    monkeypatch.setattr(kernels, "COMPILE_AFTER", 3)
     monkeypatch.setattr(kernels, "MAX_COMPILED_SHAPES", 2)
     letters, chance = "abcdefg", random.Random(1)
     questions = [

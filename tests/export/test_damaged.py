@@ -16,7 +16,7 @@ from seq2seq.data import Numbers, Tagged
 from seq2seq.inference import artifact as checkpoints
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.predictor import Predictor, load
-from seq2seq.layers import Additive, Cell, Joined, Local
+from seq2seq.layers import Additive, Cell, LayerwiseDense, Local
 from seq2seq.runtime import manifest, numpy_runtime
 from seq2seq.runtime.numpy_runtime import HEADER, Runtime, read_artefact
 from tests.mutations import DAMAGES, say_otherwise
@@ -34,7 +34,7 @@ def make(name):
     if name == "rich":
         attention = Additive(units=2, coverage=True, before=False, input_feeding=True)
         decoder = Decoder(**sizes, tags=2, attention=attention, readout="pointer")
-        model = Seq2Seq(Encoder(**sizes, bidirectional=True), decoder, Joined())
+        model = Seq2Seq(Encoder(**sizes, bidirectional=True), decoder, LayerwiseDense())
         decoding = Decoding(Beam(2, n_best=2), max_length="2x+1", unknown="token")
         return model, Tagged(LETTERS, ["N", "PL"]), LETTERS, decoding
     reads = {"units": 2, "features": 1, "cell": Cell("lstm", layer_norm=True)}

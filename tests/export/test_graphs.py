@@ -16,14 +16,30 @@ from seq2seq.config import CONFIGS, build_model, build_task, compose
 from seq2seq.data import make_batch
 from seq2seq.data.tags import Tagged
 from seq2seq.data.vocabulary import PAD, START, Numbers, Vocabulary
-from seq2seq.decoding.constraints import Banned
+from seq2seq.decoding.constraints import SuppressTokens
 from seq2seq.export import formats, graphs
 from seq2seq.export.graphs import export_graphs
 from seq2seq.export.signatures import run_without_lists, trace
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.predictor import Predictor, load
-from seq2seq.layers.attention import Additive, Concat, Dot, General, Local, Peek, Repeat, Scaled
-from seq2seq.layers.bridges import Dense, Hidden, Joined, Learned, Top, Zero
+from seq2seq.layers.attention import (
+    Additive,
+    Concat,
+    Dot,
+    FixedContext,
+    General,
+    Local,
+    RepeatVector,
+    Scaled,
+)
+from seq2seq.layers.bridges import (
+    Dense,
+    HiddenOnly,
+    LayerwiseDense,
+    LearnedInitialState,
+    TopLayer,
+    Zero,
+)
 from seq2seq.layers.cell import Cell
 from seq2seq.layers.recurrent import unroll
 from seq2seq.models import Decoder, Encoder, Seq2Seq
@@ -55,10 +71,14 @@ def pointer(attention, **options):
 REAL = {"vocabulary_size": None, "features": 2}
 MODELS = {
     "plain": lambda: Seq2Seq(reads(), says()),
-    "both ways": lambda: Seq2Seq(reads(layers=2, bidirectional=True), says(layers=2), Joined()),
+    "both ways": lambda: Seq2Seq(
+        reads(layers=2, bidirectional=True), says(layers=2), LayerwiseDense()
+    ),
     "luong": lambda: Seq2Seq(reads(backwards=True), says(attention=General(input_feeding=True))),
     "bahdanau": lambda: Seq2Seq(
-        reads(bidirectional=True, cell="gru"), says(cell="gru", attention=Additive()), Joined()
+        reads(bidirectional=True, cell="gru"),
+        says(cell="gru", attention=Additive()),
+        LayerwiseDense(),
     ),
     "pointer": lambda: pointer(Additive(before=False), tags=TAGS),
     "gru": lambda: Seq2Seq(reads(cell="gru"), says(cell="gru")),
@@ -82,16 +102,16 @@ OTHERS = {
     "coverage": lambda: Seq2Seq(reads(), says(attention=Additive(coverage=True))),
     "concat": lambda: Seq2Seq(reads(), says(attention=Concat())),
     "local": lambda: Seq2Seq(reads(), says(attention=Local(width=2))),
-    "peek": lambda: Seq2Seq(reads(), says(attention=Peek())),
-    "repeat": lambda: Seq2Seq(reads(), says(attention=Repeat())),
+    "peek": lambda: Seq2Seq(reads(), says(attention=FixedContext())),
+    "repeat": lambda: Seq2Seq(reads(), says(attention=RepeatVector())),
     "local pointer": lambda: pointer(Local(width=2)),
     "tied": lambda: Seq2Seq(reads(), says(readout="tied"), tied_embeddings=True),
-    "top": lambda: Seq2Seq(reads(), says(layers=2), Top()),
-    "hidden": lambda: Seq2Seq(reads(), says(), Hidden()),
+    "top": lambda: Seq2Seq(reads(), says(layers=2), TopLayer()),
+    "hidden": lambda: Seq2Seq(reads(), says(), HiddenOnly()),
     "dense": lambda: Seq2Seq(reads(), says(16, layers=2), Dense()),
     "zero": lambda: Seq2Seq(reads(), says(attention=Dot()), Zero()),
-    "learned": lambda: Seq2Seq(reads(), says(attention=Dot()), Learned()),
-    "knows nothing": lambda: Seq2Seq(reads(), says(), Learned(), control=True),
+    "learned": lambda: Seq2Seq(reads(), says(attention=Dot()), LearnedInitialState()),
+    "knows nothing": lambda: Seq2Seq(reads(), says(), LearnedInitialState(), allow_uninformed=True),
     "values to tokens": lambda: Seq2Seq(reads(**REAL), says()),
 }
 
@@ -130,7 +150,7 @@ def draw(model, batch, time, padding=0):
     inputs = {"source": source, "source_mask": mask}
     if model.decoder.tags:
         inputs["tags"] = rng.integers(0, 2, (batch, model.decoder.tags)).astype("float32")
-    if model.decoder.readout == "pointer":
+    if model.decoder.readout_type == "pointer":
         unseen = np.broadcast_to(SIZE + np.arange(time), mask.shape)
         inputs["copies"] = np.where(rng.random(mask.shape) < 0.5, source, unseen).astype("int32")
     for name in inputs.keys() - {"tags"}:
@@ -155,7 +175,7 @@ def go_on(run, inputs, features):
 
 def decode(model, inputs):
     """What is to be said: as a predictor, never padding or the start."""
-    rules = () if model.decoder.features else [Banned(np.array([PAD, START]))]
+    rules = () if model.decoder.features else [SuppressTokens(np.array([PAD, START]))]
     return model.decode(**inputs, max_length=STEPS, constraints=rules)
 
 
@@ -422,7 +442,7 @@ def test_both_loops_do_the_same(cell):
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(3, 5, 8)).astype("float32")
     mask = np.arange(5) < [[5], [3], [1]]
-    sizes = stack.cell.sizes(8)
+    sizes = stack.cell.state_sizes(8)
     state = type(sizes)(*rng.normal(size=(len(sizes), 3, 8)).astype("float32"))
     whole = [
         loop(stack.recurrent[0].step, inputs, state, mask) for loop in (unroll, run_without_lists)
@@ -485,7 +505,7 @@ def test_every_model_of_the_catalogue_says_the_same(name, format, tmp_path):
     config = compose([f"model={name}", "task=inflection", "task.training_examples=32"])
     task = build_task(config)
     model = build_model(config, task)
-    copying = model.decoder.readout == "pointer"
+    copying = model.decoder.readout_type == "pointer"
     inputs = make_batch(task.examples("train"), task.source, task.target, copying=copying).inputs
     inputs = {name: inputs[name] for name in inputs if not name.startswith("target")}
     made = predictor(model, task.source, task.target)

@@ -12,10 +12,10 @@ from seq2seq import (
     Cell,
     Decoder,
     Encoder,
+    FixedContext,
     General,
-    Joined,
+    LayerwiseDense,
     Numbers,
-    Peek,
     Predictor,
     Sample,
     Seq2Seq,
@@ -51,15 +51,15 @@ def make(encoder=(), decoder=(), bridge=None, strong=3, **decoding):
 KINDS = {
     "lstm": lambda: make({"layers": 2}, {"layers": 2}),
     "gru": lambda: make({"cell": "gru", "backwards": True}, {"cell": "gru"}),
-    "rnn": lambda: make({"cell": "rnn"}, {"cell": "rnn", "attention": Peek()}),
+    "rnn": lambda: make({"cell": "rnn"}, {"cell": "rnn", "attention": FixedContext()}),
     "residual": lambda: make(
         {"layers": 2, "cell": Cell(residual=True, layer_norm=True), "bidirectional": True},
         {"layers": 2, "cell": Cell(residual=True, layer_norm=True)},
-        Joined(),
+        LayerwiseDense(),
         strong=1.5,  # normalising magnifies rounding
     ),
     "attention": lambda: make(
-        {"bidirectional": True}, {"attention": General(input_feeding=True)}, Joined()
+        {"bidirectional": True}, {"attention": General(input_feeding=True)}, LayerwiseDense()
     ),
     "pointer": lambda: make(
         {}, {"attention": Additive(coverage=True), "readout": "pointer"}, unknown="token"
@@ -215,7 +215,7 @@ def test_what_a_strategy_chose_is_traced():
 
 def test_a_pointer_names_what_it_copies():
     run = make({}, {"attention": Additive(), "readout": "pointer"}, unknown="token")
-    run.model.decoder.say.share.bias.assign([-50.0])  # all it says is copied
+    run.model.decoder.readout.p_gen.bias.assign([-50.0])  # all it says is copied
     trace = run.trace(["xay"], top=20)
     assert set(trace.outputs[0]) <= {*"xay", "<end>"}
     assert len(trace.top_symbols[0][0]) == len(LETTERS)
@@ -253,7 +253,7 @@ def test_swapped_states_swap_answers():
 
 def test_zeroing_is_the_bridge_that_passes_nothing():
     run = KINDS["lstm"]()
-    deaf = Seq2Seq(Encoder(6, 2, **SIZE), Decoder(6, 2, **SIZE), Zero(), control=True)
+    deaf = Seq2Seq(Encoder(6, 2, **SIZE), Decoder(6, 2, **SIZE), Zero(), allow_uninformed=True)
     deaf.set_weights(run.model.get_weights())
     told_nothing = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
     state, memory = run.encode(SOURCES)
@@ -285,7 +285,9 @@ def test_state_and_memory_are_exchanged_each_by_itself():
 
 def test_step_by_step_says_what_predict_says():
     run = KINDS["lstm"]()
-    run.model.decoder.say.logits.bias.assign([0.0, 0.0, -3.0, 0.0, 0.0, 0.0, 0.0])  # no early end
+    run.model.decoder.readout.logits.bias.assign(
+        [0.0, 0.0, -3.0, 0.0, 0.0, 0.0, 0.0]
+    )  # no early end
     (best,) = run.predict(["ab"], n_best=1)
     assert len(best[0].tokens) > 1
     state, memory = run.encode(["ab"])
@@ -308,7 +310,7 @@ def test_step_by_step_says_what_predict_says():
 def test_decoding_obeys_the_settings_as_predict_does():
     """Padding and start are never said, nor what is banned, nor places beyond the vocabulary."""
     run = make({}, {"attention": General(), "readout": "pointer"}, banned=["a"], max_length=3)
-    run.model.decoder.say.logits.bias.assign([9.0, 9.0, 0.0, 0.0, 9.0, 0.0, 0.0])
+    run.model.decoder.readout.logits.bias.assign([9.0, 9.0, 0.0, 0.0, 9.0, 0.0, 0.0])
     state, memory = run.encode(["xyx"], unknown="token")
     (found,) = run.decode(state, memory, Beam(8), n_best=8)
     assert len(found) == 8
@@ -321,7 +323,7 @@ def test_decoding_obeys_the_settings_as_predict_does():
 
 def test_unknown_symbols_are_copied_from_a_state_too():
     run = make({}, {"attention": General()}, unknown="copy", max_length=4)
-    run.model.decoder.say.logits.bias.assign(np.where(np.arange(len(LETTERS)) == 3, 99.0, 0.0))
+    run.model.decoder.readout.logits.bias.assign(np.where(np.arange(len(LETTERS)) == 3, 99.0, 0.0))
     assert run.decode(*run.encode(["xay"]), sources=["xay"]) == run.predict(["xay"])
     assert set(run.decode(*run.encode(["xay"]), n_best=1)[0][0].tokens) == {"<unknown>"}
     penalty = Beam(2, coverage_penalty=0.5)

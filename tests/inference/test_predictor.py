@@ -44,7 +44,7 @@ LETTERS = Vocabulary("abc")
 def make(**decoding):
     size = {"vocabulary_size": len(LETTERS)}
     model = Seq2Seq(Encoder(8, 2, **size), Decoder(8, 2, **size))
-    model.decoder.say.logits.bias.assign(np.linspace(0, 1, len(LETTERS)))
+    model.decoder.readout.logits.bias.assign(np.linspace(0, 1, len(LETTERS)))
     return Predictor(model, LETTERS, LETTERS, Decoding(**decoding), SETTINGS, batch_size=4)
 
 
@@ -92,7 +92,7 @@ def test_a_source_longer_than_any_trained_on_works_with_a_warning(caplog):
 
 def test_answers_are_cut_off_at_the_limit():
     predictor = make(max_length=3)
-    predictor.model.decoder.say.logits.bias.assign(np.eye(len(LETTERS))[5] * 100)
+    predictor.model.decoder.readout.logits.bias.assign(np.eye(len(LETTERS))[5] * 100)
     assert predictor.predict(["a"]) == ["bbb"]
 
 
@@ -163,7 +163,7 @@ def test_evaluation_judges_free_running_answers(tmp_path, predictor):
 @pytest.mark.parametrize("strategy", [None, Beam(3)])
 def test_answers_of_given_lengths_are_as_if_each_were_asked_for_by_itself(strategy, eager):
     predictor = make(strategy=strategy)
-    predictor.model.decoder.say.logits.bias.assign([0, 0, 0.5, 0, 0.3, 0.2, 0.1])  # ends soon
+    predictor.model.decoder.readout.logits.bias.assign([0, 0, 0.5, 0, 0.3, 0.2, 0.1])  # ends soon
     sources, lengths = ["a", "abc", "", "ccccccc", "b", "ab"], [3, 1, 2, 9, 0, 4]
     told = list(predictor.hypotheses(sources, lengths=lengths))
     assert [len(best[0].tokens) for best in told] == lengths
@@ -288,7 +288,9 @@ def test_strategies_and_settings(predictor):
     assert predictor.predict(["ab"], Beam(3))[0] == beam[0][0].text
     drawn = predictor.predict(["ab", "c", "ab"], Sample(seed=1), n_best=4)
     assert [one.text for one in drawn[0]] == [one.text for one in drawn[2]]
-    settings = replace(predictor.decoding, banned=["a"], no_repeat=1, min_length="1x", max_length=3)
+    settings = replace(
+        predictor.decoding, banned=["a"], no_repeat_ngram_size=1, min_length="1x", max_length=3
+    )
     for source, best in zip(
         ["ab", "b"], predictor.predict(["ab", "b"], n_best=1, decoding=settings), strict=True
     ):
@@ -370,7 +372,7 @@ def test_unknown_symbols_are_copied_by_attention():
     """The model always says the unknown token, and attends to the symbols one after the other."""
     size = {"vocabulary_size": len(LETTERS)}
     model = Seq2Seq(Encoder(8, **size), Decoder(8, attention=General(), **size))
-    model.decoder.say.logits.bias.assign(np.where(np.arange(len(LETTERS)) == 3, 50.0, 0.0))
+    model.decoder.readout.logits.bias.assign(np.where(np.arange(len(LETTERS)) == 3, 50.0, 0.0))
     run = Predictor(model, LETTERS, LETTERS, Decoding(unknown="copy", max_length=4), SETTINGS)
     (answer,) = run.hypotheses(["xay"], attention=True)
     pointed = answer[0].attention[:, :3].argmax(1)
@@ -403,7 +405,7 @@ def test_settings_survive_saving():
         ({"max_length": "x2"}, 'like "1.5x" or "2x.3" of the source'),
         ({"min_length": -1}, "min_length must be a whole number of at least 0"),
         ({"banned": "abc"}, "decoding.banned must be a list of texts"),
-        ({"no_repeat": 0}, "no_repeat must be"),
+        ({"no_repeat_ngram_size": 0}, "no_repeat_ngram_size must be"),
         ({"lexicon": []}, "decoding.lexicon is empty"),
     ],
 )

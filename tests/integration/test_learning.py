@@ -35,7 +35,8 @@ def test_without_a_state_nothing_is_learned():
     """The control: the same model whose decoder is told nothing stays at guessing."""
     test = learn(
         "task=reverse", "task.symbols=8", "task.max_length=5", "model.encoder.units=64",
-        "task.test_examples=1000", "training.steps=300", "bridge=zero", "model.control=true",
+        "task.test_examples=1000", "training.steps=300", "bridge=zero",
+        "model.allow_uninformed=true",
     )  # fmt: skip
     assert test["exact_match"] <= 0.05
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq.layers import Additive, Concat, Dot, General, Local, Peek, RNNState, Scaled
+from seq2seq.layers import Additive, Concat, Dot, FixedContext, General, Local, RNNState, Scaled
 
 RNG = np.random.default_rng(5)
 QUERY = RNG.normal(size=(2, 3, 4)).astype("float32")  # (batch, queries, query_size)
@@ -30,7 +30,7 @@ def score(attention, query, key, covered=0.0):
     if isinstance(attention, Additive):
         inner = query @ w["query/kernel"] + key @ w["key/kernel"] + w["key/bias"]
         if attention.coverage:
-            inner = inner + covered * w["covered/kernel"][0]
+            inner = inner + covered * w["coverage/kernel"][0]
         return (np.tanh(inner) @ w["energy/kernel"]).item()
     if isinstance(attention, General):
         return query @ (key @ w["key/kernel"])
@@ -48,7 +48,7 @@ def paper(attention, values, coverage=None):
             bell = np.ones(length)
             if isinstance(attention, Local):
                 w = {x.path.split("/", 1)[1]: np.array(x) for x in attention.weights}
-                inner = np.tanh(query @ w["hidden/kernel"]) @ w["place/kernel"]
+                inner = np.tanh(query @ w["hidden/kernel"]) @ w["position/kernel"]
                 place = (length - 1) / (1 + np.exp(-inner.item()))
                 scores[np.abs(steps - place) > attention.width] = -np.inf
                 bell = np.exp(-((steps - place) ** 2) / (2 * (attention.width / 2) ** 2))
@@ -94,13 +94,13 @@ def test_padding_gets_no_weight_and_changes_nothing(make):
 def test_overlap_is_attention_paid_twice():
     weights = np.array([[[1.0, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0.5], [1, 0, 0]]], "float32")
     attention = Additive(coverage=True)
-    np.testing.assert_allclose(attention.overlap(weights, None), (0 + 0.5 + 0.5 + 1) / 4)
+    np.testing.assert_allclose(attention.coverage_loss(weights, None), (0 + 0.5 + 0.5 + 1) / 4)
     mask = np.array([[True, True, True, False]])
-    np.testing.assert_allclose(attention.overlap(weights, mask), 1 / 3, rtol=1e-6)
+    np.testing.assert_allclose(attention.coverage_loss(weights, mask), 1 / 3, rtol=1e-6)
 
 
 def test_peek_always_sees_the_last_hidden_state():
-    attention = Peek()
+    attention = FixedContext()
     attention.connect(4, 6)
     state = (RNNState(np.zeros((2, 6))), RNNState(RNG.normal(size=(2, 6)).astype("float32")))
     values = np.zeros((2, 5, 6), "float32")
@@ -131,7 +131,7 @@ def test_senseless_arguments_are_refused(make, message):
         make()
 
 
-@pytest.mark.parametrize("make", [*KINDS, Peek, lambda: Additive(3, False, True, True)])
+@pytest.mark.parametrize("make", [*KINDS, FixedContext, lambda: Additive(3, False, True, True)])
 def test_survives_serialisation(make):
     attention = make()
     again = keras.layers.deserialize(keras.layers.serialize(attention))
@@ -140,5 +140,5 @@ def test_survives_serialisation(make):
 
 def test_an_attention_serves_one_decoder():
     attention = connect(Additive(), 4)
-    with pytest.raises(ValueError, match="this Additive serves a decoder already"):
+    with pytest.raises(ValueError, match="this Additive belongs to another decoder already"):
         attention.connect(4, 4)

@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 
 from seq2seq.layers import backend as kernels
-from seq2seq.layers.backend import compiled, draw_mask, feed, scan, should_compile
+from seq2seq.layers.backend import compiled, draw_mask, scan, should_compile, to_dataset
 
 INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
 
@@ -42,24 +42,24 @@ def test_compiled_it_does_the_same():
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its two compilers")
 def test_only_so_many_shapes_are_compiled_for_good(monkeypatch):
-    monkeypatch.setattr(kernels, "HOT", 2)
+    monkeypatch.setattr(kernels, "COMPILE_AFTER", 2)
     monkeypatch.setattr(kernels, "MAX_COMPILED_SHAPES", 3)
     calls = kernels.CallCounts()
     run = compiled(lambda x: x * 2, [], calls, "double")
     for size in [*range(1, 6)] * 4:
         np.testing.assert_array_equal(run(np.ones(size)), 2 * np.ones(size))
-    counts = [*calls.record()["double"].values()]
+    counts = [*calls.state_dict()["double"].values()]
     assert counts == [4, 4, 4, 2, 2]
     again = kernels.CallCounts()  # what was resumed has the same places, and no more
-    again.restore(calls.record())
+    again.load_state_dict(calls.state_dict())
     run = compiled(lambda x: x * 2, [], again, "double")
     for size in (5, 1, 4):
         run(np.ones(size))
-    assert [*again.record()["double"].values()] == [5, 4, 4, 2, 2]
+    assert [*again.state_dict()["double"].values()] == [5, 4, 4, 2, 2]
 
 
 def test_masks_drop_the_asked_share_and_are_independent(monkeypatch):
-    monkeypatch.setattr(kernels, "HOT", 1)
+    monkeypatch.setattr(kernels, "COMPILE_AFTER", 1)
     seed = keras.random.SeedGenerator(5)
 
     def draw(scale):
@@ -98,7 +98,7 @@ def test_gradients_flow_through_time():
 def test_nothing_waits_for_the_tuning_of_a_pipeline():
     """Its thread wakes up once a minute in a long training, and the end of that waits for it."""
     arrays = ({"source": np.zeros((2, 3), "int32")}, np.zeros((2, 4), "int32"), np.ones((2, 4)))
-    dataset = feed(iter([arrays, arrays]))
+    dataset = to_dataset(iter([arrays, arrays]))
     assert dataset.options().autotune.enabled is False
     assert [targets.shape for _, targets, _ in dataset] == [(2, 4), (2, 4)]
 
@@ -125,7 +125,7 @@ def test_calls_are_counted_from_many_threads():
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its two compilers")
 @pytest.mark.parametrize("jit_compile, expected", [("auto", "ggm"), (True, "mmm"), (False, "ggg")])
 def test_whether_a_shape_is_compiled(jit_compile, expected, monkeypatch):
-    monkeypatch.setattr(kernels, "HOT", 2)
+    monkeypatch.setattr(kernels, "COMPILE_AFTER", 2)
     calls, programs = kernels.CallCounts(), []
     calls.jit_compile = jit_compile
 

@@ -7,16 +7,17 @@ import pytest
 from seq2seq.layers import (
     Copy,
     Dense,
-    Hidden,
-    Joined,
-    Learned,
+    HiddenOnly,
+    LayerwiseDense,
+    LearnedInitialState,
     LSTMState,
     RNNState,
-    Top,
+    TopLayer,
     Zero,
 )
 
 RNG = np.random.default_rng(2)
+KINDS = [Copy, Dense, HiddenOnly, LayerwiseDense, LearnedInitialState, TopLayer, Zero]
 
 
 def sizes(layers, units):
@@ -75,18 +76,18 @@ def gru_sizes(layers, units):
 
 
 def test_hidden_hands_over_the_hidden_state_alone():
-    bridge, state = Hidden(), states(2, 4)
+    bridge, state = HiddenOnly(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(2, 4))
     for before, after in zip(state, bridge(state), strict=True):
         np.testing.assert_array_equal(before.hidden, after.hidden)
         np.testing.assert_array_equal(after.cell, np.zeros((3, 4)))
-    bridge = Hidden()
+    bridge = HiddenOnly()
     bridge.connect(sizes(2, 4), gru_sizes(2, 4))
     assert bridge(state)[1]._fields == ("hidden",)
 
 
 def test_joined_goes_layer_by_layer_by_its_formula():
-    bridge, state = Joined(), states(2, 8)  # two directions of 4
+    bridge, state = LayerwiseDense(), states(2, 8)  # two directions of 4
     bridge.connect(sizes(2, 8), sizes(2, 5))
     for number, (before, after) in enumerate(zip(state, bridge(state), strict=True)):
         hidden, cell = bridge.projections[2 * number : 2 * number + 2]
@@ -97,7 +98,7 @@ def test_joined_goes_layer_by_layer_by_its_formula():
 
 
 def test_top_starts_every_layer_with_the_encoders_top():
-    bridge, state = Top(), states(2, 4)
+    bridge, state = TopLayer(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(3, 4))
     after = bridge(state)
     assert len(after) == 3
@@ -106,7 +107,7 @@ def test_top_starts_every_layer_with_the_encoders_top():
 
 
 def test_learned_starts_are_weights_and_know_no_source():
-    bridge = Learned()
+    bridge = LearnedInitialState()
     bridge.connect(sizes(2, 4), sizes(1, 6))
     bridge.set_weights([np.full(6, 1.0), np.full(6, 2.0)])
     (one,), (other,) = bridge(states(2, 4)), bridge(states(2, 4))
@@ -119,16 +120,31 @@ def test_learned_starts_are_weights_and_know_no_source():
     "bridge, encoder, decoder, message",
     [
         (
-            Hidden(),
+            HiddenOnly(),
             sizes(2, 4),
             sizes(1, 4),
-            "bridge Hidden .* depth and width alike.*bridge=dense",
+            "bridge HiddenOnly .* equal depth and width.*bridge=dense",
         ),
-        (Joined(), sizes(2, 4), sizes(1, 4), "bridge Joined goes layer by layer.*bridge=dense"),
-        (Joined(), gru_sizes(1, 4), sizes(1, 4), r"units \(hidden only\), .* of the same kind"),
-        (Top(), sizes(2, 4), sizes(2, 5), "bridge Top .* one width.*bridge=dense"),
+        (
+            LayerwiseDense(),
+            sizes(2, 4),
+            sizes(1, 4),
+            "bridge LayerwiseDense projects layer by layer.*bridge=dense",
+        ),
+        (
+            LayerwiseDense(),
+            gru_sizes(1, 4),
+            sizes(1, 4),
+            r"units \(hidden only\), .* and kind of cell",
+        ),
+        (TopLayer(), sizes(2, 4), sizes(2, 5), "bridge TopLayer .* equal width.*bridge=dense"),
         (Copy(), gru_sizes(1, 4), sizes(1, 4), r"1 layer of 4 units \(hidden only\), the decoder"),
-        (Copy(), sizes(1, 8), sizes(1, 4), "or Joined .bridge=joined. for the two directions"),
+        (
+            Copy(),
+            sizes(1, 8),
+            sizes(1, 4),
+            "or LayerwiseDense .bridge=layerwise_dense. for the two directions",
+        ),
     ],
 )
 def test_sides_that_do_not_fit_are_refused_in_words(bridge, encoder, decoder, message):
@@ -136,12 +152,16 @@ def test_sides_that_do_not_fit_are_refused_in_words(bridge, encoder, decoder, me
         bridge.connect(encoder, decoder)
 
 
-def test_which_bridges_pass_anything():
-    passing = [kind.passes for kind in (Copy, Hidden, Dense, Joined, Top, Zero, Learned)]
-    assert passing == [True] * 5 + [False] * 2
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_initial_state_depends_on_the_source_where_a_bridge_says_so(kind):
+    bridge = kind()
+    bridge.connect(sizes(1, 4), sizes(1, 4))
+    first, second = (bridge(states(1, 4))[0].hidden for _ in range(2))
+    assert np.allclose(first, second) == (not kind.passes_information)
+    assert kind.passes_information == (kind not in (Zero, LearnedInitialState))
 
 
-@pytest.mark.parametrize("kind", [Copy, Dense, Hidden, Joined, Learned, Top, Zero])
+@pytest.mark.parametrize("kind", KINDS)
 def test_survives_serialisation(kind):
     bridge = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(kind()))
     assert isinstance(bridge, kind)
@@ -150,5 +170,5 @@ def test_survives_serialisation(kind):
 def test_a_bridge_joins_two_sides():
     bridge = Dense()
     bridge.connect(sizes(1, 4), sizes(1, 4))
-    with pytest.raises(ValueError, match="this Dense joins two sides already"):
+    with pytest.raises(ValueError, match="this Dense belongs to another model already"):
         bridge.connect(sizes(1, 4), sizes(1, 4))

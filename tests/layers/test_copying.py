@@ -18,11 +18,11 @@ for row, length in enumerate(LENGTHS):
 def mix(share_bias=0.0):
     pointer = Pointer(VOCABULARY)
     pointer.connect(4, 2, 3, None)
-    pointer.share.bias.assign([share_bias])
+    pointer.p_gen.bias.assign([share_bias])
     parts = [RNG.normal(size=(2, 3, size)).astype("float32") for size in (4, 2, 3)]
-    said = np.array(pointer(*parts, WEIGHTS, pointer.prepare(COPIES)))
+    said = np.array(pointer(*parts, WEIGHTS, pointer.precompute(COPIES)))
     logits = parts[0] @ np.array(pointer.logits.kernel)
-    seen = np.concatenate(parts, -1) @ np.array(pointer.share.kernel)
+    seen = np.concatenate(parts, -1) @ np.array(pointer.p_gen.kernel)
     return np.exp(said), logits, 1 / (1 + np.exp(-(seen + share_bias)))
 
 
@@ -56,7 +56,7 @@ def test_pure_copying_puts_probability_on_the_source_alone():
 
 
 def test_what_was_copied_is_read_as_unknown():
-    read = Pointer(6).readable(np.array([5, 6, 10]))
+    read = Pointer(6).to_readable_ids(np.array([5, 6, 10]))
     np.testing.assert_array_equal(read, [5, UNKNOWN, UNKNOWN])
     assert UNKNOWN == DATA_UNKNOWN
 
@@ -65,5 +65,5 @@ def test_weights_that_sum_to_less_are_shares_all_the_same():
     pointer = Pointer(VOCABULARY)
     pointer.connect(4, 2, 3, None)
     parts = [RNG.normal(size=(2, 3, size)).astype("float32") for size in (4, 2, 3)]
-    said = np.exp(pointer(*parts, 0.3 * WEIGHTS, pointer.prepare(COPIES)))
+    said = np.exp(pointer(*parts, 0.3 * WEIGHTS, pointer.precompute(COPIES)))
     np.testing.assert_allclose(said.sum(-1), 1, atol=1e-5)

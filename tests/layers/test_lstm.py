@@ -40,25 +40,24 @@ def test_numbers_equal_keras(masked, backwards, start):
     ours, keras_own = twins(return_sequences=True, return_state=True, go_backwards=backwards)
     state = [RNG.normal(size=(3, 6)).astype("float32") for _ in range(2)] if start else None
     mask = MASK if masked else None
-    for a, b in zip(
-        ours(INPUTS, mask=mask, initial_state=state),
-        keras_own(INPUTS, mask=mask, initial_state=state),
-        strict=True,
-    ):
-        np.testing.assert_allclose(a, b, atol=1e-6)
+    arguments = {"mask": mask, "initial_state": state}
+    expected = keras_own(INPUTS, **arguments)
+    for training in (True, False):  # in training our own loop runs, else Keras's
+        for a, b in zip(ours(INPUTS, **arguments, training=training), expected, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_weights_swap_both_ways():
     ours, keras_own = twins()
     ours.set_weights([w + 0.1 for w in keras_own.get_weights()])
     keras_own.set_weights(ours.get_weights())
-    np.testing.assert_allclose(ours(INPUTS), keras_own(INPUTS), atol=1e-6)
+    np.testing.assert_allclose(ours(INPUTS, training=True), keras_own(INPUTS), atol=1e-6)
     assert [w.shape for w in ours.weights] == [(5, 24), (6, 24), (24,)]
 
 
 def test_steps_equal_the_sequence():
     layer = LSTM(6, return_sequences=True, return_state=True)
-    sequence, hidden, cell = layer(INPUTS)
+    sequence, hidden, cell = layer(INPUTS, training=True)
     state = LSTMState(np.zeros((3, 6), "float32"), np.zeros((3, 6), "float32"))
     for time in range(7):
         state = layer.step(INPUTS[:, time], state)
@@ -67,15 +66,18 @@ def test_steps_equal_the_sequence():
     np.testing.assert_allclose(state.cell, cell, atol=1e-6)
 
 
-def test_step_is_the_papers_equations():
+def test_step_and_sequence_are_the_papers_equations():
     layer = LSTM(6, return_state=True)
     layer.build(INPUTS.shape)
     weights = [RNG.normal(size=w.shape) for w in layer.weights]
     layer.set_weights(weights)
-    _, hidden, cell = layer(INPUTS)
     expected = [numpy_lstm(row, weights, np.zeros(6), np.zeros(6)) for row in INPUTS]
-    np.testing.assert_allclose(hidden, [h for h, _ in expected], atol=1e-5)
-    np.testing.assert_allclose(cell, [c for _, c in expected], atol=1e-5)
+    state = LSTMState(*np.zeros((2, 3, 6), "float32"))
+    for time in range(7):
+        state = layer.step(INPUTS[:, time], state)
+    for hidden, cell in (layer(INPUTS, training=True)[1:], state):
+        np.testing.assert_allclose(hidden, [h for h, _ in expected], atol=1e-5)
+        np.testing.assert_allclose(cell, [c for _, c in expected], atol=1e-5)
 
 
 def test_the_step_forgets_and_keeps():
@@ -91,9 +93,9 @@ def test_the_step_forgets_and_keeps():
 
 def test_masked_steps_change_nothing():
     layer = LSTM(6, return_state=True)
-    _, hidden, cell = layer(INPUTS, mask=MASK)
+    _, hidden, cell = layer(INPUTS, mask=MASK, training=True)
     for row, length in enumerate((7, 4, 1)):
-        _, alone_hidden, alone_cell = layer(INPUTS[row : row + 1, :length])
+        _, alone_hidden, alone_cell = layer(INPUTS[row : row + 1, :length], training=True)
         np.testing.assert_allclose(hidden[row], alone_hidden[0], atol=1e-6)
         np.testing.assert_allclose(cell[row], alone_cell[0], atol=1e-6)
 
@@ -110,5 +112,5 @@ def test_step_refuses_what_it_does_not_know(arguments):
     layer = LSTM(6, **arguments)
     layer.build(INPUTS.shape)
     state = LSTMState(np.zeros((3, 6)), np.zeros((3, 6)))
-    with pytest.raises(ValueError, match="standard LSTM only"):
+    with pytest.raises(ValueError, match="settings of LSTM only"):
         layer.step(INPUTS[:, 0], state)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from seq2seq.layers import GRU, LSTM, Cell, LSTMState, RNNState, SimpleRNN
-from seq2seq.layers.normalized import NormalisedGRU, NormalisedLSTM, NormalisedRNN
+from seq2seq.layers.normalized import NormalizedGRU, NormalizedLSTM, NormalizedRNN
 from seq2seq.layers.recurrent import unroll
 
 RNG = np.random.default_rng(4)
@@ -58,7 +58,7 @@ def test_outputs_states_and_gradients_equal_keras(ours, keras_own):
 
 
 @pytest.mark.parametrize(
-    "kind", [GRU, SimpleRNN, NormalisedLSTM, NormalisedGRU, NormalisedRNN, LSTM]
+    "kind", [GRU, SimpleRNN, NormalizedLSTM, NormalizedGRU, NormalizedRNN, LSTM]
 )
 @pytest.mark.parametrize("backwards", [False, True])
 def test_steps_equal_the_sequence(kind, backwards):
@@ -80,7 +80,7 @@ def normalise(x):
     return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
 
 
-@pytest.mark.parametrize("kind", [LSTM, NormalisedLSTM, GRU, NormalisedGRU])
+@pytest.mark.parametrize("kind", [LSTM, NormalizedLSTM, GRU, NormalizedGRU])
 def test_gates_make_the_step(kind):
     layer = kind(4, return_sequences=True, return_state=True)
     layer.build(INPUTS.shape)
@@ -99,7 +99,7 @@ def test_gates_make_the_step(kind):
 
 def test_layer_normalisation_is_the_papers():
     """Ba et al. 2016, equations 20-22."""
-    layer = NormalisedLSTM(4)
+    layer = NormalizedLSTM(4)
     layer.build(INPUTS.shape)
     layer.set_weights([RNG.normal(size=w.shape) for w in layer.weights])
     kernel, recurrent, bias, x_gain, h_gain, c_gain, c_bias = layer.get_weights()
@@ -129,11 +129,11 @@ def test_recurrent_dropout_hides_the_hidden_state_from_the_gates_only():
 
 def test_initialisation_is_orthogonal_and_forget_biases_are_as_told():
     for kind in ("lstm", "gru", "rnn"):
-        kernel = Cell(kind).make(4, 3, "layer", None).get_weights()[1]
+        kernel = Cell(kind).build_layer(4, 3, "layer", None).get_weights()[1]
         np.testing.assert_allclose(kernel @ kernel.T, np.eye(4), atol=1e-5)
-    bias = Cell().make(4, 3, "layer", None).get_weights()[2]
+    bias = Cell().build_layer(4, 3, "layer", None).get_weights()[2]
     np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], 4))
-    bias = Cell(forget_bias=2.5).make(4, 3, "layer", None).get_weights()[2]
+    bias = Cell(forget_bias=2.5).build_layer(4, 3, "layer", None).get_weights()[2]
     np.testing.assert_array_equal(bias, np.repeat([0, 2.5, 0, 0], 4))
 
 
@@ -148,7 +148,7 @@ def test_initialisation_is_orthogonal_and_forget_biases_are_as_told():
         ({"layer_norm": None}, "cell.layer_norm must be true or false"),
         ({"forget_bias": "big"}, "cell.forget_bias must be a finite number, got 'big'"),
         ({"forget_bias": float("inf")}, "finite number, got inf"),
-        ({"kind": "gru", "forget_bias": 1.0}, "forgets nothing"),
+        ({"kind": "gru", "forget_bias": 1.0}, "applies to cell.kind=lstm only, got kind=gru"),
     ],
 )
 def test_impossible_cells_are_refused(arguments, message):
@@ -165,10 +165,10 @@ def test_a_cell_is_made_of_many_things():
 @pytest.mark.parametrize(
     "layer, message",
     [
-        (GRU(4, activation="relu"), "standard GRU only; this one has activation=relu"),
+        (GRU(4, activation="relu"), "settings of GRU only; this layer has activation=relu"),
         (GRU(4, reset_after=False), "reset_after=False"),
-        (SimpleRNN(4, use_bias=False), "standard SimpleRNN only; this one has use_bias=False"),
-        (NormalisedLSTM(4, recurrent_activation="tanh"), "recurrent_activation=tanh"),
+        (SimpleRNN(4, use_bias=False), "SimpleRNN only; this layer has use_bias=False"),
+        (NormalizedLSTM(4, recurrent_activation="tanh"), "recurrent_activation=tanh"),
     ],
 )
 def test_steps_refuse_what_they_do_not_know(layer, message):

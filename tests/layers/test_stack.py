@@ -8,6 +8,7 @@ from keras import tree
 import seq2seq
 from seq2seq.layers import Cell, Stack
 from seq2seq.layers.stack import reverse
+from seq2seq.layers.structure import map_tensors
 
 INPUTS = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
 CELLS = [
@@ -139,13 +140,13 @@ def test_dropout_acts_in_training_only():
     stack = Stack(3, 4, layers=2, cell=NOISY)
     once, _ = stack(INPUTS)
     again, _ = stack(INPUTS)
-    trained, _ = stack(INPUTS, dropout_masks=stack.draw(2, 5, training=True))
+    trained, _ = stack(INPUTS, dropout_masks=stack.draw_dropout_masks(2, 5, training=True))
     np.testing.assert_array_equal(once, again)
     assert not np.allclose(once, trained)
 
 
 def at(masks, time):
-    return masks.select(tree.map_structure(lambda mask: mask[:, time], masks.per_step()))
+    return masks.select(map_tensors(lambda mask: mask[:, time], masks.per_step()))
 
 
 @pytest.mark.parametrize("variational", [True, False])
@@ -157,7 +158,7 @@ def test_steps_and_sequence_agree_under_dropout(kind, rates, variational):
     stack = Stack(3, 4, layers=2, cell=Cell(kind, variational=variational, **rates))
     stack.build()
     plain = stack(INPUTS)[0]
-    masks = stack.draw(2, 5, training=True)
+    masks = stack.draw_dropout_masks(2, 5, training=True)
     sequence, state = stack(INPUTS, dropout_masks=masks)
     after = zeros(stack)
     for time in range(5):
@@ -170,30 +171,33 @@ def test_steps_and_sequence_agree_under_dropout(kind, rates, variational):
 def test_one_mask_serves_a_whole_sequence_or_each_step_has_its_own():
     for variational, axes in ((True, (3,)), (False, (3, 60))):
         stack = Stack(8, 4, layers=2, cell=Cell(dropout=0.5, variational=variational))
-        masks = stack.draw(3, 60, training=True)
-        assert [mask.shape for mask in masks.inputs + masks.outputs] == [
+        masks = stack.draw_dropout_masks(3, 60, training=True)
+        assert [mask.shape for mask in (*masks.inputs, masks.outputs)] == [
             (*axes, n) for n in (8, 4, 4)
         ]
     assert np.std(masks.inputs[0], axis=1).min() > 0  # no unit of no row is the same at all steps
 
 
 @pytest.mark.parametrize(
-    "cell, read, said",
+    "cell, inputs, outputs",
     [
         (Cell(dropout=0.5), 2, 1),
         (Cell(dropout=0.5, output_dropout=0.0), 2, 0),  # as PyTorch's layers
         (Cell(output_dropout=0.5), 0, 1),
     ],
 )
-def test_the_dropout_of_the_output_is_a_choice_of_its_own(cell, read, said):
-    masks = Stack(3, 4, layers=2, cell=cell).draw(2, 5, training=True)
-    assert (len(masks.inputs), len(masks.outputs), len(masks.recurrent)) == (read, said, 0)
+def test_the_dropout_of_the_output_is_a_choice_of_its_own(cell, inputs, outputs):
+    masks = Stack(3, 4, layers=2, cell=cell).draw_dropout_masks(2, 5, training=True)
+    counts = [0 if part is None else len(keras.tree.flatten(part)) for part in masks]
+    assert counts == [inputs, outputs, 0]
 
 
 @pytest.mark.parametrize("rates, dropped", [((0.5, 0.0), [1, 0, 1]), ((0.0, 0.5), [0, 1, 0])])
 def test_what_attention_found_is_dropped_as_the_output(rates, dropped):
     cell = Cell(dropout=rates[0], output_dropout=rates[1])
-    masks = Stack(30, 40, layers=2, cell=cell).draw(20, 5, training=True, attended=10)
+    masks = Stack(30, 40, layers=2, cell=cell).draw_dropout_masks(
+        20, 5, training=True, attention_size=10
+    )
     lowest, second = masks.inputs
     parts = lowest[:, :20], lowest[:, 20:], second
     assert [int(np.min(part) == 0) for part in parts] == dropped
@@ -203,8 +207,8 @@ def test_what_attention_found_is_dropped_as_the_output(rates, dropped):
 def test_dropout_keeps_the_mean():
     masks = Stack(50, 40, cell=NOISY)
     masks.build()
-    masks = masks.draw(200, 5, training=True)
-    for mask, size in ((masks.inputs[0], 50), (masks.outputs[0], 40), (masks.recurrent[0], 40)):
+    masks = masks.draw_dropout_masks(200, 5, training=True)
+    for mask, size in ((masks.inputs[0], 50), (masks.outputs, 40), (masks.recurrent[0], 40)):
         assert mask.shape == (200, size)
         assert set(np.unique(mask)) == {0.0, 2.0} and abs(np.mean(mask) - 1) < 0.05
 

@@ -10,7 +10,7 @@ from seq2seq import (
     Decoder,
     Encoder,
     Greedy,
-    Joined,
+    LayerwiseDense,
     Sample,
     Seq2Seq,
     Zero,
@@ -21,8 +21,8 @@ from seq2seq.models import decoding_mixin as searcher
 
 SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")
 INPUTS = {"source": SOURCE, "source_mask": SOURCE > 0}
-SAMPLE = {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "min_p": 0.05, "seed": 1, "samples": 2}
-BEAM = {"width": 4, "groups": 2, "length_penalty": 0.6, "coverage_penalty": 0.2, "n_best": 4}
+SAMPLE = {"temperature": 0.7, "top_k": 5, "top_p": 0.9, "min_p": 0.05, "seed": 1, "num_samples": 2}
+BEAM = {"width": 4, "num_groups": 2, "length_penalty": 0.6, "coverage_penalty": 0.2, "n_best": 4}
 OTHERS = [
     (Sample, SAMPLE, {"seed": 0}),
     (Sample, SAMPLE, {"seed": 2}),
@@ -35,8 +35,8 @@ OTHERS = [
     (Beam, BEAM, {"length_penalty": 0}),
     (Beam, BEAM, {"length_penalty": 1.7}),
     (Beam, BEAM, {"coverage_penalty": 3}),
-    (Beam, BEAM, {"diversity": 0}),
-    (Beam, BEAM, {"diversity": 5.0}),
+    (Beam, BEAM, {"diversity_penalty": 0}),
+    (Beam, BEAM, {"diversity_penalty": 5.0}),
 ]
 
 
@@ -45,7 +45,7 @@ def model():
     keras.utils.set_random_seed(2)
     size = {"vocabulary_size": 9, "embedding_size": 6}
     decoder = Decoder(6, attention=Additive(), **size)
-    model = Seq2Seq(Encoder(6, bidirectional=True, **size), decoder, Joined())
+    model = Seq2Seq(Encoder(6, bidirectional=True, **size), decoder, LayerwiseDense())
     for weight in model.weights:
         weight.assign(3 * np.array(weight))  # far from indifference
     return model
@@ -66,7 +66,7 @@ def traces(monkeypatch):
 
 @pytest.mark.parametrize("kind", [Sample, Beam])
 def test_other_numbers_are_no_other_program(model, traces, kind):
-    model._programs().clear()
+    model._compiled_functions().clear()
     answers, first = {}, None
     for cls, usual, change in OTHERS:
         if cls is kind:
@@ -74,7 +74,7 @@ def test_other_numbers_are_no_other_program(model, traces, kind):
                 **INPUTS, strategy=cls(**{**usual, **change}), max_length=7
             )
             first = first or len(traces)
-    assert len(traces) == first and len(model._programs()) == 1
+    assert len(traces) == first and len(model._compiled_functions()) == 1
     told_apart = {found.tokens.tobytes() + found.scores.tobytes() for found in answers.values()}
     assert len(told_apart) > len(answers) / 2  # the numbers do count
 
@@ -97,9 +97,17 @@ def test_what_was_compiled_for_one_number_is_right_for_another(model, kind, usua
 @pytest.mark.parametrize(
     "strategies, programs",
     [
-        ([Sample(), Sample(top_k=3), Sample(top_p=0.5), Sample(samples=2)], 4),
+        ([Sample(), Sample(top_k=3), Sample(top_p=0.5), Sample(num_samples=2)], 4),
         ([Beam(), Beam(length_penalty="average"), Beam(coverage_penalty=0.1), Beam(3)], 4),
-        ([Beam(), Beam(length_penalty=1.0), Beam(coverage_penalty=0.0), Beam(diversity=0.1)], 1),
+        (
+            [
+                Beam(),
+                Beam(length_penalty=1.0),
+                Beam(coverage_penalty=0.0),
+                Beam(diversity_penalty=0.1),
+            ],
+            1,
+        ),
         ([Greedy(), Greedy()], 1),
     ],
     ids=["sample", "beam", "numbers", "greedy"],
@@ -141,15 +149,15 @@ def tell_nothing(model):
 
 
 def adapt(model):
-    embedding = model.encoder.reader.embedding
+    embedding = model.encoder.input_embedding.embedding
     embedding.enable_lora(2)
     embedding.lora_embeddings_b.assign(np.ones((2, 6)))
     embedding.lora_embeddings_a.assign(np.ones((9, 2)))
 
 
 def replace_layer(model):
-    other = make_plain().decoder.say
-    model.decoder.say = other
+    other = make_plain().decoder.readout
+    model.decoder.readout = other
 
 
 CHANGES = {"bridge": tell_nothing, "LoRA": adapt, "layer": replace_layer}

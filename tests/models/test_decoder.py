@@ -3,21 +3,21 @@
 import keras
 import numpy as np
 import pytest
-from keras import tree
 
 from seq2seq.layers import (
     Additive,
     Cell,
     Concat,
     Dot,
+    FixedContext,
     General,
     Local,
     LSTMState,
-    Peek,
-    Repeat,
+    RepeatVector,
     RNNState,
     Scaled,
 )
+from seq2seq.layers.structure import flatten_tensors, map_tensors
 from seq2seq.models import Decoder, DecoderState, Encoder, Memory
 from seq2seq.models.encoder import InputEmbedding
 
@@ -35,9 +35,9 @@ KINDS = {
     "values": {"vocabulary_size": None, "features": 2},
     "values, attending": {"vocabulary_size": None, "features": 2, "attention": Additive},
     "tags": {"tags": 3},
-    "peek": {"attention": Peek, "cell": "gru"},
-    "repeat": {"attention": Repeat, "layers": 2},
-    "peek, tied": {"attention": Peek, "readout": "tied", "layers": 2},
+    "peek": {"attention": FixedContext, "cell": "gru"},
+    "repeat": {"attention": RepeatVector, "layers": 2},
+    "peek, tied": {"attention": FixedContext, "readout": "tied", "layers": 2},
     "additive": {"attention": Additive},
     "additive, tags, pointer": {"attention": Additive, "tags": 3, "readout": "pointer"},
     "coverage": {"attention": lambda: Additive(coverage=True), "readout": "pointer"},
@@ -75,7 +75,8 @@ def make(layers=1, attention=None, **kind):
 
 
 def assert_same(one, other):
-    for a, b in zip(tree.flatten(one), tree.flatten(other), strict=True):
+    one, other = flatten_tensors(one)[0], flatten_tensors(other)[0]
+    for a, b in zip(one, other, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
@@ -88,7 +89,7 @@ def test_a_sequence_equals_its_steps(kind):
         assert [type(layer) for layer in output.state.layers] == [type(s) for s in state.layers]
         state = output.state
         np.testing.assert_allclose(output.logits, whole.logits[:, time], atol=1e-5)
-        if decoder.attention and not isinstance(decoder.attention, Peek):
+        if decoder.attention and not isinstance(decoder.attention, FixedContext):
             np.testing.assert_allclose(output.attention, whole.attention[:, time], atol=1e-6)
     assert_same(state.layers, whole.state.layers)
 
@@ -124,7 +125,7 @@ def test_the_mask_keeps_the_final_state_from_padding(name):
     decoder, start, memory, target = make(**KINDS[name])
     masked = decoder(target, start, memory, mask=MASK).state
     alone = decoder(target[:, :2], start, memory).state
-    assert_same(*(tree.map_structure(lambda part: part[1], state) for state in (masked, alone)))
+    assert_same(*(map_tensors(lambda part: part[1], state) for state in (masked, alone)))
 
 
 @pytest.mark.parametrize("variational", [True, False])
@@ -134,12 +135,12 @@ def test_a_stepwise_pass_has_the_masks_of_its_steps(variational, monkeypatch):
         attention=lambda: General(input_feeding=True),
     )
     plain = decoder(target, start, memory).logits
-    masks = decoder.stack.draw(*target.shape, training=True)
-    monkeypatch.setattr(decoder.stack, "draw", lambda *_: masks)
+    masks = decoder.stack.draw_dropout_masks(*target.shape, training=True)
+    monkeypatch.setattr(decoder.stack, "draw_dropout_masks", lambda *_: masks)
     whole = decoder(target, start, memory, training=True)
     state = start
     for time in range(4):
-        now = masks.select(tree.map_structure(lambda mask, t=time: mask[:, t], masks.per_step()))
+        now = masks.select(map_tensors(lambda mask, t=time: mask[:, t], masks.per_step()))
         output = decoder.step(target[:, time], state, memory, now)
         state = output.state
         np.testing.assert_allclose(output.logits, whole.logits[:, time], atol=1e-5)
@@ -166,8 +167,8 @@ def test_what_attention_found_is_dropped_as_what_top_layers_say(
 @pytest.mark.parametrize("variational", [True, False])
 def test_what_is_heard_is_what_was_said_under_the_same_masks(variational, monkeypatch):
     decoder, start, memory, target = make(cell=Cell(dropout=0.5, variational=variational))
-    masks = decoder.stack.draw(*target.shape, training=True)
-    monkeypatch.setattr(decoder.stack, "draw", lambda *_: masks)
+    masks = decoder.stack.draw_dropout_masks(*target.shape, training=True)
+    monkeypatch.setattr(decoder.stack, "draw_dropout_masks", lambda *_: masks)
     forced = np.zeros(target.shape, bool)
     free = decoder(target, start, memory, teacher_forcing_mask=forced, training=True)
     said = np.argmax(free.logits, axis=-1)
@@ -181,20 +182,22 @@ def test_coverage_is_a_loss_of_training_alone():
     decoder(target, start, memory)
     assert decoder.losses == []
     weights = decoder(target, start, memory, mask=MASK, training=True).attention
-    expected = decoder.attention.overlap(weights, MASK)
+    expected = decoder.attention.coverage_loss(weights, MASK)
     np.testing.assert_allclose(decoder.losses, [expected], rtol=1e-5)
 
 
 def test_tied_logits_compare_with_the_embeddings():
     decoder, start, memory, target = make(readout="tied")
-    hidden, _ = decoder.stack(decoder.reader(target), start.layers)
-    table = np.array(decoder.reader.embedding.embeddings)
-    expected = np.array(decoder.say.shrink(hidden)) @ table.T + np.array(decoder.say.bias)
+    hidden, _ = decoder.stack(decoder.input_embedding(target), start.layers)
+    table = np.array(decoder.input_embedding.embedding.embeddings)
+    expected = np.array(decoder.readout.projection(hidden)) @ table.T + np.array(
+        decoder.readout.bias
+    )
     np.testing.assert_allclose(decoder(target, start, memory).logits, expected, atol=1e-5)
 
 
 def test_a_decoder_that_repeats_reads_no_tokens():
-    decoder, state, memory, target = make(attention=Repeat)
+    decoder, state, memory, target = make(attention=RepeatVector)
     said = decoder(target, state, memory).logits
     np.testing.assert_array_equal(said, decoder(target[::-1], state, memory).logits)
     assert not np.allclose(said[:, 0], said[:, 1])  # it knows where it is all the same
@@ -202,8 +205,10 @@ def test_a_decoder_that_repeats_reads_no_tokens():
     sizes = [tuple(weight.shape) for weight in decoder.weights]
     assert sizes[0] == (memory.values.shape[-1], 4 * decoder.units)
     assert sizes[-2:] == [(decoder.units, 10), (10,)]  # nor does the readout see anything else
-    with pytest.raises(ValueError, match="attention=Repeat reads no tokens"):
-        Decoder(4, vocabulary_size=10, attention=Repeat()).connect(4, InputEmbedding(10, None, 32))
+    with pytest.raises(ValueError, match="attention=RepeatVector reads no tokens"):
+        Decoder(4, vocabulary_size=10, attention=RepeatVector()).connect(
+            4, InputEmbedding(10, None, 32)
+        )
 
 
 def test_structure_of_the_state_is_kept():
@@ -216,12 +221,15 @@ def test_structure_of_the_state_is_kept():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"readout": "pointer"}, "readout=pointer copies what attention points at"),
-        ({"readout": "pointer", "attention": Peek()}, "there is none; choose one"),
-        ({"readout": "tied", "attention": Repeat()}, "nothing is read; choose readout=dense"),
+        ({"readout": "pointer"}, "readout=pointer copies by attention weights"),
+        (
+            {"readout": "pointer", "attention": FixedContext()},
+            "this decoder has none; choose an attention",
+        ),
+        ({"readout": "tied", "attention": RepeatVector()}, "has none; choose readout=dense"),
         ({"readout": "pionter"}, "unknown readout 'pionter'; did you mean 'pointer'"),
-        ({"vocabulary_size": None, "features": 2, "readout": "tied"}, "says tokens"),
-        ({"attention": "dot"}, "attention must be one, as in attention=Dot"),
+        ({"vocabulary_size": None, "features": 2, "readout": "tied"}, "readout=tied is for tokens"),
+        ({"attention": "dot"}, "attention must be an Attention, as Dot"),
         ({"tags": 0}, "tags must be a whole number of at least 1, got 0"),
         ({"embedding_size": 0}, "embedding_size must be a whole number of at least 1, got 0"),
     ],
@@ -238,19 +246,19 @@ def test_a_decoder_belongs_to_one_size_of_memory():
     with pytest.raises(ValueError, match="encoder of 6 values a step already"):
         decoder.connect(7)
     with pytest.raises(ValueError, match="encoder of 6 values .* 6 with its embeddings; make a"):
-        decoder.connect(6, Encoder(6, vocabulary_size=decoder.vocabulary_size).reader)
+        decoder.connect(6, Encoder(6, vocabulary_size=decoder.vocabulary_size).input_embedding)
 
 
 @pytest.mark.parametrize(
     "encoder, message",
     [
-        ({"vocabulary_size": 7}, "a reader of 7 tokens and 32"),
-        ({"features": 2}, "can't read with a reader of None tokens"),
+        ({"vocabulary_size": 7}, "an embedding of 7 tokens and 32"),
+        ({"features": 2}, "can't share an embedding of None tokens"),
     ],
 )
 def test_embeddings_of_other_sizes_are_refused(encoder, message):
     with pytest.raises(ValueError, match=message):
-        Decoder(8, **TOKENS_KIND).connect(8, Encoder(4, **encoder).reader)
+        Decoder(8, **TOKENS_KIND).connect(8, Encoder(4, **encoder).input_embedding)
 
 
 @pytest.mark.parametrize("name", ["gru", "additive, tags, pointer", "local, fed"])

@@ -12,11 +12,11 @@ from seq2seq import (
     Ensemble,
     General,
     Greedy,
-    Joined,
+    LayerwiseDense,
     Length,
+    Regression,
     Sample,
     Seq2Seq,
-    Values,
 )
 from seq2seq.decoding.search import ARGMAX
 
@@ -31,7 +31,7 @@ def make(kind, units=6):
     """A small model of a kind that says something; its inputs."""
     bridge, attention, readout = None, None, "dense"
     if kind != "plain":
-        bridge = Joined()
+        bridge = LayerwiseDense()
     if kind == "attention":
         attention = General(input_feeding=True)
     if kind == "pointer":
@@ -57,7 +57,7 @@ def model(request):
 
 @pytest.mark.parametrize(
     "strategy",
-    [Greedy(), Beam(3, length_penalty=1.0, n_best=2), Sample(seed=3, samples=2)],
+    [Greedy(), Beam(3, length_penalty=1.0, n_best=2), Sample(seed=3, num_samples=2)],
     ids=str,
 )
 def test_split_padded_reordered(model, strategy):
@@ -103,7 +103,7 @@ def test_going_on_from_a_state_is_the_rest(model):
     state, memory = model.start(inputs)
     tokens = np.full(4, model.start_id, "int32")
     for time in range(2):
-        output = model.say(tokens, state, memory)
+        output = model.log_prob_step(tokens, state, memory)
         state, tokens = output.state, np.array(output.logits).argmax(-1).astype("int32")
         np.testing.assert_array_equal(
             tokens[whole.lengths[:, 0] > time], whole.tokens[whole.lengths[:, 0] > time, 0, time]
@@ -152,12 +152,15 @@ def test_strategies_of_tokens_and_of_values_are_told_apart():
     real = Seq2Seq(Encoder(4, features=2), Decoder(4, features=2))
     source = np.zeros((1, 3, 2), "float32")
     assert real.decode(source, max_length=3).tokens.shape == (1, 1, 3, 2)
-    with pytest.raises(ValueError, match="says real values: the strategy Beam"):
+    with pytest.raises(
+        ValueError,
+        match="the strategy Beam.* does not fit this model, whose targets are real values",
+    ):
         real.decode(source, strategy=Beam(), max_length=3)
     with pytest.raises(ValueError, match="no probability"):
         real.score({"source": source, "target": source}, source)
-    with pytest.raises(ValueError, match="says tokens: the strategy Values"):
-        decode(*make("plain"), Values(2))
+    with pytest.raises(ValueError, match="the strategy Regression.* targets are tokens"):
+        decode(*make("plain"), Regression(2))
 
 
 def test_an_ensemble_of_one_is_that_one_and_of_two_is_between():
@@ -180,7 +183,7 @@ def test_ensembles_that_make_no_sense_are_refused():
     plain, pointer = make("plain")[0], make("pointer")[0]
     with pytest.raises(ValueError, match="at least one model"):
         Ensemble([])
-    with pytest.raises(ValueError, match="9 symbols and copies beside one says 9 symbols"):
+    with pytest.raises(ValueError, match="9 symbols and a pointer beside one has 9 symbols"):
         Ensemble([plain, pointer])
     with pytest.raises(ValueError, match="unknown mean 'log'"):
         Ensemble([plain], mean="log")
@@ -211,12 +214,14 @@ def test_the_most_attended_step_is_found_without_keeping_all_weights(kind, strat
 @pytest.mark.parametrize("kind", ["int64", "int16", "int32"])
 def test_samples_do_not_depend_on_how_numbers_are_kept(kind):
     model, inputs = make("attention")
-    expected = decode(model, inputs, Sample(seed=5, samples=3)).tokens
+    expected = decode(model, inputs, Sample(seed=5, num_samples=3)).tokens
     other = {**inputs, "source": SOURCE.astype(kind)}
-    np.testing.assert_array_equal(decode(model, other, Sample(seed=5, samples=3)).tokens, expected)
+    np.testing.assert_array_equal(
+        decode(model, other, Sample(seed=5, num_samples=3)).tokens, expected
+    )
 
 
-@pytest.mark.parametrize("strategy", [Greedy(), Beam(3, n_best=2), Sample(samples=2)], ids=str)
+@pytest.mark.parametrize("strategy", [Greedy(), Beam(3, n_best=2), Sample(num_samples=2)], ids=str)
 @pytest.mark.parametrize("attention", [True, ARGMAX])
 def test_no_source_has_no_hypothesis(strategy, attention):
     model, inputs = make("attention")

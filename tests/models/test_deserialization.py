@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seq2seq import Decoder, Encoder, Seq2Seq
-from seq2seq.layers import Additive, Cell, Joined
+from seq2seq.layers import Additive, Cell, LayerwiseDense
 from seq2seq.models.deserialization import make_model
 
 
@@ -16,7 +16,7 @@ def whole():
     """A structure, and the shapes of its weights."""
     sizes = {"units": 3, "vocabulary_size": 7, "embedding_size": 2}
     decoder = Decoder(**sizes, layers=2, attention=Additive(units=2), readout="pointer")
-    model = Seq2Seq(Encoder(**sizes, layers=2, bidirectional=True), decoder, Joined())
+    model = Seq2Seq(Encoder(**sizes, layers=2, bidirectional=True), decoder, LayerwiseDense())
     model.compile("adam", "mse")
     shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
     return keras.saving.serialize_keras_object(model), shapes

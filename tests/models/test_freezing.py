@@ -45,8 +45,8 @@ FROZEN = {
     "decoder": lambda model: [model.decoder],
     "bridge": lambda model: [model.bridge],
     "attention": lambda model: [model.decoder.attention],
-    "readout": lambda model: [model.decoder.say],
-    "embeddings": lambda model: [model.encoder.reader.embedding],
+    "readout": lambda model: [model.decoder.readout],
+    "embeddings": lambda model: [model.encoder.input_embedding.embedding],
     "layer": lambda model: [model.encoder.stack.recurrent[0]],
     "encoder and attention": lambda model: [model.encoder, model.decoder.attention],
     "model": lambda model: [model],
@@ -82,11 +82,11 @@ def test_training_a_loaded_model_goes_on_where_it_was_and_leaves_a_frozen_encode
     assert len(again.optimizer.variables) == len(model.optimizer.variables)
     for mine in (model, again):
         before = [np.array(weight) for weight in mine.encoder.weights]
-        readout = np.array(mine.decoder.say.weights[0])
+        readout = np.array(mine.decoder.readout.weights[0])
         mine.train_on_batch(INPUTS, SOURCE)
         for weight, was in zip(mine.encoder.weights, before, strict=True):
             np.testing.assert_array_equal(weight, was)
-        assert not np.array_equal(mine.decoder.say.weights[0], readout)
+        assert not np.array_equal(mine.decoder.readout.weights[0], readout)
     for mine, theirs in zip(model.weights, again.weights, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)
 

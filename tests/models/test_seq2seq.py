@@ -11,11 +11,11 @@ from seq2seq import (
     Dense,
     Dot,
     Encoder,
+    FixedContext,
     General,
-    Joined,
-    Learned,
+    LayerwiseDense,
+    LearnedInitialState,
     LSTMState,
-    Peek,
     Seq2Seq,
     Zero,
     cross_entropy,
@@ -32,7 +32,7 @@ def make_model(layers=1, bridge=None, decoder_units=8, decoder_layers=None):
         Encoder(8, layers, vocabulary_size=10),
         Decoder(decoder_units, decoder_layers or layers, vocabulary_size=10),
         bridge,
-        control=isinstance(bridge, Zero),
+        allow_uninformed=isinstance(bridge, Zero),
     )
 
 
@@ -77,7 +77,8 @@ def test_decoding_a_batch_is_decoding_its_rows():
     model = make_model(2)
     together = model.decode(SOURCE, SOURCE > 0, max_length=9)
     padded = np.pad(SOURCE, ((0, 0), (0, 3)))
-    for a, b in zip(together, model.decode(padded, padded > 0, max_length=9), strict=True):
+    hypotheses = model.decode(padded, padded > 0, max_length=9)
+    for a, b in zip(together[:-1], hypotheses[:-1], strict=True):  # the last is attention
         np.testing.assert_allclose(a, b, atol=1e-5)
     for row, length in enumerate((4, 2, 3)):
         alone = model.decode(SOURCE[row : row + 1, :length], max_length=9)
@@ -88,7 +89,7 @@ def test_decoding_a_batch_is_decoding_its_rows():
 def test_free_running_says_what_teacher_forcing_says_of_it():
     """The score of a greedy answer is the sum of its log-probabilities under the whole pass."""
     model = make_model(2)
-    model.decoder.say.logits.bias.assign(np.linspace(-1, 1, 10))
+    model.decoder.readout.logits.bias.assign(np.linspace(-1, 1, 10))
     found = model.decode(SOURCE, SOURCE > 0, max_length=6)
     tokens, lengths = found.tokens[:, 0], found.lengths[:, 0]
     target_in = np.concatenate([np.full((3, 1), START), tokens[:, :-1]], axis=1)
@@ -137,7 +138,7 @@ def test_decoding_sees_weights_that_changed_after_the_first_call():
     model.decode(SOURCE, SOURCE > 0, max_length=4)
     bias = np.zeros(10)
     bias[7] = 100.0
-    model.decoder.say.logits.bias.assign(bias)
+    model.decoder.readout.logits.bias.assign(bias)
     assert (model.decode(SOURCE, SOURCE > 0, max_length=4).tokens == 7).all()
 
 
@@ -197,7 +198,7 @@ def make_pointer(coverage=False, before=False, cell=None):
             tags=3,
             cell=cell,
         ),
-        Joined(),
+        LayerwiseDense(),
     )
 
 
@@ -242,20 +243,22 @@ def test_a_pointer_decodes_each_row_as_it_would_alone():
 
 def test_an_unseen_symbol_can_be_said_by_copying_alone():
     model = make_pointer()
-    model.decoder.say.share.bias.assign([-60.0])  # never from the vocabulary
+    model.decoder.readout.p_gen.bias.assign([-60.0])  # never from the vocabulary
     found = model.decode(SOURCE, SOURCE > 0, max_length=6, tags=TAGS, copies=COPIES)
     for row, length in enumerate((4, 2, 3)):
         said = found.tokens[row, 0, : found.lengths[row, 0]]
         assert set(said) <= set(COPIES[row, :length])
 
 
-@pytest.mark.parametrize("bridge", [Zero, Learned])
+@pytest.mark.parametrize("bridge", [Zero, LearnedInitialState])
 def test_a_decoder_that_would_know_nothing_is_refused(bridge):
     parts = Encoder(8, vocabulary_size=10), Decoder(8, vocabulary_size=10)
-    with pytest.raises(ValueError, match="would know nothing of its source; .* model.control=true"):
+    with pytest.raises(
+        ValueError, match="no information about the source; .* model.allow_uninformed=true"
+    ):
         Seq2Seq(*parts, bridge())
-    Seq2Seq(*parts, bridge(), control=True)
-    for attention in (Dot(), Peek()):
+    Seq2Seq(*parts, bridge(), allow_uninformed=True)
+    for attention in (Dot(), FixedContext()):
         Seq2Seq(parts[0], Decoder(8, vocabulary_size=10, attention=attention), bridge())
 
 
@@ -265,10 +268,10 @@ def test_tied_embeddings_are_one_weight_also_after_loading(tmp_path):
 
     loose, tied = Seq2Seq(*parts()), Seq2Seq(*parts(), tied_embeddings=True)
     assert loose.count_params() - tied.count_params() == 10 * 32
-    assert tied.decoder.reader is tied.encoder.reader
+    assert tied.decoder.input_embedding is tied.encoder.input_embedding
     tied.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.decoder.reader is loaded.encoder.reader
+    assert loaded.decoder.input_embedding is loaded.encoder.input_embedding
     inputs = inputs_of(SOURCE, TARGET_IN)
     np.testing.assert_allclose(loaded(inputs), tied(inputs), atol=1e-6)
     with pytest.raises(ValueError, match="embeddings are shared where both sides"):

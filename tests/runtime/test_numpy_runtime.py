@@ -28,15 +28,15 @@ from seq2seq.layers import (
     Copy,
     Dense,
     Dot,
+    FixedContext,
     General,
-    Hidden,
-    Joined,
-    Learned,
+    HiddenOnly,
+    LayerwiseDense,
+    LearnedInitialState,
     Local,
-    Peek,
-    Repeat,
+    RepeatVector,
     Scaled,
-    Top,
+    TopLayer,
     Zero,
 )
 from seq2seq.runtime import numpy_runtime
@@ -171,7 +171,7 @@ PARTS = {
     "gru in both directions": (
         dict(cell=NORMED("gru"), layers=2, bidirectional=True),
         dict(cell=NORMED("gru"), layers=2, attention=Additive(units=5)),
-        Joined,
+        LayerwiseDense,
     ),
     "rnn backwards": (
         dict(cell=NORMED("rnn", residual=True), layers=2, backwards=True),
@@ -181,17 +181,17 @@ PARTS = {
     "lstm of three layers": (
         dict(cell=NORMED("lstm", residual=True, forget_bias=1.0), layers=3),
         dict(cell=Cell("lstm", residual=True, forget_bias=1.0), layers=2, attention=Dot()),
-        Top,
+        TopLayer,
     ),
     "hidden and local": (
         dict(cell=NORMED("gru")),
         dict(cell=NORMED("lstm"), attention=Local(width=2, before=True)),
-        Hidden,
+        HiddenOnly,
     ),
     "learned and copied": (
         dict(cell="rnn", bidirectional=True),
         dict(attention=Concat(input_feeding=True, coverage=True), readout="pointer"),
-        Learned,
+        LearnedInitialState,
     ),
     "all embeddings tied": (
         dict(backwards=True, embedding_size=6),
@@ -201,12 +201,14 @@ PARTS = {
     ),
     "a peek": (
         dict(cell="rnn", layers=2, bidirectional=True, embedding_size=5),
-        dict(cell=NORMED("gru"), layers=3, attention=Peek(), readout="tied", embedding_size=6),
+        dict(
+            cell=NORMED("gru"), layers=3, attention=FixedContext(), readout="tied", embedding_size=6
+        ),
         Dense,
     ),
     "nothing but the last state": (
         dict(bidirectional=True, embedding_size=5),
-        dict(cell=NORMED("lstm"), layers=2, attention=Repeat()),
+        dict(cell=NORMED("lstm"), layers=2, attention=RepeatVector()),
         Zero,
     ),
     "tags and a pointer": (
@@ -652,7 +654,10 @@ def test_an_unknown_model_is_refused(tiny, tmp_path, place, value, message):
             {"strategy": {"name": "beam", "width": 4, "coverage_penalty": 0.2}},
             "lacks coverage_penalty=0.2: pass width=",
         ),
-        ({"strategy": {"name": "beam", "width": 4, "groups": 2}}, "lacks groups=2: pass width="),
+        (
+            {"strategy": {"name": "beam", "width": 4, "num_groups": 2}},
+            "lacks num_groups=2: pass width=",
+        ),
     ],
 )
 def test_an_unknown_strategy_is_refused_by_name(tiny, tmp_path, decoding, message):
@@ -665,14 +670,20 @@ def test_an_unknown_strategy_is_refused_by_name(tiny, tmp_path, decoding, messag
 
 def test_settings_of_the_file_are_used(tiny, tmp_path):
     tiny[0].save(tmp_path / "model.npz")
-    beam = {"name": "beam", "width": 4, "length_penalty": 1.0, "n_best": 2, "diversity": 0.5}
+    beam = {
+        "name": "beam",
+        "width": 4,
+        "length_penalty": 1.0,
+        "n_best": 2,
+        "diversity_penalty": 0.5,
+    }
     decoding = {"strategy": beam, "max_length": "1x+1", "unknown": "token", "banned": []}
     runtime = change(tmp_path / "model.npz", ("settings", "decoding"), decoding)
     given = {"width": 4, "length_penalty": 1.0, "max_length": "1x+1", "unknown": "token"}
     wanted = tiny[1].predict(["badq"], n_best=3, **given)
     assert runtime.predict(["badq"], n_best=3) == wanted
     assert runtime.predict(["badq"]) == [wanted[0][0].text]
-    for decoding in ({"unknown": "copy"}, {"no_repeat": 2}):
+    for decoding in ({"unknown": "copy"}, {"no_repeat_ngram_size": 2}):
         runtime = change(tmp_path / "model.npz", ("settings", "decoding"), decoding)
         with pytest.raises(ValueError, match=next(iter(decoding))):
             runtime.predict(["bad"])

@@ -122,8 +122,8 @@ def test_resumed_is_uninterrupted(monkeypatch, eagerly, uninterrupted):
 )
 def test_resumed_is_uninterrupted_compiled(monkeypatch, overrides):
     # The second evaluation runs as machine code; of several shapes, those that are more frequent.
-    monkeypatch.setattr(kernels, "HOT", 3 if "task=running_mean" in overrides else 1)
-    monkeypatch.setattr(updates, "HOT", 2)  # and of the updates the third of a shape
+    monkeypatch.setattr(kernels, "COMPILE_AFTER", 3 if "task=running_mean" in overrides else 1)
+    monkeypatch.setattr(updates, "COMPILE_AFTER", 2)  # and of the updates the third of a shape
     lines = [f"{'ab' * (1 + n % 3)}{n % 10}{n // 10}\tX{'Y' * (n % 4)}{n % 2}" for n in range(26)]
     with open("pairs.tsv", "w") as file:
         print(*lines, sep="\n", file=file)

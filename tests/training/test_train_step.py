@@ -44,7 +44,7 @@ class Batches:
 
 
 def compiled(make, monkeypatch, hot, loss=cross_entropy, clip=1.0):
-    monkeypatch.setattr(updates, "HOT", hot)
+    monkeypatch.setattr(updates, "COMPILE_AFTER", hot)
     monkeypatch.setattr(updates, "cores", lambda: 2)
     keras.utils.set_random_seed(0)
     model, loss = make(), loss()

@@ -117,7 +117,7 @@ def test_first_weights_are_drawn_as_asked_for():
         plan = Training(steps=1, batch_size=8, initialization=initialization)
         shutil.rmtree("run", ignore_errors=True)
         run(training=plan)
-        embeddings = seq2seq.load("run").model.encoder.reader.embedding.embeddings
+        embeddings = seq2seq.load("run").model.encoder.input_embedding.embedding.embeddings
         assert least < np.std(embeddings) < most
 
 

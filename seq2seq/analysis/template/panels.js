@@ -81,7 +81,7 @@ function showColumn(mark) {
 function findLines() {
   const { encoder, decoder } = view.one;
   const both = new Set(encoder.map((layer) => layer.backwards)).size > 1;
-  const unchanged = ["Copy", "Hidden"].includes(data.bridge);
+  const unchanged = ["Copy", "HiddenOnly"].includes(data.bridge);
   const number = (layer) => layer.name.split(" ")[1];
   const lines = encoder.map((layer) => {
     const after = decoder.find((other) => number(other) === number(layer)) || null;
