@@ -29,7 +29,7 @@ from seq2seq.runs.environment import read_environment
 from seq2seq.runs.safe_instantiate import read_config
 from seq2seq.runtime.numpy_runtime import load as load_runtime
 from seq2seq.runtime.numpy_runtime import read_artefact
-from tests.mutations import DAMAGES
+from tests.corruption import DAMAGES
 
 WORDS = ["abc", "hello"]
 

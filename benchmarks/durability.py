@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parents[1]
 CONTENDERS = {
     "as it comes": [],
-    "without checkpoints": ["training.checkpoint_share=0"],
+    "without checkpoints": ["training.checkpoint_time_fraction=0"],
     "not deterministic": ["deterministic=false"],
 }
 

@@ -11,7 +11,6 @@ With `--scaling`: how the cost grows with length and batch, and what attention a
 """
 
 import argparse
-import collections
 import importlib.util
 import json
 import resource
@@ -60,7 +59,7 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
 
     from seq2seq import Additive, Cell, Decoder, Dot, Encoder, Seq2Seq, cross_entropy
     from seq2seq.layers.recurrent import LSTM
-    from seq2seq.training import train_step as updates
+    from seq2seq.models import train_step
 
     batch, time_, embedding, units, layers = shape
     cell = Cell(dropout=dropout, variational=False)  # masks differ from step to step
@@ -79,10 +78,10 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
     model.compile(keras.optimizers.Adam(RATE, epsilon=1e-12), cross_entropy(), jit_compile=False)
     if stock:
         LSTM.inner_loop = keras.layers.LSTM.inner_loop
-        model.make_train_function()
+        keras.Model.make_train_function(model)
     else:
-        updates.COMPILE_AFTER = 0  # compiled from the first update on
-        model.train_function = updates.make_train_step(model, model.loss, collections.Counter())
+        train_step.COMPILE_AFTER = 0  # compiled from the first update on
+        model.make_train_function()
     inputs = {"source": source, "source_mask": np.ones(source.shape, "bool"), "target": target_in}
     real = tf.constant(np.ones(source.shape, "float32"))
     data = tf.data.Dataset.from_tensors((inputs, target_out, real)).repeat()

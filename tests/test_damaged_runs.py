@@ -13,7 +13,7 @@ from seq2seq.runs.compare import Run, find_runs, group_runs, read_summary
 from seq2seq.runs.existing import is_complete, read_run
 from seq2seq.runs.safe_instantiate import read_config
 from seq2seq.runs.tables import make_table
-from tests.mutations import DAMAGES, say_otherwise
+from tests.corruption import DAMAGES, say_otherwise
 
 CONFIG = """\
 task: {_target_: seq2seq.data.Copy, symbols: 26, seed: 0}

@@ -70,7 +70,9 @@ def test_no_assert_and_nothing_swallowed(path):
 def test_the_heart_names_no_engine(room):
     for path in (PACKAGE / room).glob("*.py"):
         found = {name.split(".")[0] for name in imports(path)}
-        assert path.name == "backend.py" or not found & {"tensorflow", "jax", "torch"}
+        # `train_step` is TensorFlow's update; other engines have Keras's own.
+        is_engine = path.name in ("backend.py", "train_step.py")
+        assert is_engine or not found & {"tensorflow", "jax", "torch"}
 
 
 def loaded(python, statement):

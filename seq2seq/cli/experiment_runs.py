@@ -29,7 +29,7 @@ from seq2seq.runs.experiment import (
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.validation import check_choice
-from seq2seq.training.signals import heeded
+from seq2seq.training.signals import handled_signals
 
 RESULTS = "results.csv"
 
@@ -104,7 +104,9 @@ def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, j
     command += ["resume=true", "--jobs", str(jobs)]
     # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
     # A handler, unlike SIG_IGN, is not handed on to it.
-    before = {number: signal.signal(number, lambda number, frame: None) for number in heeded()}
+    before = {
+        number: signal.signal(number, lambda number, frame: None) for number in handled_signals()
+    }
     try:
         process = subprocess.Popen(command, stdout=sys.stderr, env=environment())
         for number in before:

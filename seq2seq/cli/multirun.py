@@ -25,7 +25,7 @@ from seq2seq.runs.existing import default_name, resume
 from seq2seq.runs.lock import is_in_use
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.validation import check_path
-from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, PARENT, heeded
+from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, PARENT, handled_signals
 
 LONGEST = 200  # of a name; file systems take 255 bytes
 # -P: no file of the current directory is taken for a module.
@@ -108,7 +108,7 @@ def _place(parent: Path, name: str) -> Path:
 class Multirun:
     """Trains the runs of one command, one after the other or several at once.
 
-    The first signal that ends a run (see `heeded`) lets no more of them begin. It reaches those
+    The first signal that ends a run (see `handled_signals`) lets no more begin. It reaches those
     that go on as a SIGTERM, which they take as a single run does; it ends a run that is just
     starting, too, where a KeyboardInterrupt could come up in some library's callback, and be lost.
 
@@ -208,7 +208,7 @@ class Multirun:
     def _passing_signals_on(self) -> Iterator[None]:
         before = {}
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
-            for number in heeded():
+            for number in handled_signals():
                 before[number] = signal.signal(number, self._pass_on)
         try:
             yield

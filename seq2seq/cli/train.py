@@ -273,7 +273,7 @@ def run_training(config: dict, resumed: Any = None, before: Path | None = None) 
     )
     print(render(outcome.evaluation))
     print(f"kept in {path}", flush=True)
-    if (most := config["training"].get("most_steps")) is not None:  # older runs lack the key
+    if (most := config["training"].get("max_steps")) is not None:  # older runs lack the key
         print(
             f"note: a smoke test of at most {most} updates: its numbers mean nothing",
             file=sys.stderr,

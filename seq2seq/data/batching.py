@@ -208,8 +208,9 @@ class Batches:
             those beside it have the examples that it lacks.
         seed: of the order.
         copying: whether the model copies from the source (`readout="pointer"`).
-        share: a length curriculum: `share(step)` of each window, its shortest examples, are drawn
-            from; an epoch then repeats them in place of the longer ones. None: all are, each once.
+        curriculum_fraction: length curriculum: `curriculum_fraction(step)` of each window, its
+            shortest examples, are drawn from; an epoch then repeats them in place of the longer
+            ones. None: all are used, each once.
         replacement: whether each place of an epoch is drawn from the whole finite set, so that some
             examples come again and others not at all.
 
@@ -225,7 +226,7 @@ class Batches:
         batch_size: int,
         seed: int,
         copying: bool = False,
-        share: Callable[[int], float] | None = None,
+        curriculum_fraction: Callable[[int], float] | None = None,
         replacement: bool = False,
     ):
         if replacement and isinstance(examples, Stream):
@@ -235,7 +236,8 @@ class Batches:
             )
         self.examples, self.source, self.target = examples, source, target
         self.batch_size, self.seed = batch_size, seed
-        self.copying, self.share, self.replacement = copying, share, replacement
+        self.copying, self.replacement = copying, replacement
+        self.curriculum_fraction = curriculum_fraction
         self._window: tuple[int, int, list[list[Example]]] = (-1, -1, [])
         self._order: tuple[int, np.ndarray | None] = (-1, None)
 
@@ -264,7 +266,7 @@ class Batches:
             step += 1
 
     def _length(self, example: Example) -> int:
-        if self.share is None:  # it only saves padding: characters will do
+        if self.curriculum_fraction is None:  # it only saves padding: characters will do
             return len(example.target)
         return len(self.target.tokens(example.target))
 
@@ -281,9 +283,9 @@ class Batches:
             indices = self._order[1][number * size : (number + 1) * size]
         window = sorted((self.examples[i] for i in indices), key=self._length)
         rng = np.random.default_rng((self.seed, epoch, number))
-        if self.share is not None:
+        if self.curriculum_fraction is not None:
             step = epoch * (self.steps_per_epoch or 0) + number * WINDOW
-            short = max(1, round(self.share(step) * len(window)))
+            short = max(1, round(self.curriculum_fraction(step) * len(window)))
             if short < len(window):
                 window = [window[i] for i in sorted(rng.integers(short, size=len(window)))]
         batches = self._divide(window)

@@ -102,7 +102,7 @@ class Beam(Strategy):
 
     def __post_init__(self):
         for field in ("width", "n_best", "num_groups"):
-            check_count(f"decoding.{field}", self.__dict__[field], most=MAX_HYPOTHESES)
+            check_count(f"decoding.{field}", self.__dict__[field], maximum=MAX_HYPOTHESES)
         check_flag("decoding.early_stopping", self.early_stopping)
         if self.length_penalty != AVERAGE:
             if isinstance(self.length_penalty, str):
@@ -110,9 +110,9 @@ class Beam(Strategy):
                     f'decoding.length_penalty must be a number or "{AVERAGE}", got '
                     f"{self.length_penalty!r}"
                 )
-            check_number("decoding.length_penalty", self.length_penalty, most=MAX_PENALTY)
-        check_number("decoding.coverage_penalty", self.coverage_penalty, most=MAX_WEIGHT)
-        check_number("decoding.diversity_penalty", self.diversity_penalty, most=MAX_WEIGHT)
+            check_number("decoding.length_penalty", self.length_penalty, maximum=MAX_PENALTY)
+        check_number("decoding.coverage_penalty", self.coverage_penalty, maximum=MAX_WEIGHT)
+        check_number("decoding.diversity_penalty", self.diversity_penalty, maximum=MAX_WEIGHT)
         if self.n_best > self.width:
             raise ValueError(
                 f"a beam of width {self.width} has no {self.n_best} best hypotheses; "

@@ -43,13 +43,13 @@ class Sample(Independent):
     dynamic_fields = ("temperature", "top_k", "top_p", "min_p", "seed")
 
     def __post_init__(self):
-        check_number("decoding.temperature", self.temperature, above=True)
+        check_number("decoding.temperature", self.temperature, exclusive=True)
         for field in ("top_p", "min_p"):
             if self.__dict__[field] is not None:
-                check_number(f"decoding.{field}", self.__dict__[field], most=1, above=True)
+                check_number(f"decoding.{field}", self.__dict__[field], maximum=1, exclusive=True)
         if self.top_k is not None:
-            check_count("decoding.top_k", self.top_k, most=2**31 - 1)
-        check_count("decoding.num_samples", self.num_samples, most=MAX_HYPOTHESES)
+            check_count("decoding.top_k", self.top_k, maximum=2**31 - 1)
+        check_count("decoding.num_samples", self.num_samples, maximum=MAX_HYPOTHESES)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int):
             raise ValueError(f"decoding.seed must be a whole number, got {self.seed!r}")
 

@@ -80,7 +80,7 @@ class Decoding:
                 object.__setattr__(self, name, tuple(texts))
         if self.no_repeat_ngram_size is not None:
             check_count(
-                "decoding.no_repeat_ngram_size", self.no_repeat_ngram_size, most=LONGEST_ANSWER
+                "decoding.no_repeat_ngram_size", self.no_repeat_ngram_size, maximum=LONGEST_ANSWER
             )
         if self.lexicon is not None and not self.lexicon:
             raise ValueError("decoding.lexicon is empty: nothing could be said")

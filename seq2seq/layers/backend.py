@@ -162,18 +162,26 @@ def to_dataset(batches: Iterator[tuple]):
     import tensorflow as tf
 
     first = next(batches)
-
-    def specify(array):
-        return tf.TensorSpec((None, None, *array.shape[2:]), array.dtype)
-
-    signature = tree.map_structure(specify, first)
-    if "tags" in first[0]:  # the only array without a time axis
-        signature[0]["tags"] = tf.TensorSpec((None, first[0]["tags"].shape[1]), "float32")
     all_batches = itertools.chain([first], batches)
-    dataset = tf.data.Dataset.from_generator(lambda: all_batches, output_signature=signature)
+    dataset = tf.data.Dataset.from_generator(
+        lambda: all_batches, output_signature=batch_signature(first)
+    )
     options = tf.data.Options()
     options.autotune.enabled = False  # nothing to tune, and its thread may take a minute to end
     return dataset.prefetch(4).with_options(options)
+
+
+def batch_signature(batch: tuple):
+    """TensorFlow's specification of a batch (inputs, targets[, weights]), of any batch and time."""
+    import tensorflow as tf
+
+    def specify(array):
+        return tf.TensorSpec((None, None, *array.shape[2:])[: len(array.shape)], array.dtype)
+
+    signature = tree.map_structure(specify, batch)
+    if "tags" in batch[0]:  # the only array without a time axis
+        signature[0]["tags"] = tf.TensorSpec((None, batch[0]["tags"].shape[1]), "float32")
+    return signature
 
 
 def draw_mask(shape: tuple, rate: float, seed: keras.random.SeedGenerator, dtype: str) -> Any:

@@ -113,7 +113,7 @@ class Stack(Layer):
         super().__init__(name=name, dtype=dtype, trainable=trainable)
         self.input_size = check_count("input_size", input_size)
         self.units = check_count("units", units)
-        self.num_layers = check_count("layers", layers, most=MAX_LAYERS)
+        self.num_layers = check_count("layers", layers, maximum=MAX_LAYERS)
         self.bidirectional = check_flag("bidirectional", bidirectional)
         self.cell = Cell.of(cell)
         if self.cell.residual and self.num_layers == 1:

@@ -46,7 +46,7 @@ class DecoderLayers(Layer):
                 f"attention must be an Attention, as Dot(), or None, got {attention!r}"
             )
         self.units = check_count("units", units)
-        self.num_layers = check_count("layers", layers, most=MAX_LAYERS)
+        self.num_layers = check_count("layers", layers, maximum=MAX_LAYERS)
         self.embedding_size = check_count("embedding_size", embedding_size)
         self.cell, self.attention = Cell.of(cell), attention
         self.readout_type = self._check_readout(readout)

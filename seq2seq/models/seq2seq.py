@@ -14,6 +14,7 @@ from seq2seq.layers.stack import LayerTrace, States
 from seq2seq.models.decoder import Decoder, DecoderState, StepOutput
 from seq2seq.models.decoding_mixin import DecodingMixin
 from seq2seq.models.encoder import Encoder, Memory
+from seq2seq.models.train_step import make_train_step
 from seq2seq.runtime.validation import check_flag
 
 
@@ -139,6 +140,16 @@ class Seq2Seq(keras.Model, DecodingMixin):
             teacher_forcing_mask=inputs.get("teacher_forcing_mask"),
             training=training,
         ).logits
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Set `train_function`, for `fit` and `train_on_batch`; see `train_step`."""
+        if self.train_function is not None and not force:
+            return
+        step = make_train_step(self, self.calls.of("updates"))
+        if step is None:
+            super().make_train_function(force)
+        else:
+            self.train_function = step
 
     def step(self, tokens: Tensor, state: DecoderState, memory: Memory) -> StepOutput:
         """Compute one step of the decoder; see `Decoder.step`."""

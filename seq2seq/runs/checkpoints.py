@@ -1,6 +1,7 @@
-"""Checkpoints: what training goes on from, whole or not at all, and checked before it is used.
+"""Checkpoint files of a run: written atomically, and verified before they are used.
 
-A checkpoint is one file of plain arrays and JSON, like `model.npz`; see `keep` for what is in it.
+A checkpoint is one file of plain arrays and JSON, like `model.npz`; for its content see
+`seq2seq.training.checkpoint_writer`.
 """
 
 import logging
@@ -15,32 +16,32 @@ from seq2seq.runtime.numpy_runtime import DIGEST, HEADER, parse_header, read_mem
 
 logger = logging.getLogger("seq2seq")
 
-FORMAT = 1
+FORMAT = 2
 NAME, PATTERN = "step-{:09d}.npz", "step-*.npz"
-# What `write` leaves: checkpoints, damaged ones, and those that it was writing when it was killed.
-OWN = re.compile(r"step-\d+\.(npz|damaged)|\.step-\d+\.npz\.\w+")
-KEPT = 2
-FIELDS = {"step": int, "record": dict, "arrays": dict, "checksums": dict}
+# Files of `write`: checkpoints, damaged ones, and unfinished ones of a killed process.
+OWN_FILES = re.compile(r"step-\d+\.(npz|damaged)|\.step-\d+\.npz\.\w+")
+KEEP_LAST = 2
+FIELDS = {"step": int, "states": dict, "arrays": dict, "checksums": dict}
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint holds.
+    """Content of a checkpoint.
 
     Attributes:
         path: its file.
-        step: updates that were done.
-        record: what each part of the training remembers, as JSON knows it.
+        step: number of updates.
+        states: `state_dict` of each part of the training.
         arrays: variables, and the file of the best model.
     """
 
     path: Path
     step: int
-    record: dict
+    states: dict
     arrays: dict[str, np.ndarray]
 
 
 class Checkpoints:
-    """The checkpoints of a run: the last two, each with the best model so far.
+    """Checkpoints of a run: the last two, each with the best model so far.
 
     Args:
         path: their directory; it is made when the first is written.
@@ -50,57 +51,60 @@ class Checkpoints:
         self.path = path
 
     def files(self) -> list[Path]:
-        """Those that are there, whole or not, the newest first."""
+        """Checkpoint files, damaged or not, the newest first."""
         return sorted((file for file in self.path.glob(PATTERN) if file.is_file()), reverse=True)
 
     def newest(self) -> Checkpoint | None:
-        """The last one that is whole; None: there are none.
+        """Read the newest checkpoint that is not damaged; None: there are none.
 
-        A damaged one after it is named in a warning, and set aside as `.damaged`.
+        A newer one that is damaged is named in a warning, and renamed to `.damaged`.
 
         Raises:
-            ValueError: there are some, and all are damaged.
+            ValueError: all are damaged.
         """
         damaged: dict[Path, ValueError] = {}
         for path in self.files():
             try:
-                found = read_checkpoint(path)
+                checkpoint = read_checkpoint(path)
             except ValueError as error:
                 damaged[path] = error
                 continue
-            for other, error in damaged.items():
-                logger.warning("warning: %s; the one before it is used, %s", error, path.name)
-                other.rename(other.with_suffix(".damaged"))
-            return found
+            for file, error in damaged.items():
+                logger.warning("warning: %s; using the previous checkpoint %s", error, path.name)
+                file.rename(file.with_suffix(".damaged"))
+            return checkpoint
         if damaged:
             raise ValueError(
-                f"no checkpoint of {self.path} is whole: {'; '.join(map(str, damaged.values()))}; "
+                f"all checkpoints of {self.path} are damaged: "
+                f"{'; '.join(map(str, damaged.values()))}; "
                 "overwrite=true instead of resume=true trains from the beginning"
             )
         return None
 
-    def write(self, step: int, record: dict, arrays: dict[str, np.ndarray]) -> None:
-        """Add one, and drop all but the one before it.
+    def write(self, step: int, states: dict, arrays: dict[str, np.ndarray]) -> None:
+        """Write a checkpoint, and delete all but the previous one.
 
         Raises:
-            OSError: it can't be written; the ones before are as they were.
+            OSError: it can't be written; the previous ones are unchanged.
         """
         path = self.path / NAME.format(step)
         try:
             self.path.mkdir(exist_ok=True)
-            write_arrays(path, {"format": FORMAT, "step": step, "record": record}, arrays)
+            write_arrays(path, {"format": FORMAT, "step": step, "states": states}, arrays)
         except OSError as error:
-            before = self.files()
-            has = f"the one before it, {before[0].name}, is whole" if before else "there was none"
-            raise OSError(f"a checkpoint could not be written ({error}); {has}") from error
-        kept = [file for file in self.files() if file <= path][:KEPT]
-        for other in self.path.iterdir():  # also what is damaged, or was being written when killed
-            if other not in kept and OWN.fullmatch(other.name) and not other.is_dir():
-                other.unlink()
+            files = self.files()
+            previous = (
+                f"the previous one, {files[0].name}, is intact" if files else "it is the first"
+            )
+            raise OSError(f"a checkpoint could not be written ({error}); {previous}") from error
+        newest = [file for file in self.files() if file <= path][:KEEP_LAST]
+        for file in self.path.iterdir():
+            if file not in newest and OWN_FILES.fullmatch(file.name) and not file.is_dir():
+                file.unlink()
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint of a file, after everything in it was verified.
+    """Read a checkpoint, and verify everything in it.
 
     Raises:
         ValueError: it is damaged or of another format.
@@ -111,9 +115,10 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(f"{path} is damaged: its header has another checksum")
     header = parse_header(path, stored, (FORMAT,), FIELDS)
     for name in sorted(members.keys() | header["arrays"].keys()):
-        one = members.get(name)
-        said = None if one is None else [str(one.dtype), *one.shape]
-        if said != header["arrays"].get(name) or one.digest() != header["checksums"].get(name):
-            raise ValueError(f"{path} is damaged: {name} is not what its header says")
-    arrays = {name: one.array() for name, one in members.items()}
-    return Checkpoint(path, header["step"], header["record"], arrays)
+        array = members.get(name)
+        actual = None if array is None else [str(array.dtype), *array.shape]
+        expected, checksum = header["arrays"].get(name), header["checksums"].get(name)
+        if actual != expected or array.digest() != checksum:
+            raise ValueError(f"{path} is damaged: {name} does not match its header")
+    arrays = {name: array.array() for name, array in members.items()}
+    return Checkpoint(path, header["step"], header["states"], arrays)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from seq2seq.evaluation.seed_statistics import Spread
 from seq2seq.runs.compare import Group, Run, read_history
+from seq2seq.runs.monitor import MONITORED
 from seq2seq.runs.tables import match_at
-from seq2seq.runs.validation import MONITORED
 
 MOST_LENGTHS = 30  # more of them are put together
 

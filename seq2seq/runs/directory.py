@@ -13,7 +13,7 @@ import time
 import weakref
 from pathlib import Path
 
-from seq2seq.runs.checkpoints import OWN, Checkpoints
+from seq2seq.runs.checkpoints import OWN_FILES, Checkpoints
 from seq2seq.runs.environment import ENVIRONMENT, environment_changes, read_environment
 from seq2seq.runs.files import (
     CHECKPOINTS,
@@ -262,7 +262,7 @@ def _remove_own(path: Path) -> None:
     for file in path.iterdir():
         if path.name == PREVIOUS and file.name in FILES:
             _remove_own(file)
-        elif path.name == CHECKPOINTS and OWN.fullmatch(file.name) and not file.is_dir():
+        elif path.name == CHECKPOINTS and OWN_FILES.fullmatch(file.name) and not file.is_dir():
             file.unlink()
     if KEPT_DATA in path.name:
         shutil.rmtree(path)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from seq2seq.runs.compare import Run, changes, find_runs, read_history, read_summary
 from seq2seq.runs.files import read_kept_data
+from seq2seq.runs.monitor import summarize_validation
 from seq2seq.runs.safe_instantiate import read_config
-from seq2seq.runs.validation import summarise_validation
 from seq2seq.runtime.manifest import read_manifest
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.validation import check_path
@@ -21,7 +21,7 @@ OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun
 MAY_CHANGE = (
     *OF_THE_START,
     *("training.steps", "training.epochs", "training.patience"),
-    *("training.tensorboard", "training.checkpoint_share", "task.keep_data"),
+    *("training.tensorboard", "training.checkpoint_time_fraction", "task.keep_data"),
 )
 
 
@@ -35,7 +35,7 @@ def read_run(path: Path) -> Run:
     """
     config, summary = read_config(path / "config.yaml"), read_summary(path)
     if "validation" not in summary:
-        summary["validation"] = summarise_validation(read_history(path))
+        summary["validation"] = summarize_validation(read_history(path))
     return Run(config, summary, path)
 
 

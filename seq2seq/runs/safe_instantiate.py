@@ -25,6 +25,7 @@ PLACES = (
     "seq2seq.models",
     "seq2seq.decoding",
     "seq2seq.training.arguments",
+    "seq2seq.training.curriculum",
     "seq2seq.training.teacher_forcing",
     "keras.optimizers",
 )

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from seq2seq.evaluation.seed_statistics import Spread
 from seq2seq.runs.compare import Group, Run
+from seq2seq.runs.monitor import PREFIX, find_direction
 from seq2seq.runs.tables import choose_metrics, describe_metric, read_metrics
-from seq2seq.runs.validation import PREFIX, find_direction
 
 
 class Selection(NamedTuple):

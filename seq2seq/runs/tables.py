@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from seq2seq.evaluation.seed_statistics import Spread
 from seq2seq.runs.compare import Group, Run, format_table
-from seq2seq.runs.validation import MONITORED, PREFIX
+from seq2seq.runs.monitor import MONITORED, PREFIX
 from seq2seq.runtime.escaping import in_spreadsheet
 
 WIDTH = 120  # characters; a table that would be wider does without the extremes

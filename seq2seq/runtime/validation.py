@@ -1,67 +1,82 @@
-"""Checks of arguments: a ValueError names the argument, the received value and what would do."""
+"""Validation of arguments: a ValueError names the argument, the received value and the fix."""
 
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
 
-def check_count(name: str, value: int, least: int = 1, most: int | None = None) -> int:
-    """`value` if it is a whole number of at least `least` and at most `most`.
+def check_count(name: str, value: int, minimum: int = 1, maximum: int | None = None) -> int:
+    """Return `value` if it is a whole number of at least `minimum` and at most `maximum`.
 
     >>> check_count("units", 0)
     Traceback (most recent call last):
     ValueError: units must be a whole number of at least 1, got 0
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    if most is not None and value > most:
-        raise ValueError(f"{name} must be at most {most}, got {value}")
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f"{name} must be a whole number of at least {minimum}, got {value!r}")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {value}")
     return value
 
 
 def check_flag(name: str, value: bool) -> bool:
-    """`value` if it is true or false; text such as "no" is neither."""
+    """Return `value` if it is true or false; text such as "no" is neither."""
     if not isinstance(value, bool):
         raise ValueError(f"{name} must be true or false, got {value!r}")
     return value
 
 
 def check_rate(name: str, value: float) -> float:
-    """`value` if it is a share from 0 up to (not including) 1."""
+    """Return `value` if it is a rate from 0 up to (not including) 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         raise ValueError(f"{name} must be at least 0 and less than 1, got {value!r}")
     return value
 
 
-def check_number(
-    name: str, value: float, least: float = 0, most: float | None = None, above: bool = False
-) -> float:
-    """`value` if it is a number of at least `least` (or `above` it) and at most `most`.
+def check_fraction(name: str, value: float) -> float:
+    """Return `value` if it is a fraction from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be a fraction from 0 to 1, got {value!r}")
+    return value
 
-    >>> check_number("temperature", 0, above=True)
+
+def check_number(
+    name: str,
+    value: float,
+    minimum: float = 0,
+    maximum: float | None = None,
+    exclusive: bool = False,
+) -> float:
+    """Return `value` if it is a number of at least `minimum`, or above it, and at most `maximum`.
+
+    >>> check_number("temperature", 0, exclusive=True)
     Traceback (most recent call last):
     ValueError: temperature must be a number above 0, got 0
     """
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not (value > least if above else value >= least) or value > (most or value):
-        upper = "" if most is None else f" and at most {most}"
+    if (
+        not number
+        or not (value > minimum if exclusive else value >= minimum)
+        or value > (maximum or value)
+    ):
+        upper = "" if maximum is None else f" and at most {maximum}"
         raise ValueError(
-            f"{name} must be a number {'above' if above else 'of at least'} {least}{upper}, "
+            f"{name} must be a number {'above' if exclusive else 'of at least'} {minimum}{upper}, "
             f"got {value!r}"
         )
     return value
 
 
-def check_range(lowest: str, low: int, highest: str, high: int, least: int = 0) -> None:
+def check_range(lowest: str, low: int, highest: str, high: int, minimum: int = 0) -> None:
     """Make sure that `least <= low <= high`; the names say which argument is wrong."""
-    check_count(lowest, low, least)
-    check_count(highest, high, least)
+    check_count(lowest, low, minimum)
+    check_count(highest, high, minimum)
     if high < low:
         raise ValueError(f"{highest}={high} is less than {lowest}={low}")
 
 
 def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
-    """`value` if it is one of `choices`; if not, the error names the nearest.
+    """Return `value` if it is one of `choices`; if not, the error names the nearest.
 
     >>> check_choice("split", "tset", ["train", "test"])
     Traceback (most recent call last):
@@ -76,7 +91,7 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
 
 
 def check_path(name: str, value: object) -> Path:
-    """`value` as the path of a directory, `~` expanded; a name of digits alone may be a number."""
+    """Return `value` as the path of a directory, `~` expanded; a number is a name of digits."""
     named = isinstance(value, str | int) and not isinstance(value, bool) and value != ""
     if not named:
         raise ValueError(f"{name} must be the path of a directory, got {value!r}")

@@ -12,7 +12,7 @@ from seq2seq.data.pairs import Pairs
 from seq2seq.data.task import Task
 from seq2seq.data.vocabulary import SPECIALS, Vocabulary
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runs.validation import PREFIX, find_perfect
+from seq2seq.runs.monitor import PREFIX, find_perfect
 from seq2seq.training.arguments import Training
 
 Monitor = tuple[str, str]  # the metric that picks the best weights, and `"max"` or `"min"`
@@ -58,8 +58,8 @@ def make_plan(training: Training, one_pass: int | None, model: Seq2Seq) -> Plan:
     return Plan(
         steps,
         per_epoch,
-        chosen=training.steps is not None or training.most_steps is not None,
-        smoke_test=training.most_steps is not None,
+        chosen=training.steps is not None or training.max_steps is not None,
+        smoke_test=training.max_steps is not None,
         endless=one_pass is None,
         patience=training.patience,
         longer=f"training.{key}={2 * getattr(training, key)}",

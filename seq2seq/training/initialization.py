@@ -1,4 +1,4 @@
-"""First weights as another framework draws them, to reproduce what was trained there."""
+"""Initial weights as PyTorch draws them, to reproduce results of models trained there."""
 
 import keras
 import numpy as np
@@ -15,8 +15,8 @@ def initialize_as_pytorch(model: keras.Model, seed: int) -> None:
       bias of 1).
     - Dense layers: uniform, up to 1 / sqrt(inputs), biases too (Keras: Glorot's, and zeros).
 
-    Everything else (normalisation, what an attention or a bridge has beside dense layers) keeps its
-    weights.
+    Other weights (of layer normalizations, and those of attentions and bridges outside dense
+    layers) stay.
 
     Args:
         model: built.

@@ -1,7 +1,7 @@
-"""Signals that end a run: the first lets it end in good order, the second acts at once.
+"""Signals that end a run: the first after the current step, the second at once.
 
 SIGINT (Ctrl-C), SIGTERM, SIGHUP, and SIGUSR1 and SIGUSR2, which batch systems send before a time
-limit. On Windows SIGBREAK (Ctrl-Break) takes the place of SIGTERM, which no process can be sent.
+limit. On Windows SIGBREAK (Ctrl-Break) replaces SIGTERM, which no process can be sent.
 """
 
 import contextlib
@@ -11,19 +11,19 @@ import threading
 
 NAMES = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGUSR1", "SIGUSR2")
 CAUGHT = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
-PARENT = "SEQ2SEQ_PARENT"  # the process that started this one, in its environment
-EXIT_ERROR, EXIT_SIGNAL = 2, 128  # exit statuses; to the latter the signal's number is added
+PARENT = "SEQ2SEQ_PARENT"  # environment variable: the process that started this one
+EXIT_ERROR, EXIT_SIGNAL = 2, 128  # exit statuses; the signal's number is added to the latter
 
 
-def heeded() -> tuple[int, ...]:
-    """The signals that end a run: SIGHUP unless it is ignored, as `nohup` wants it."""
+def handled_signals() -> tuple[int, ...]:
+    """Signals that end a run: SIGHUP among them unless it is ignored, as under `nohup`."""
     hangup = getattr(signal, "SIGHUP", None)  # Windows has none
-    is_heeded = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
-    return (*CAUGHT, hangup) if is_heeded else CAUGHT
+    is_handled = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
+    return (*CAUGHT, hangup) if is_handled else CAUGHT
 
 
 class Interrupted(Exception):
-    """A signal ended training, after a whole step and with a checkpoint.
+    """Error: a signal ended training, after a whole step and with a checkpoint.
 
     Attributes:
         number: of the signal.
@@ -35,43 +35,42 @@ class Interrupted(Exception):
 
 
 class Signals:
-    """Remembers the first signal of `heeded` that comes while it is entered.
+    """Context manager that records the first of `handled_signals`.
 
-    From then on signals do what they did before: a second Ctrl-C is a KeyboardInterrupt.
+    After it signals have their old handlers: a second Ctrl-C is a KeyboardInterrupt.
     """
 
     def __init__(self):
         self._received: int | None = None
-        self._before: dict = {}
-        # Of a run among several. Taken out: a process that this one starts has another parent.
+        self._old_handlers: dict = {}
+        # Removed from the environment: a process that this one starts has another parent.
         self._parent = os.environ.pop(PARENT, None)
 
     @property
     def received(self) -> int | None:
-        """The signal; a process that lost the one which started it ends as by SIGTERM."""
-        lost = self._parent is not None and str(os.getppid()) != self._parent
-        if self._received is None and lost:
+        """The signal; SIGTERM if the process that started this one is gone."""
+        is_orphan = self._parent is not None and str(os.getppid()) != self._parent
+        if self._received is None and is_orphan:
             self._received = signal.SIGTERM
         return self._received
 
     def __enter__(self) -> "Signals":
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
-            self._before = {number: signal.signal(number, self._remember) for number in heeded()}
+            numbers = handled_signals()
+            self._old_handlers = {number: signal.signal(number, self._handle) for number in numbers}
         return self
 
     def __exit__(self, *_) -> None:
-        self._give_back()
+        self._restore_handlers()
 
-    def _remember(self, number: int, frame) -> None:
+    def _handle(self, number: int, frame) -> None:
         self._received = number
-        self._give_back()
-        name = signal.Signals(number).name
-        with contextlib.suppress(OSError):  # whoever read standard error may be gone
-            os.write(
-                2, f"\n{name}: what is begun is finished first; again ends it at once\n".encode()
-            )
+        self._restore_handlers()
+        message = "finishing the current step; press Ctrl-C again to abort"
+        with contextlib.suppress(OSError):  # the reader of standard error may be gone
+            os.write(2, f"\n{signal.Signals(number).name}: {message}\n".encode())
 
-    def _give_back(self) -> None:
-        for number, handler in self._before.items():
+    def _restore_handlers(self) -> None:
+        for number, handler in self._old_handlers.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._before = {}
+        self._old_handlers = {}

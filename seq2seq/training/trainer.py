@@ -1,4 +1,4 @@
-"""The trainer: from a task, a model and an optimiser to a run directory with a judged model."""
+"""The trainer: trains and evaluates a model, and writes the run directory."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -11,36 +11,29 @@ from seq2seq.data.task import SAMPLED, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.inference.artifact import describe_model
 from seq2seq.inference.predictor import Decoding, Predictor, load
-from seq2seq.layers.backend import to_dataset
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.runs.files import MODEL, TENSORBOARD
-from seq2seq.runs.validation import summarise_validation
+from seq2seq.runs.monitor import summarize_validation
 from seq2seq.training.arguments import Training
-from seq2seq.training.callbacks import (
-    Bar,
-    EarlyStopping,
-    LossIsNaN,
-    StopConditions,
-    TrainingCounters,
-    ValidationCallback,
-)
-from seq2seq.training.checkpoint_callback import CheckpointCallback
+from seq2seq.training.checkpoint_writer import CheckpointWriter
 from seq2seq.training.diagnosis import list_notes, list_remarks, make_plan
 from seq2seq.training.initialization import initialize_as_pytorch
+from seq2seq.training.loop import LossIsNaN, TrainingCounters, run_training_loop
 from seq2seq.training.losses import PerExample, cross_entropy, squared_error
+from seq2seq.training.progress_bar import ProgressBar
 from seq2seq.training.signals import Interrupted, Signals
-from seq2seq.training.train_step import make_train_step
+from seq2seq.training.validation import Validation
 
 
 class TrainingResult(NamedTuple):
-    """What a run came to.
+    """Result of a run.
 
     Attributes:
-        summary: what `summary.json` holds.
+        summary: content of `summary.json`.
         evaluation: the test, example by example.
-        error: the exception that stopped training early; None if it ended by itself.
-        remarks: if it ended by itself, why, and if its curves show that something is wrong, what.
+        error: exception that stopped training; None if it finished or stopped early.
+        remarks: why training ended, and problems that its curves show.
     """
 
     summary: dict
@@ -50,7 +43,7 @@ class TrainingResult(NamedTuple):
 
 
 def longest_lengths(task: Task) -> tuple[int, int]:
-    """Steps of the longest source and longest target in training (of a stream: in a sample)."""
+    """Steps of the longest source and of the longest target in training (of a stream: a sample)."""
     examples = task.examples("train")
     if isinstance(examples, Stream):
         examples = [examples[number] for number in range(SAMPLED)]
@@ -70,27 +63,27 @@ def train(
     decoding: Decoding,
     seed: int,
 ) -> TrainingResult:
-    """Train, keep the best weights, test them, and write everything to the run directory.
+    """Train, evaluate the best weights on the test split, and write the run directory.
 
-    Where the run directory has checkpoints, training goes on from the newest, and what comes out
-    is what would have come without a stop, bit for bit. SIGINT (Ctrl-C), SIGTERM and a loss that
-    is not finite end training, not the run: the best weights so far are tested and the summary is
-    written all the same. Only a second signal ends the run at once.
+    Where the run directory has checkpoints, training resumes from the newest, and the result is
+    that of an uninterrupted training, bit for bit. SIGINT (Ctrl-C), SIGTERM and a loss that is not
+    finite end training, not the run: the best weights so far are tested and the summary is written.
+    Only a second signal ends the run at once.
 
     Args:
-        task: the examples and metrics.
-        model: the model with fresh weights.
-        make_optimizer: makes an optimiser, given the number of updates in all.
-        training: how long and how.
-        directory: where everything is written.
-        names: the names of `task` and `model`, for the summary.
-        decoding: how answers are made.
-        seed: of the order of examples.
+        task: examples and metrics.
+        model: with fresh weights.
+        make_optimizer: makes an optimizer, given the number of updates.
+        training: training arguments.
+        directory: of the run.
+        names: names of `task` and `model`, for the summary.
+        decoding: decoding options.
+        seed: seed of the order of examples.
 
     Raises:
-        LossIsNaN: the loss stopped being finite before there were any weights to keep.
+        LossIsNaN: the loss was not finite before there were any weights to save.
     """
-    test = training.thin(task.examples("test"))
+    test = training.subsample(task.examples("test"))
     longest_source, longest_target = longest_lengths(task)
     settings = {
         **names,
@@ -105,7 +98,7 @@ def train(
     predictor = Predictor(model, task.source, task.target, decoding, settings)
     batches = make_batches(task, training, seed, predictor.copying)
     with Signals() as signals:
-        fitted = fit(predictor, task, batches, make_optimizer, training, directory, signals)
+        result = fit(predictor, task, batches, make_optimizer, training, directory, signals)
         best = load(directory.path)
         evaluation = evaluate(best, test, task.metrics, oracle_length=task.oracle_length)
         directory.write("predictions.tsv", format_predictions(evaluation))
@@ -113,22 +106,22 @@ def train(
             **names,
             "seed": seed,
             "parameters": model.count_params(),
-            "validation": summarise_validation(fitted.rows, task.monitor),
+            "validation": summarize_validation(result.rows, task.monitor),
             "test": evaluation.metrics(),
-            "train": fitted.figures,
+            "train": result.figures,
         }
         directory.complete(summary)
-    error = fitted.error
-    if error is None and signals.received is not None:  # it came too late to stop anything
+    error = result.error
+    if error is None and signals.received is not None:  # it came after training
         error = Interrupted(signals.received)
-    return TrainingResult(summary, evaluation, error, () if error is not None else fitted.remarks)
+    return TrainingResult(summary, evaluation, error, () if error is not None else result.remarks)
 
 
 def make_batches(task: Task, training: Training, seed: int, copying: bool = False) -> Batches:
-    """The training examples in the order in which they come.
+    """Make the training batches.
 
     Raises:
-        ValueError: examples without end are to be drawn with replacement.
+        ValueError: examples of a stream can't be drawn with replacement.
     """
     return Batches(
         task.examples("train"),
@@ -142,18 +135,22 @@ def make_batches(task: Task, training: Training, seed: int, copying: bool = Fals
 
 
 def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
-    """The loss that suits what `model` says.
+    """Make the loss for the targets of `model`.
 
     Raises:
-        ValueError: label smoothing where there is no fixed set of tokens to spread over; or a loss
-            by examples beside one of coverage, which is by tokens.
+        ValueError: label smoothing without a fixed set of tokens; or a loss by examples beside the
+            coverage loss, which is by tokens.
     """
     smoothing = training.label_smoothing
-    values = model.decoder.features is not None
-    if smoothing and (values or model.decoder.readout_type == "pointer"):
-        what = "real values have no labels" if values else "a pointer's symbols differ by source"
-        raise ValueError(f"training.label_smoothing={smoothing}: {what}; set it to 0")
-    loss = squared_error() if values else cross_entropy(smoothing)
+    is_regression = model.decoder.features is not None
+    if smoothing and (is_regression or model.copies_symbols):
+        reason = (
+            "real values have no labels"
+            if is_regression
+            else "a pointer's symbols differ by source"
+        )
+        raise ValueError(f"training.label_smoothing={smoothing}: {reason}; set it to 0")
+    loss = squared_error() if is_regression else cross_entropy(smoothing)
     if training.normalization == "tokens":
         return loss
     if model.decoder.attention is not None and model.decoder.attention.coverage:
@@ -165,11 +162,11 @@ def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
 
 
 def check_start(model: Seq2Seq, training: Training) -> None:
-    """Refuse a model that could not be kept, and first weights that two settings want to draw.
+    """Check that the model can be saved, and that the initial weights are set by one setting only.
 
     Raises:
-        ValueError: see `describe_model`; or a forget bias is asked for, and first weights as
-            PyTorch's, which has none.
+        ValueError: see `describe_model`; or a forget bias beside PyTorch's initial weights, which
+            have none.
     """
     describe_model(model)
     for part in (model.encoder, model.decoder):
@@ -182,10 +179,12 @@ def check_start(model: Seq2Seq, training: Training) -> None:
 
 
 class FitResult(NamedTuple):
-    """Figures and history of a finished training, and the error that stopped it early, if any.
+    """Result of `fit`.
 
     Attributes:
-        remarks: see `TrainingResult`.
+        figures: `train` of `summary.json`.
+        rows: of `history.csv`.
+        error, remarks: see `TrainingResult`.
     """
 
     figures: dict
@@ -203,34 +202,31 @@ def fit(
     directory: RunDirectory,
     signals: Signals,
 ) -> FitResult:
-    """Keras's own `fit`, with the callbacks of this package; leaves the best `model.npz` behind.
+    """Train the predictor's model; the best one is `model.npz` of the directory.
 
-    It goes on from the newest checkpoint of `directory`, if there is one.
+    Training resumes from the newest checkpoint of `directory`, if there is one.
     """
     total, per_epoch = training.plan(batches.steps_per_epoch)
-    if training.curriculum is not None:
-        batches.share = lambda step: training.curriculum.share(step / total)
+    curriculum, model = training.curriculum, predictor.model
+    if curriculum is not None:
+        batches.curriculum_fraction = lambda step: curriculum.fraction(step / total)
 
-    def force(shape: tuple[int, int], step: int):
+    def draw_mask(shape: tuple[int, int], step: int):
         return training.forcing.draw(shape, batches.seed, step, total)
 
-    model, counts = predictor.model, TrainingCounters(total, per_epoch, force)
     if training.initialization == "pytorch":
         initialize_as_pytorch(model, batches.seed)
-    loss = make_loss(model, training)
-    model.compile(optimizer=make_optimizer(total), loss=loss, jit_compile=False)
-    model.train_function = make_train_step(model, loss, model.calls.of("updates"))
-    validation = training.thin(task.examples("validation"))
-    evaluation = ValidationCallback(predictor, task, validation, counts, directory)
+    model.compile(make_optimizer(total), make_loss(model, training), jit_compile=False)
+    counters = TrainingCounters(total, per_epoch, draw_mask)
+    examples = training.subsample(task.examples("validation"))
+    validation = Validation(predictor, task, examples, counters, directory)
     plan = make_plan(training, batches.steps_per_epoch, model)
-    patience = EarlyStopping(training.patience, evaluation)
-    bar = Bar(total, evaluation, list_notes(task, plan))
-    # What decides which functions XLA compiles changes bits, so it belongs to the parts.
-    checkpoints = CheckpointCallback(
-        evaluation, {"calls": model.calls}, training.checkpoint_share, signals
-    )
-    checkpoints.go_on(model)
-    callbacks = [counts, StopConditions(counts), evaluation, bar, patience]
+    # The counts of calls decide what XLA compiles, which changes bits: they belong to the state.
+    fraction = training.checkpoint_time_fraction
+    checkpoints = CheckpointWriter(validation, {"calls": model.calls}, fraction, signals)
+    checkpoints.restore_newest(model)
+    bar = ProgressBar(total, validation, list_notes(task, plan))
+    callbacks = [bar]
     if training.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(directory.path / TENSORBOARD)))
     error = None
@@ -238,46 +234,47 @@ def fit(
         with warnings.catch_warnings():
             if model.is_uninformed:  # its encoder learns nothing, on purpose
                 warnings.filterwarnings("ignore", "Gradients do not exist")
-            if counts.steps < total and not patience.is_over:
-                model.fit(
-                    to_dataset(counts.watch(batches.iterate(counts.steps))),
-                    steps_per_epoch=per_epoch,
-                    initial_epoch=counts.steps // per_epoch,
-                    epochs=-(-total // per_epoch),
-                    callbacks=[*callbacks, checkpoints],
-                    verbose=0,
-                    shuffle=False,
+            if not counters.is_finished and not validation.has_stalled(training.patience):
+                run_training_loop(
+                    model,
+                    batches.iterate(counters.steps),
+                    counters,
+                    validation,
+                    checkpoints,
+                    keras.callbacks.CallbackList(callbacks, model=model),
+                    training.patience,
                 )
     except (Interrupted, LossIsNaN) as caught:
         error = caught
     finally:
         bar.close()
-    if not evaluation.rows:
+    if not validation.rows:
         if isinstance(error, LossIsNaN):
             raise error
-        predictor.save(directory.path / MODEL)  # interrupted before there was anything better
-    figures, rows = _figures(evaluation, checkpoints, error), evaluation.rows
-    return FitResult(figures, rows, error, list_remarks(rows, task.monitor, plan, counts.steps))
+        predictor.save(directory.path / MODEL)  # interrupted before the first validation
+    figures, rows = _figures(validation, checkpoints, error), validation.rows
+    return FitResult(figures, rows, error, list_remarks(rows, task.monitor, plan, counters.steps))
 
 
 def _figures(
-    evaluation: ValidationCallback, keep: CheckpointCallback, error: BaseException | None
+    validation: Validation, checkpoints: CheckpointWriter, error: BaseException | None
 ) -> dict:
-    """What `summary.json` says of the training."""
-    counts, tokens, seconds = evaluation.counts, evaluation.train_tokens, evaluation.train_seconds
-    if not evaluation.rows:
-        tokens, seconds = counts.target_tokens, counts.seconds
+    """`train` of `summary.json`."""
+    counters = validation.counters
+    tokens, seconds = validation.train_tokens, validation.train_seconds
+    if not validation.rows:
+        tokens, seconds = counters.target_tokens, counters.seconds
     return {
-        "seconds": round(counts.seconds, 2),
-        "steps": counts.steps,
-        "examples": counts.examples,
+        "seconds": round(counters.seconds, 2),
+        "steps": counters.steps,
+        "examples": counters.examples,
         "target_tokens_per_second": round(tokens / seconds, 1),
-        "checkpoint_seconds": round(keep.seconds, 3),
-        "stopped": _why_stopped(error, counts.steps < counts.total),
+        "checkpoint_seconds": round(checkpoints.seconds, 3),
+        "stopped": _describe_end(error, counters.is_finished),
     }
 
 
-def _why_stopped(error: BaseException | None, before_the_end: bool) -> str:
+def _describe_end(error: BaseException | None, is_finished: bool) -> str:
     if error is not None:
         return "nan" if isinstance(error, LossIsNaN) else "interrupted"
-    return "early" if before_the_end else "finished"
+    return "finished" if is_finished else "early"

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from seq2seq.analysis.canvas import to_bytes
 from seq2seq.analysis.comparison import MOST, choose_drawn, draw_by_length, draw_learning
 from seq2seq.runs.compare import Run, group_runs
-from tests.runs.made_up_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, keep, lengths, summary
 
 
 def groups_of(sizes, seeds=2, matches=(1.0, 0.5, 0.25), failed=0):

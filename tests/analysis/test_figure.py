@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from seq2seq.analysis import canvas as paper
 from seq2seq.analysis.canvas import spell, to_bytes, width_of
 from seq2seq.analysis.figure import MOST_STEPS, draw
-from tests.analysis.made_up import make_trace
+from tests.analysis.fake_trace import make_trace
 
 
 def texts(figure):

@@ -13,7 +13,7 @@ import pytest
 
 from seq2seq.analysis import page
 from seq2seq.analysis.page import decode, encode, render
-from tests.analysis.made_up import make_trace
+from tests.analysis.fake_trace import make_trace
 
 VOID = {"meta", "input", "br", "link", "img"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from seq2seq.analysis.page import render
 from tests.analysis.browser import BINARY, Browser
-from tests.analysis.made_up import make_trace
+from tests.analysis.fake_trace import make_trace
 
 pytestmark = pytest.mark.skipif(
     BINARY is None, reason="no browser is installed (Debian: apt install chromium)"

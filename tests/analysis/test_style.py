@@ -19,7 +19,7 @@ from seq2seq.analysis.style import (
     visible,
 )
 from seq2seq.layers import bridges
-from tests.analysis.made_up import make_trace
+from tests.analysis.fake_trace import make_trace
 
 
 def test_every_character_is_visible_and_stays_in_its_place():

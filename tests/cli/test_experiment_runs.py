@@ -14,7 +14,7 @@ from seq2seq.runs.compare import read_history, read_summary
 from seq2seq.runs.experiment import Expected, Experiment, Row, measure, read_results
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
-from tests.runs.made_up_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, keep, lengths, summary
 
 ROWS = [(name, row) for name in EXPERIMENTS for row in compose_experiment(name).rows]
 
@@ -64,7 +64,7 @@ PLAIN = Row("plain", ("cell=gru",), (Expected("exact_match", 0.5, (0.4, 0.6)),))
 LONG = Row(
     "long", (), (Expected("exact_match@2", None, None), Expected("val_exact_match#20", 1, None))
 )
-MADE_UP = Experiment("made_up", "A paper, table 1", (0, 1), (PLAIN, LONG))
+MADE_UP = Experiment("fake_trace", "A paper, table 1", (0, 1), (PLAIN, LONG))
 
 
 def options(**more):
@@ -94,13 +94,13 @@ def launched(monkeypatch, tmp_path):
 
 def test_all_runs_are_made_and_judged(launched, capsys):
     assert experiment_runs.reproduce(MADE_UP, options(jobs=2)) == 0
-    place = "runs/reproduce/made_up"
+    place = "runs/reproduce/fake_trace"
     assert launched == [
-        ("made_up", ["cell=gru"], [0, 1], f"{place}/plain", 2),
-        ("made_up", [], [0, 1], f"{place}/long", 2),
+        ("fake_trace", ["cell=gru"], [0, 1], f"{place}/plain", 2),
+        ("fake_trace", [], [0, 1], f"{place}/long", 2),
     ]
     out = capsys.readouterr().out
-    assert "made_up: A paper, table 1" in out
+    assert "fake_trace: A paper, table 1" in out
     assert "50.00% ± 14.14% | 40.00% | 60.00%   | 40.00%, 60.00% | reproduced" in out
     results = read_results(Path(place) / "results.csv")
     assert [result.metrics for result in results[2:]] == [
@@ -115,7 +115,7 @@ def test_what_is_missing_is_no_verdict(launched, capsys):
     assert "1 of 2 missing" in out and "reproduced |" not in out and "long" not in out
     assert experiment_runs.reproduce(MADE_UP, options()) == 0  # the rest is made
     assert experiment_runs.reproduce(MADE_UP, options(rows=["plain"])) == 0
-    kept = read_results(Path("runs/reproduce/made_up/results.csv"))
+    kept = read_results(Path("runs/reproduce/fake_trace/results.csv"))
     assert [one.row for one in kept] == ["plain", "plain", "long", "long"]  # also what is not shown
 
 
@@ -123,7 +123,7 @@ def test_other_runs_than_the_experiments_are_not_judged(launched, capsys):
     assert experiment_runs.reproduce(MADE_UP, options(overrides=["training=quick"])) == 0
     out, err = capsys.readouterr()
     assert launched[0][1] == ["cell=gru", "training=quick"]
-    assert launched[0][3] == "runs/reproduce/made_up,training=quick/plain"
+    assert launched[0][3] == "runs/reproduce/fake_trace,training=quick/plain"
     assert "verdict" not in out and "so there are no verdicts" in err
 
 

@@ -8,7 +8,7 @@ import pytest
 from seq2seq.cli import inspect
 from seq2seq.cli import main as cli
 from seq2seq.inference.trace import Trace
-from tests.analysis.made_up import make_trace
+from tests.analysis.fake_trace import make_trace
 from tests.cli.test_main import call, load_once
 
 
@@ -20,7 +20,7 @@ def kept(trained, monkeypatch, eager):
 
 
 @pytest.fixture
-def made_up(monkeypatch):
+def fake_trace(monkeypatch):
     """A run that answers any sources with made-up traces, and loads no engine."""
 
     class Run:
@@ -56,24 +56,24 @@ def test_a_trained_model_is_inspected(kept, capsys, tmp_path):
     assert shown.startswith("\u2068abc\u2069 → \u2068") and answer[0] in shown
 
 
-def test_by_default_it_writes_beside_the_model(made_up, capsys, tmp_path):
+def test_by_default_it_writes_beside_the_model(fake_trace, capsys, tmp_path):
     (tmp_path / "model.npz").touch()
     for run in (tmp_path, tmp_path / "model.npz"):
         assert call(capsys, "inspect", run, "ab", "--no-figure")[0] == 0
         assert [path.name for path in (tmp_path / "analysis").iterdir()] == ["inspect.html"]
 
 
-def test_several_sources_have_one_page_and_a_figure_each(made_up, capsys, tmp_path):
+def test_several_sources_have_one_page_and_a_figure_each(fake_trace, capsys, tmp_path):
     arguments = ["inspect", "run", "ab", "c", "-o", tmp_path, "--gates", "--top", 3]
     _, out, err = call(capsys, *arguments)
     assert out == "ba\nc\n"
-    assert made_up.asked == {"gates": True, "top": 3}
+    assert fake_trace.asked == {"gates": True, "top": 3}
     names = ["inspect-1.png", "inspect-1.svg", "inspect-2.png", "inspect-2.svg", "inspect.html"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert err.count("\n") == 1
 
 
-def test_figures_that_are_not_drawn_are_said(made_up, capsys, tmp_path, monkeypatch):
+def test_figures_that_are_not_drawn_are_said(fake_trace, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(inspect, "MOST_FIGURES", 1)
     _, _, err = call(capsys, "inspect", "run", "ab", "c", "-o", tmp_path)
     assert err.endswith("figures are of the first 1 of 2 sources; the page shows all\n")
@@ -117,7 +117,7 @@ def test_sources_and_runs_are_asked_for(capsys):
         assert exit.value.code == 2
 
 
-def test_a_link_in_a_run_is_not_written_through(made_up, capsys, tmp_path):
+def test_a_link_in_a_run_is_not_written_through(fake_trace, capsys, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "run/analysis").symlink_to(tmp_path / "elsewhere")

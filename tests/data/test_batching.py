@@ -14,10 +14,11 @@ from seq2seq.data.batching import MOST_STEPS, WINDOW, bucket, divide, encode_sou
 LETTERS = Vocabulary("abcd")
 
 
-def finite(count, size=4, seed=0, share=None, replacement=False):
+def finite(count, size=4, seed=0, curriculum_fraction=None, replacement=False):
     words = ["".join(w) for w in np.random.default_rng(0).choice(list("abcd"), (count, 6))]
     examples = [Example(f"{w}"[: 1 + n % 6], f"{w}"[: 1 + n % 6]) for n, w in enumerate(words)]
-    return Batches(examples, LETTERS, LETTERS, size, seed, share=share, replacement=replacement)
+    options = {"curriculum_fraction": curriculum_fraction, "replacement": replacement}
+    return Batches(examples, LETTERS, LETTERS, size, seed, **options)
 
 
 @given(st.integers(0, 10_000))
@@ -206,7 +207,7 @@ def test_each_row_is_in_one_batch(lengths, size, data):
 
 @pytest.mark.parametrize("share", [0.001, 0.25, 0.6])
 def test_a_curriculum_draws_the_shortest_of_each_window(share):
-    everything, short = finite(300), finite(300, share=lambda step: share)
+    everything, short = finite(300), finite(300, curriculum_fraction=lambda step: share)
     for steps in (range(WINDOW), range(WINDOW, 2 * WINDOW), range(64, 75)):  # the last is cut off
         lengths = sorted(n for step in steps for n in everything[step].target_mask.sum(1))
         drawn = [n for step in steps for n in short[step].target_mask.sum(1)]
@@ -216,14 +217,16 @@ def test_a_curriculum_draws_the_shortest_of_each_window(share):
 
 
 def test_a_whole_share_is_no_curriculum():
-    plain, whole = finite(70), finite(70, share=lambda step: 1.0)
+    plain, whole = finite(70), finite(70, curriculum_fraction=lambda step: 1.0)
     for step in range(2 * plain.steps_per_epoch):
         assert plain[step].source.tolist() == whole[step].source.tolist()
 
 
 def test_a_curriculum_is_asked_at_the_first_step_of_each_window():
     asked = []
-    batches = finite(150, share=lambda step: asked.append(step) or 0.5)  # 38 steps an epoch
+    batches = finite(
+        150, curriculum_fraction=lambda step: asked.append(step) or 0.5
+    )  # 38 steps an epoch
     for step in range(80):
         batches[step]
     assert asked == [0, 16, 32, 38, 54, 70, 76]
@@ -235,9 +238,11 @@ def test_a_curriculum_can_be_computed_at_any_step():
 
     def stream():
         task = Reverse()
-        return Batches(task.examples("train"), task.source, task.target, 4, 0, share=grow)
+        return Batches(
+            task.examples("train"), task.source, task.target, 4, 0, curriculum_fraction=grow
+        )
 
-    for make in (lambda: finite(150, share=grow), stream):
+    for make in (lambda: finite(150, curriculum_fraction=grow), stream):
         one, other = make(), make()
         straight = [one[step].source.tolist() for step in range(100)]
         assert all(other[step].source.tolist() == straight[step] for step in range(99, -1, -3))

@@ -19,7 +19,7 @@ from seq2seq.inference.predictor import Predictor, load
 from seq2seq.layers import Additive, Cell, LayerwiseDense, Local
 from seq2seq.runtime import manifest, numpy_runtime
 from seq2seq.runtime.numpy_runtime import HEADER, Runtime, read_artefact
-from tests.mutations import DAMAGES, say_otherwise
+from tests.corruption import DAMAGES, say_otherwise
 
 LETTERS = Vocabulary("ab")
 SETTINGS = {"longest_source": 12, "longest_target": 3, "target_length": None, "metrics": "tokens"}

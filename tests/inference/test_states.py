@@ -14,8 +14,8 @@ from keras import tree
 from seq2seq import LSTMState, RNNState, states
 from seq2seq.inference.states import Part, load_state, save_state
 from seq2seq.models.decoder import DecoderState
+from tests.corruption import DAMAGES
 from tests.models.test_decoding_mixin import KINDS, make
-from tests.mutations import DAMAGES
 
 RNG = np.random.default_rng(0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from seq2seq.inference.trace import LAYERS, Trace
-from tests.analysis.made_up import make_trace
-from tests.mutations import DAMAGES
+from tests.analysis.fake_trace import make_trace
+from tests.corruption import DAMAGES
 
 
 def same(one, other):

@@ -15,7 +15,7 @@ from seq2seq.cli.train import split_jobs
 from seq2seq.config import build_task, compose, compose_experiment, train
 from seq2seq.runtime.paths import EXPERIMENTS
 from tests.conftest import ROOT
-from tests.runs.made_up_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, keep, lengths, summary
 
 LESSON = (ROOT / "docs/states.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")

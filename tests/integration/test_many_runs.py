@@ -14,7 +14,7 @@ from filelock import FileLock
 from seq2seq.cli.multirun import shares
 from seq2seq.runs.environment import environment_changes, read_environment
 from tests.conftest import ROOT
-from tests.left_behind import check_same, everything
+from tests.run_snapshot import check_same, everything
 
 pytestmark = pytest.mark.slow
 

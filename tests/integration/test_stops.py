@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.conftest import ROOT
-from tests.left_behind import check_same, everything
+from tests.run_snapshot import check_same, everything
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,11 @@ RUN = [
     *("task=copy", "task.symbols=4", "task.max_length=5"),
     *("task.validation_examples=10", "task.test_examples=20"),
     *("model.encoder.units=8", "attention=dot", "cell.dropout=0.2", "forcing=scheduled"),
-    *("training.batch_size=8", "training.steps_per_epoch=50", "training.checkpoint_share=0.9"),
+    *(
+        "training.batch_size=8",
+        "training.steps_per_epoch=50",
+        "training.checkpoint_time_fraction=0.9",
+    ),
 ]
 
 
@@ -71,7 +75,7 @@ def kill_once(place, kind, step, rng):
 
 
 def test_killed_twenty_times_it_ends_with_the_same_bytes(python, tmp_path):
-    arguments = [*RUN, f"training.steps={STEPS}", "training.checkpoint_share=0"]
+    arguments = [*RUN, f"training.steps={STEPS}", "training.checkpoint_time_fraction=0"]
     done = python(ROOT / "train.py", *arguments, "run_dir=straight", timeout=1500)
     assert done.returncode == 0, done.stderr
     rng = random.Random(0)

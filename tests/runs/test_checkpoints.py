@@ -25,7 +25,7 @@ def test_what_is_written_is_read(checkpoints):
     assert checkpoints.newest() is None
     checkpoints.write(12, RECORD, ARRAYS)
     found = checkpoints.newest()
-    assert (found.step, found.record) == (12, RECORD)
+    assert (found.step, found.states) == (12, RECORD)
     assert found.arrays.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
         assert found.arrays[name].dtype == array.dtype
@@ -63,12 +63,12 @@ def test_damage_is_named_and_the_one_before_is_used(checkpoints, caplog, damage)
     if damage == "none":
         path.write_bytes(b"not a checkpoint")
     if damage in ("format", "header"):
-        header = {"format": {"format": 99, "header": 1}[damage], "step": "10", "record": {}}
+        header = {"format": {"format": 99, "header": 2}[damage], "step": "10", "states": {}}
         write_arrays(path, header, ARRAYS)
     for _ in range(2):  # it is said once, and used as often as it is asked for
         assert checkpoints.newest().step == 5
     assert caplog.text.count("step-000000010.npz") == 1
-    assert "the one before it is used, step-000000005.npz" in caplog.text
+    assert "using the previous checkpoint step-000000005.npz" in caplog.text
     checkpoints.write(11, RECORD, ARRAYS)
     assert names(checkpoints) == ["step-000000005.npz", "step-000000011.npz"]
 
@@ -87,7 +87,7 @@ def test_every_bit_counts(checkpoints):
         except ValueError as error:
             assert str(path) in str(error)
         else:  # of the zip file's own marks some mean nothing
-            assert found.record == kept.record and found.step == 5
+            assert found.states == kept.states and found.step == 5
             assert all(np.array_equal(found.arrays[name], ARRAYS[name]) for name in ARRAYS)
 
 
@@ -97,7 +97,7 @@ def test_where_none_is_whole_nothing_begins_again_unasked(checkpoints):
     for path in checkpoints.files():
         path.write_bytes(b"")
     for _ in range(2):
-        with pytest.raises(ValueError, match="no checkpoint of .* is whole: .*overwrite=true"):
+        with pytest.raises(ValueError, match="all checkpoints of .* are damaged: .*overwrite=true"):
             checkpoints.newest()
 
 

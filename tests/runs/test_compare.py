@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seq2seq.runs.compare import Run, differences, find_runs, group_runs, read_history
-from tests.runs.made_up_runs import config, history, keep, summary
+from tests.runs.fake_runs import config, history, keep, summary
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from seq2seq.runs.compare import Run, group_runs
 from seq2seq.runs.curves import by_length, by_step, choose_metric, choose_ranges
-from tests.runs.made_up_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, keep, lengths, summary
 
 
 def one_group(*runs):

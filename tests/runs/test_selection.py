@@ -6,7 +6,7 @@ import pytest
 
 from seq2seq.runs.compare import Run, group_runs
 from seq2seq.runs.selection import describe_selection, select
-from tests.runs.made_up_runs import config, summary
+from tests.runs.fake_runs import config, summary
 
 
 def run(seed, units, validation, test, name="exact_match"):

@@ -8,7 +8,7 @@ import pytest
 
 from seq2seq.runs.compare import Run, group_runs
 from seq2seq.runs.tables import WIDTH, make_csv, make_table, match_at, parse_lengths
-from tests.runs.made_up_runs import config, lengths, summary
+from tests.runs.fake_runs import config, lengths, summary
 
 
 def cells(table):

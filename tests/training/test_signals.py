@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from seq2seq.training.signals import PARENT, Interrupted, Signals, heeded
+from seq2seq.training.signals import PARENT, Interrupted, Signals, handled_signals
 
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
 
@@ -19,7 +19,7 @@ def test_the_first_is_remembered(number, capfd):
         signal.raise_signal(number)
         assert signals.received == number
         assert [signal.getsignal(one) for one in ENDING] == before
-    assert f"{signal.Signals(number).name}: what is begun" in capfd.readouterr().err
+    assert f"{signal.Signals(number).name}: finishing the current step" in capfd.readouterr().err
     assert str(Interrupted(number)) == f"interrupted by {signal.Signals(number).name}"
 
 
@@ -27,13 +27,13 @@ def test_a_hangup_that_is_ignored_stays_so():
     """As `nohup` wants it."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        assert signal.SIGHUP not in heeded()
+        assert signal.SIGHUP not in handled_signals()
         with Signals() as signals:
             signal.raise_signal(signal.SIGHUP)
             assert signals.received is None
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert signal.SIGHUP in heeded()
+    assert signal.SIGHUP in handled_signals()
 
 
 def test_the_second_acts():

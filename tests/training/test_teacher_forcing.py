@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from seq2seq.training.curriculum import LengthCurriculum
 from seq2seq.training.teacher_forcing import (
-    CoinFlip,
     FreeRunning,
-    LengthCurriculum,
+    PerSequence,
     ScheduledSampling,
     TeacherForcing,
 )
@@ -16,10 +16,10 @@ from seq2seq.training.teacher_forcing import (
 SHAPE = (400, 20)
 DRAWN = [
     ScheduledSampling(),
-    ScheduledSampling("linear", least=0.2),
-    ScheduledSampling("constant", least=0.3),
-    ScheduledSampling("exponential", speed=2.0),
-    CoinFlip(0.7),
+    ScheduledSampling("linear", minimum=0.2),
+    ScheduledSampling("constant", minimum=0.3),
+    ScheduledSampling("exponential", rate=2.0),
+    PerSequence(0.7),
 ]
 
 
@@ -34,16 +34,16 @@ DRAWN = [
 )
 def test_schedules_at_the_start_halfway_and_at_the_end(schedule, shares):
     for least in (0, 0.1, 1):
-        forcing = ScheduledSampling(schedule, least, speed=4)
+        forcing = ScheduledSampling(schedule, least, rate=4)
         expected = [max(least, share) for share in shares]
-        assert [forcing.share(done) for done in (0, 0.5, 1)] == pytest.approx(expected)
+        assert [forcing.probability(done) for done in (0, 0.5, 1)] == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("speed", [0.5, 16, 100])
+@pytest.mark.parametrize("rate", [0.5, 16, 100])
 @pytest.mark.parametrize("schedule", ["constant", "linear", "exponential", "inverse_sigmoid"])
-def test_the_share_never_rises(schedule, speed):
-    forcing = ScheduledSampling(schedule, speed=speed)
-    shares = [forcing.share(done) for done in np.linspace(0, 1, 50)]
+def test_the_share_never_rises(schedule, rate):
+    forcing = ScheduledSampling(schedule, rate=rate)
+    shares = [forcing.probability(done) for done in np.linspace(0, 1, 50)]
     assert shares == sorted(shares, reverse=True)
     assert 0 <= shares[-1] <= shares[0] <= 1
 
@@ -63,18 +63,18 @@ def test_draws_are_a_pure_function_of_seed_and_step(forcing):
 @pytest.mark.parametrize("forcing", DRAWN[:-1])
 def test_the_share_of_truth_follows_the_schedule(forcing, step):
     draws = forcing.draw((500, 40), 0, step, 100)
-    assert draws.mean() == pytest.approx(forcing.share(step / 100), abs=0.02)
+    assert draws.mean() == pytest.approx(forcing.probability(step / 100), abs=0.02)
 
 
 def test_a_coin_is_flipped_for_each_token_or_for_each_target():
     tokens = ScheduledSampling("constant", 0.5).draw(SHAPE, 0, 0, 1).mean(1)
     assert 0 < tokens.min() and tokens.max() < 1
-    targets = CoinFlip(0.7).draw(SHAPE, 0, 0, 1)
+    targets = PerSequence(0.7).draw(SHAPE, 0, 0, 1)
     assert (targets == targets[:, :1]).all()
     assert targets.mean() == pytest.approx(0.7, abs=0.1)
 
 
-@pytest.mark.parametrize("kind", [CoinFlip, lambda share: ScheduledSampling("constant", share)])
+@pytest.mark.parametrize("kind", [PerSequence, lambda share: ScheduledSampling("constant", share)])
 @pytest.mark.parametrize("share", [0, 1])
 def test_certain_coins(kind, share):
     assert (kind(share).draw(SHAPE, 0, 3, 10) == bool(share)).all()
@@ -90,19 +90,35 @@ def test_the_truth_alone_and_the_models_own_alone():
     "kind, arguments, message",
     [
         (ScheduledSampling, {"schedule": "lineal"}, "'lineal'; did you mean 'linear'"),
-        (ScheduledSampling, {"least": 1.5}, r"forcing.least must be .* from 0 to 1, got 1\.5"),
-        (ScheduledSampling, {"least": True}, "forcing.least .* got True"),
-        (ScheduledSampling, {"speed": 0}, "forcing.speed must be above 0 .*, got 0"),
-        (ScheduledSampling, {"speed": 101}, "at most 100, got 101"),
-        (ScheduledSampling, {"speed": math.nan}, "forcing.speed .* got nan"),
-        (ScheduledSampling, {"speed": "fast"}, "forcing.speed must be a number, got 'fast'"),
-        (CoinFlip, {"share": -0.1}, r"forcing.share must be .*, got -0\.1"),
-        (CoinFlip, {"share": math.nan}, "forcing.share .* got nan"),
-        (CoinFlip, {"share": "half"}, "forcing.share .* got 'half'"),
-        (LengthCurriculum, {"first": 0}, "curriculum.first must be more than 0, got 0"),
-        (LengthCurriculum, {"first": 2}, "curriculum.first must be .*, got 2"),
-        (LengthCurriculum, {"over": 0.0}, "curriculum.over must be more than 0, got 0"),
-        (LengthCurriculum, {"over": None}, "curriculum.over must be .*, got None"),
+        (ScheduledSampling, {"minimum": 1.5}, r"forcing.minimum must be .* from 0 to 1, got 1\.5"),
+        (ScheduledSampling, {"minimum": True}, "forcing.minimum .* got True"),
+        (ScheduledSampling, {"rate": 0}, "forcing.rate must be above 0 .*, got 0"),
+        (ScheduledSampling, {"rate": 101}, "at most 100, got 101"),
+        (ScheduledSampling, {"rate": math.nan}, "forcing.rate .* got nan"),
+        (ScheduledSampling, {"rate": "fast"}, "forcing.rate must be a number, got 'fast'"),
+        (PerSequence, {"probability": -0.1}, r"forcing.probability must be .*, got -0\.1"),
+        (PerSequence, {"probability": math.nan}, "forcing.probability .* got nan"),
+        (PerSequence, {"probability": "half"}, "forcing.probability .* got 'half'"),
+        (
+            LengthCurriculum,
+            {"initial_fraction": 0},
+            "curriculum.initial_fraction must be more than 0, got 0",
+        ),
+        (
+            LengthCurriculum,
+            {"initial_fraction": 2},
+            "curriculum.initial_fraction must be .*, got 2",
+        ),
+        (
+            LengthCurriculum,
+            {"ramp_fraction": 0.0},
+            "curriculum.ramp_fraction must be more than 0, got 0",
+        ),
+        (
+            LengthCurriculum,
+            {"ramp_fraction": None},
+            "curriculum.ramp_fraction must be .*, got None",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(kind, arguments, message):
@@ -113,6 +129,6 @@ def test_bad_arguments_are_refused(kind, arguments, message):
 @pytest.mark.parametrize("first, over", [(0.1, 0.5), (0.5, 0.25), (0.01, 0.99)])
 def test_a_curriculum_adds_evenly_until_all_take_part(first, over):
     curriculum = LengthCurriculum(first, over)
-    shares = [curriculum.share(done) for done in (0, over / 2, over, (over + 1) / 2, 1)]
+    shares = [curriculum.fraction(done) for done in (0, over / 2, over, (over + 1) / 2, 1)]
     assert shares == pytest.approx([first, (1 + first) / 2, 1, 1, 1])
     assert max(shares) <= 1

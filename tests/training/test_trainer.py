@@ -15,10 +15,11 @@ from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.inference.predictor import Decoding
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.training.arguments import Training
-from seq2seq.training.callbacks import LossIsNaN, StopConditions, TrainingCounters
+from seq2seq.training.loop import LossIsNaN, TrainingCounters, check_loss
 from seq2seq.training.losses import PerExample
 from seq2seq.training.signals import Interrupted
 from seq2seq.training.trainer import check_start, longest_lengths, make_loss, train
+from seq2seq.training.validation import Validation
 
 TINY = [
     "task=copy",
@@ -60,9 +61,9 @@ def run(*overrides, training=None):
         ({"epochs": 3, "steps_per_epoch": 20}, 50, (60, 20)),
         ({"epochs": 3, "steps": 1000}, None, (1000, 100)),
         ({"steps": 7}, 50, (7, 7)),
-        ({"steps": 1000, "most_steps": 30}, 50, (30, 30)),
-        ({"epochs": 3, "most_steps": 130}, 50, (130, 50)),
-        ({"epochs": 3, "most_steps": 500}, 50, (150, 50)),
+        ({"steps": 1000, "max_steps": 30}, 50, (30, 30)),
+        ({"epochs": 3, "max_steps": 130}, 50, (130, 50)),
+        ({"epochs": 3, "max_steps": 500}, 50, (150, 50)),
     ],
 )
 def test_plans(arguments, one_pass, plan):
@@ -73,7 +74,7 @@ def test_plans(arguments, one_pass, plan):
     "arguments",
     [
         *({"epochs": 0}, {"batch_size": -1}, {"steps": 1.5}, {"patience": "soon"}),
-        *({"most_steps": 0}, {"most_held_out": True}),
+        *({"max_steps": 0}, {"max_eval_examples": True}),
     ],
 )
 def test_impossible_plans_are_refused(arguments):
@@ -132,18 +133,18 @@ def test_a_forget_bias_is_not_drawn_over():
     "most, kept", [(None, range(10)), (10, range(10)), (3, [0, 3, 6]), (4, [0, 2, 5, 7]), (1, [0])]
 )
 def test_fewer_held_out_examples_are_spread_evenly(most, kept):
-    assert [*Training(most_held_out=most).thin(range(10))] == [*kept]
+    assert [*Training(max_eval_examples=most).subsample(range(10))] == [*kept]
 
 
 def test_few_are_validated_and_tested_and_counted(monkeypatch):
     validated = []
     monkeypatch.setattr(
-        "seq2seq.training.callbacks.evaluate",
+        "seq2seq.training.validation.evaluate",
         lambda predictor, examples, family: (
             validated.append(examples) or evaluate(predictor, examples, family)
         ),
     )
-    outcome = run(training=Training(steps=1, batch_size=8, most_held_out=2))
+    outcome = run(training=Training(steps=1, batch_size=8, max_eval_examples=2))
     assert outcome.summary["test"]["count"] == len(outcome.evaluation.examples) == 2
     assert [len(examples) for examples in validated] == [2]
 
@@ -204,7 +205,7 @@ def test_the_best_weights_are_kept_not_the_last(monkeypatch):
         def metrics(self):
             return {"exact_match": next(scores)}
 
-    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", lambda *a: Fake())
+    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
     save = seq2seq.Predictor.save
     monkeypatch.setattr(
         "seq2seq.inference.predictor.Predictor.save",
@@ -221,7 +222,7 @@ def test_patience_waits_and_stops(monkeypatch):
         def metrics(self):
             return {"exact_match": next(scores)}
 
-    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", lambda *a: Fake())
+    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
     outcome = run(training=Training(epochs=6, steps_per_epoch=1, batch_size=8, patience=2))
     assert outcome.summary["train"]["steps"] == 4
     assert outcome.summary["train"]["stopped"] == "early"
@@ -235,7 +236,7 @@ def test_patience_begins_when_the_metric_has_moved(monkeypatch):
         def metrics(self):
             return {"exact_match": next(scores)}
 
-    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", lambda *a: Fake())
+    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
     outcome = run(training=Training(epochs=8, steps_per_epoch=1, batch_size=8, patience=2))
     assert outcome.summary["train"]["steps"] == 7
     assert outcome.summary["train"]["stopped"] == "early"
@@ -255,9 +256,11 @@ def test_few_updates_are_noted_at_the_start_and_the_end_is_explained(capsys):
 
 def test_without_validation_the_last_weights_are_kept(monkeypatch):
     models = []
-    real = StopConditions.set_model
+    real = Validation.run
     monkeypatch.setattr(
-        StopConditions, "set_model", lambda self, model: (models.append(model), real(self, model))
+        Validation,
+        "run",
+        lambda self, model, *rest: models.append(model) or real(self, model, *rest),
     )
     assert run("task.validation_examples=0").summary["validation"] is None
     kept = seq2seq.load("run").model
@@ -266,21 +269,16 @@ def test_without_validation_the_last_weights_are_kept(monkeypatch):
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step():
-    counts = TrainingCounters(10, 5)
-    counts.steps = 7
-    guard = StopConditions(counts)
-    guard.on_train_batch_end(0, {"loss": 1.0})
+    check_loss(1.0, 7)
     with pytest.raises(LossIsNaN, match="at step 7; lower optimizer.learning_rate"):
-        guard.on_train_batch_end(1, {"loss": float("nan")})
+        check_loss(float("nan"), 7)
 
 
 def test_after_a_bad_loss_the_last_good_weights_are_kept(monkeypatch):
-    real = StopConditions.on_train_batch_end
-
-    def broken(self, batch, logs=None):
-        real(self, batch, {"loss": float("inf")} if self.counts.steps == 5 else logs)
-
-    monkeypatch.setattr(StopConditions, "on_train_batch_end", broken)
+    monkeypatch.setattr(
+        "seq2seq.training.loop.check_loss",
+        lambda loss, step: check_loss(float("inf") if step == 5 else loss, step),
+    )
     outcome = run()
     assert isinstance(outcome.error, LossIsNaN) and outcome.error.step == 5
     assert outcome.summary["train"]["stopped"] == "nan" and outcome.remarks == ()
@@ -294,14 +292,14 @@ def test_a_bad_loss_before_any_evaluation_leaves_nothing_to_test():
 
 def interrupt(monkeypatch, step, number=signal.SIGINT):
     """Let a signal come in the middle of a step."""
-    real = TrainingCounters.on_train_batch_end
+    real = TrainingCounters.count
 
-    def interrupted(self, batch, logs=None):
-        real(self, batch, logs)
+    def interrupted(self):
+        real(self)
         if self.steps == step:
             signal.raise_signal(number)
 
-    monkeypatch.setattr(TrainingCounters, "on_train_batch_end", interrupted)
+    monkeypatch.setattr(TrainingCounters, "count", interrupted)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

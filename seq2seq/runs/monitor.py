@@ -68,7 +68,7 @@ def find_best_row(rows: Sequence[Mapping], monitor: tuple[str, str]) -> Mapping 
     return best
 
 
-def summarise_validation(
+def summarize_validation(
     rows: Sequence[Mapping], monitor: tuple[str, str] | None = None
 ) -> dict[str, float] | None:
     """Return `validation` of `summary.json`: the best epoch, its last update, and its metrics.
@@ -81,7 +81,7 @@ def summarise_validation(
         None where nothing was validated.
 
     >>> rows = [{"epoch": 1, "step": 9, "loss": 2.0, "val_exact_match": 0.5}]
-    >>> summarise_validation(rows)
+    >>> summarize_validation(rows)
     {'epoch': 1, 'step': 9, 'exact_match': 0.5}
     """
     monitor = monitor or find_monitor([*rows[0]] if rows else [])

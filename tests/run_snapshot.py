@@ -22,7 +22,7 @@ def without_times(node):
 
 
 def everything(path):
-    """Bytes of model and predictions; history, summary; step, record and arrays of the newest
+    """Bytes of model and predictions; history, summary; step, states and arrays of the newest
     checkpoint."""
     path = Path(path)
     with open(path / "history.csv") as file:
@@ -37,7 +37,7 @@ def everything(path):
         "history": history,
         "summary": without_times(json.loads((path / "summary.json").read_text())),
         "step": newest.step,
-        "record": without_times(newest.record),
+        "states": without_times(newest.states),
         "arrays": {n: (str(a.dtype), a.shape, a.tobytes()) for n, a in newest.arrays.items()},
     }
 

@@ -10,7 +10,7 @@ from keras import tree
 from seq2seq import Decoder, Dot, Encoder, Seq2Seq, cross_entropy
 from seq2seq.layers import Additive
 from seq2seq.layers import backend as kernels
-from seq2seq.training import train_step as updates
+from seq2seq.models import train_step
 from seq2seq.training.losses import PerExample
 
 pytestmark = pytest.mark.skipif(
@@ -44,13 +44,13 @@ class Batches:
 
 
 def compiled(make, monkeypatch, hot, loss=cross_entropy, clip=1.0):
-    monkeypatch.setattr(updates, "COMPILE_AFTER", hot)
-    monkeypatch.setattr(updates, "cores", lambda: 2)
+    monkeypatch.setattr(train_step, "COMPILE_AFTER", hot)
+    monkeypatch.setattr(train_step, "cores", lambda: 2)
     keras.utils.set_random_seed(0)
     model, loss = make(), loss()
     optimizer = keras.optimizers.Adam(1e-2, epsilon=1e-2, global_clipnorm=clip)
     model.compile(optimizer, loss, jit_compile=False)
-    return model, updates.make_train_step(model, loss, collections.Counter())
+    return model, train_step.make_train_step(model, collections.Counter())
 
 
 def train(make, batches, monkeypatch, hot, **settings):
@@ -117,10 +117,10 @@ def test_the_same_run_computes_the_same_bits_and_parts_have_their_own_noise(monk
         train(noisy, [twice] * 3, monkeypatch, hot=1) for _ in range(2)
     )
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
-    assert update.seen == {"16,6,6": 3}
+    assert update.shape_counts == {"16,6,6": 3}
     model = update.model
     first, second = (
-        [updates._fork_seed(v, number).numpy() for v in model.non_trainable_variables]
+        [train_step._fork_seed(v, number).numpy() for v in model.non_trainable_variables]
         for number in (0, 1)
     )
     assert any((a != b).any() for a, b in zip(first, second, strict=True))
@@ -128,11 +128,19 @@ def test_the_same_run_computes_the_same_bits_and_parts_have_their_own_noise(monk
 
 
 def test_a_batch_is_split_into_equal_parts_that_are_worth_a_core():
-    assert [updates.parts(n, 4) for n in (1, 8, 16, 24, 33, 34, 64)] == [1, 1, 2, 3, 3, 2, 4]
+    assert [train_step.shard_count(n, 4) for n in (1, 8, 16, 24, 33, 34, 64)] == [
+        1,
+        1,
+        2,
+        3,
+        3,
+        2,
+        4,
+    ]
 
 
 def test_keras_steps_where_it_knows_better(monkeypatch):
     model, _ = compiled(plain, monkeypatch, 0)
-    monkeypatch.setattr(updates, "on_cpu", lambda: False)
-    assert updates.make_train_step(model, model.loss, collections.Counter()) is None
+    monkeypatch.setattr(train_step, "on_cpu", lambda: False)
+    assert train_step.make_train_step(model, collections.Counter()) is None
     assert kernels.on_cpu() in (True, False)

@@ -3,13 +3,13 @@
 import pytest
 
 from seq2seq.data.task import Task
-from seq2seq.runs.validation import (
+from seq2seq.runs.monitor import (
     DIRECTIONS,
     MONITORED,
     find_best_row,
     find_direction,
     find_monitor,
-    summarise_validation,
+    summarize_validation,
 )
 
 
@@ -32,17 +32,17 @@ def test_a_summary_has_the_metrics_of_the_best_epoch():
     history = rows(0.2, 0.6, 0.4)
     for n, row in enumerate(history):
         row["val_edit_distance"] = float(n)
-    found = summarise_validation(history)
+    found = summarize_validation(history)
     assert found == {"epoch": 2, "step": 20, "exact_match": 0.6, "edit_distance": 1.0}
-    by_edits = summarise_validation(history, ("edit_distance", "min"))
+    by_edits = summarize_validation(history, ("edit_distance", "min"))
     assert by_edits["epoch"] == 1
 
 
 def test_without_validation_there_is_no_summary():
-    assert summarise_validation([]) is None
-    assert summarise_validation([{"epoch": 1, "step": 10, "loss": 1.0}]) is None
+    assert summarize_validation([]) is None
+    assert summarize_validation([{"epoch": 1, "step": 10, "loss": 1.0}]) is None
     plain = [{"epoch": 1, "step": 10, "loss": 1.0}]
-    assert summarise_validation(plain, ("exact_match", "max")) is None
+    assert summarize_validation(plain, ("exact_match", "max")) is None
 
 
 def test_the_monitored_metric_is_found_in_the_columns():

@@ -10,16 +10,16 @@ import pytest
 
 from seq2seq.config import build_decoding, build_model, build_optimizer, build_task, compose
 from seq2seq.layers import backend as kernels
+from seq2seq.models import train_step
 from seq2seq.runs.checkpoints import Checkpoints
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.runs.safe_instantiate import instantiate
-from seq2seq.training import train_step as updates
-from seq2seq.training.callbacks import TrainingCounters
-from seq2seq.training.checkpoint_callback import CheckpointCallback
+from seq2seq.training.checkpoint_writer import CheckpointWriter
+from seq2seq.training.loop import TrainingCounters
 from seq2seq.training.signals import Interrupted, Signals
 from seq2seq.training.trainer import train
 from tests.conftest import without_graphs
-from tests.left_behind import check_same, everything
+from tests.run_snapshot import check_same, everything
 
 TINY = [
     "model.encoder.units=4",
@@ -27,7 +27,7 @@ TINY = [
     "training.batch_size=4",
     "training.steps=12",
     "training.steps_per_epoch=5",
-    "training.checkpoint_share=0",
+    "training.checkpoint_time_fraction=0",
 ]
 WORDS = ["task.symbols=4", "task.max_length=5"]
 FEW = ["task.validation_examples=6", "task.test_examples=4"]
@@ -62,14 +62,14 @@ def run(path, overrides):
 
 def cut(monkeypatch, after):
     """Let a signal come in step `after`."""
-    real = TrainingCounters.on_train_batch_end
+    real = TrainingCounters.count
 
-    def counted(self, batch, logs=None):
-        real(self, batch, logs)
+    def counted(self):
+        real(self)
         if self.steps == after:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(TrainingCounters, "on_train_batch_end", counted)
+    monkeypatch.setattr(TrainingCounters, "count", counted)
 
 
 def stop_and_go(monkeypatch, overrides, cuts):
@@ -123,7 +123,7 @@ def test_resumed_is_uninterrupted(monkeypatch, eagerly, uninterrupted):
 def test_resumed_is_uninterrupted_compiled(monkeypatch, overrides):
     # The second evaluation runs as machine code; of several shapes, those that are more frequent.
     monkeypatch.setattr(kernels, "COMPILE_AFTER", 3 if "task=running_mean" in overrides else 1)
-    monkeypatch.setattr(updates, "COMPILE_AFTER", 2)  # and of the updates the third of a shape
+    monkeypatch.setattr(train_step, "COMPILE_AFTER", 2)  # and of the updates the third of a shape
     lines = [f"{'ab' * (1 + n % 3)}{n % 10}{n // 10}\tX{'Y' * (n % 4)}{n % 2}" for n in range(26)]
     with open("pairs.tsv", "w") as file:
         print(*lines, sep="\n", file=file)
@@ -140,15 +140,15 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(monkeypatch, eagerly, uni
     class Killed(Exception):
         pass
 
-    def killed(self, batch, logs=None):
+    def killed(self):
         if self.steps == 8:
             raise Killed
-        real(self, batch, logs)
+        real(self)
 
-    real = TrainingCounters.on_train_batch_end
+    real = TrainingCounters.count
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingCounters, "on_train_batch_end", killed)
-        patch.setattr(CheckpointCallback, "_is_due", lambda self: self.counts.steps in (2, 5, 6))
+        patch.setattr(TrainingCounters, "count", killed)
+        patch.setattr(CheckpointWriter, "_is_due", lambda self: self.counters.steps in (2, 5, 6))
         with pytest.raises(Killed):
             run("cut", overrides)
     assert [path.name[5:14] for path in Checkpoints(Path("cut/checkpoints")).files()] == [
@@ -165,7 +165,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(monkeypatch, eagerly, uni
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(monkeypatch, eagerly, caplog):
     overrides = ["task=reverse", *WORDS, *FEW, *TINY]
     with monkeypatch.context() as patch:
-        patch.setattr(CheckpointCallback, "_is_due", lambda self: True)
+        patch.setattr(CheckpointWriter, "_is_due", lambda self: True)
         run("straight", overrides)
     newest = Path("straight/checkpoints/step-000000012.npz")
     wanted = everything("straight")
@@ -174,7 +174,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(monkeypatch, e
     newest.write_bytes(content)
     run("straight", overrides)
     assert "step-000000012.npz is damaged" in caplog.text
-    assert "the one before it is used, step-000000011.npz" in caplog.text
+    assert "using the previous checkpoint step-000000011.npz" in caplog.text
     assert everything("straight") == wanted
 
 
@@ -182,7 +182,7 @@ def test_a_complete_training_is_only_tested_again(monkeypatch, eagerly):
     overrides = ["task=reverse", *WORDS, *FEW, *TINY]
     run("run", overrides)
     wanted = everything("run")
-    monkeypatch.setattr("keras.Model.fit", None)
+    monkeypatch.setattr("seq2seq.training.trainer.run_training_loop", None)
     run("run", overrides)
     assert everything("run") == wanted
 
@@ -200,7 +200,7 @@ def scores(monkeypatch):
         score = found.get(int(predictor.model.optimizer.iterations), 0.25)
         return SimpleNamespace(metrics=lambda: {"exact_match": score})
 
-    monkeypatch.setattr("seq2seq.training.callbacks.evaluate", evaluate)
+    monkeypatch.setattr("seq2seq.training.validation.evaluate", evaluate)
 
 
 def test_patience_goes_on_where_it_was(monkeypatch, eagerly, scores):
@@ -209,20 +209,6 @@ def test_patience_goes_on_where_it_was(monkeypatch, eagerly, scores):
     assert outcome.summary["train"]["stopped"] == "early"
     assert outcome.remarks[0].startswith("training stopped early, after 12 of 20 updates")
     stop_and_go(monkeypatch, PATIENT, (3, 7, 10, 11))
-    check_same(everything("cut"), everything("straight"))
-
-
-def test_checkpoints_that_count_patience_themselves_go_on(monkeypatch, eagerly, scores):
-    """Those of older versions, whose patience began with the first epoch."""
-    run("straight", PATIENT)
-    with monkeypatch.context() as patch:
-        cut(patch, 7)
-        run("cut", PATIENT)
-    checkpoints = Checkpoints(Path("cut/checkpoints"))
-    newest = checkpoints.newest()
-    older = newest.record | {"patience": {"best": 0.0, "waited": 2}}
-    checkpoints.write(newest.step, older, newest.arrays)
-    run("cut", PATIENT)
     check_same(everything("cut"), everything("straight"))
 
 
@@ -252,48 +238,47 @@ class Clock:
         return self.now
 
 
-def make_keep(share):
-    counts = TrainingCounters(1000, 1000)
+def make_writer(fraction):
+    counters = TrainingCounters(1000, 1000)
     directory = SimpleNamespace(checkpoints=SimpleNamespace())
-    parts = {"record": dict, "rows": []}
-    keep = CheckpointCallback(
-        SimpleNamespace(counts=counts, directory=directory, **parts), {}, share, Signals()
+    parts = {"state_dict": dict, "rows": []}
+    writer = CheckpointWriter(
+        SimpleNamespace(counters=counters, directory=directory, **parts), {}, fraction, Signals()
     )
     model = {"variables": [], "metrics_variables": [], "optimizer": SimpleNamespace(variables=[])}
-    keep.set_model(SimpleNamespace(**model))
-    return keep
+    writer.start_clock(SimpleNamespace(**model))
+    return writer
 
 
 def test_checkpoints_are_as_frequent_as_they_are_cheap(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr("seq2seq.training.checkpoint_callback.time", clock)
-    keep, costs, written = make_keep(share=0.1), [2.0, 1.0, 1.0], []
-    keep.directory.checkpoints.write = lambda step, *rest: (
+    monkeypatch.setattr("seq2seq.training.checkpoint_writer.time", clock)
+    writer, costs, written = make_writer(fraction=0.1), [2.0, 1.0, 1.0], []
+    writer.directory.checkpoints.write = lambda step, *rest: (
         written.append(clock.now),
         setattr(clock, "now", clock.now + costs[len(written) - 1]),
     )
-    keep.on_train_begin()
     while len(written) < 3:
         clock.now += 0.5
-        keep.counts.steps += 1
-        keep.on_train_batch_end(0)
+        writer.counters.steps += 1
+        writer.write_if_due()
     first, second, third = written
     assert second == first + 2.0 + 20.0 and third == second + 1.0 + 10.0
-    assert keep.seconds == sum(costs)
+    assert writer.seconds == sum(costs)
 
 
 def test_without_a_share_only_the_end_is_kept():
-    keep = make_keep(share=0)
-    assert not keep._is_due()
+    writer = make_writer(fraction=0)
+    assert not writer._is_due()
 
 
-@pytest.mark.parametrize("part, value", [("counts", None), ("counts", {}), ("evaluation", [1])])
+@pytest.mark.parametrize("part, value", [("counters", None), ("counters", {}), ("validation", [1])])
 def test_a_record_that_was_made_by_hand_is_named(part, value, monkeypatch):
     with monkeypatch.context() as patch:
         cut(patch, 3)
         run("run", [*TINY, *WORDS, *FEW])
     checkpoints = Checkpoints(Path("run/checkpoints"))
     newest = checkpoints.newest()
-    checkpoints.write(newest.step, {**newest.record, part: value}, newest.arrays)
-    with pytest.raises(ValueError, match=r"step-000000003\.npz can't be gone on from: its record"):
+    checkpoints.write(newest.step, {**newest.states, part: value}, newest.arrays)
+    with pytest.raises(ValueError, match=r"step-000000003\.npz can't be resumed: its states"):
         run("run", [*TINY, *WORDS, *FEW])
