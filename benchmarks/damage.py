@@ -27,8 +27,8 @@ from seq2seq.runs.checkpoints import read_checkpoint
 from seq2seq.runs.compare import read_history, read_summary
 from seq2seq.runs.environment import read_environment
 from seq2seq.runs.safe_instantiate import read_config
-from seq2seq.runtime.numpy_runtime import load as load_runtime
-from seq2seq.runtime.numpy_runtime import read_artefact
+from seq2seq.runtime.file_format import read_artifact
+from seq2seq.runtime.predictor import load as load_runtime
 from tests.corruption import DAMAGES
 
 WORDS = ["abc", "hello"]
@@ -36,7 +36,7 @@ WORDS = ["abc", "hello"]
 
 def answers(path: Path) -> bytes:
     """What the NumPy runtime answers, and its weights."""
-    return pickle.dumps((load_runtime(path).predict(WORDS), read_artefact(path)))
+    return pickle.dumps((load_runtime(path).predict(WORDS), read_artifact(path)))
 
 
 def keras_answers(path: Path) -> bytes:

@@ -50,7 +50,7 @@ def ours(predictor, source: np.ndarray, steps: int, strategy) -> Callable:
 
 def numpy_runtime(predictor, source: np.ndarray, steps: int) -> Callable:
     """The file that needs NumPy alone."""
-    from seq2seq.runtime import numpy_runtime as runtime
+    from seq2seq.runtime import predictor as runtime
 
     with tempfile.TemporaryDirectory() as folder:
         predictor.save(Path(folder) / "model.npz")

@@ -81,7 +81,7 @@ def main() -> None:
         training = peak_of(train, *arguments, "run_dir=run", cwd=folder)
         how = ("run", "--max-length", "1x", "--unknown", "token")
         keras = answering(folder, "-m", "seq2seq", "predict", *how)
-        numpy = answering(folder, "-m", "seq2seq.runtime.numpy_runtime", *how)
+        numpy = answering(folder, "-m", "seq2seq.runtime", *how)
     print(f"the engine alone {engine:,.0f} MiB, training on {options.rows:,} pairs {training:,.0f}")
     print(f"above the engine: {training - engine:,.0f} MiB")
     print(f"answering {keras}")

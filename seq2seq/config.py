@@ -108,8 +108,9 @@ def build_task(config: dict) -> Any:
 
 def build_model(config: dict, task: Any) -> Any:
     """The model of a configuration, with the sizes that the task's vocabularies have."""
-    from seq2seq.data.tags import Tagged
-    from seq2seq.data.vocabulary import END, START, Numbers
+    from seq2seq.runtime.real_values import Numbers
+    from seq2seq.runtime.tagged import Tagged
+    from seq2seq.runtime.vocabulary import END, START
 
     def sized(part: dict, side: Any) -> dict:
         size = "features" if isinstance(side, Numbers) else "vocabulary_size"
@@ -133,7 +134,7 @@ def build_model(config: dict, task: Any) -> Any:
 
 def _check_vocabularies(node: dict, source: Any, target: Any) -> None:
     """Refuse what needs both sides to have vocabularies that fit."""
-    from seq2seq.data.vocabulary import Numbers
+    from seq2seq.runtime.real_values import Numbers
 
     tied, pointer = node["tied_embeddings"] is True, node["decoder"]["readout"] == "pointer"
     if isinstance(source, Numbers) or isinstance(target, Numbers):
@@ -147,10 +148,10 @@ def _check_vocabularies(node: dict, source: Any, target: Any) -> None:
             "model.tied_embeddings=true: this task's source and target have different "
             "vocabularies; of task=pairs, task.shared_vocabulary=true makes them one"
         )
-    if pointer and source.tokeniser != target.tokeniser:
+    if pointer and source.tokenizer != target.tokenizer:
         raise ValueError(
-            f"model.decoder.readout=pointer copies {source.tokeniser} of the source, the target is "
-            f"made of {target.tokeniser}; split both alike, or choose another readout"
+            f"model.decoder.readout=pointer copies {source.tokenizer} of the source, the target is "
+            f"made of {target.tokenizer}; split both alike, or choose another readout"
         )
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.data.tags import from_config
-from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.predictions import read_answers
 from seq2seq.evaluation.proportions import Share, join
 from seq2seq.runs.compare import Run, differences
-from seq2seq.runtime.numpy_runtime import read_artefact
+from seq2seq.runtime.codec import make_codec
+from seq2seq.runtime.file_format import read_artifact
+from seq2seq.runtime.real_values import Numbers
 
 UNITS = "model.encoder.units"
 
@@ -92,8 +92,8 @@ def count_right(path: Path) -> dict[int, Share]:
     Raises:
         ValueError: the sources or answers are real values, or files are missing or damaged.
     """
-    header, _ = read_artefact(path / "model.npz")
-    source, target = (from_config(header[side]) for side in ("source", "target"))
+    header, _ = read_artifact(path / "model.npz")
+    source, target = (make_codec(header[side]) for side in ("source", "target"))
     if isinstance(source, Numbers) or isinstance(target, Numbers):
         raise ValueError(
             f"{path} is of real values, of which none is right or wrong; capacity counts right "

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.proportions import Share, join
 from seq2seq.inference.inputs import measure
 from seq2seq.inference.predictor import Predictor
@@ -23,6 +22,7 @@ from seq2seq.inference.states import derange
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.compare import format_table
 from seq2seq.runtime.progress import progress
+from seq2seq.runtime.real_values import Numbers
 
 LEAST_TRAINING, LEAST_TEST = 200, 20  # sources of a length, to say anything about it
 MOST_LENGTHS, MOST_POSITIONS = 12, 24

@@ -28,8 +28,8 @@ def add_parser(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """`seq2seq examples`: what a person sees before training."""
     from seq2seq.config import build_task, compose
-    from seq2seq.data.tags import Tagged
     from seq2seq.data.task import Stream
+    from seq2seq.runtime.tagged import Tagged
 
     with progress("reading the examples"), held_back_noise():
         task = build_task(compose(options.overrides))

@@ -13,7 +13,7 @@ def add_parser(verbs: Any) -> None:
     parser = verbs.add_parser(
         "export",
         help="write a trained model for use elsewhere",
-        description="numpy: one file for seq2seq/runtime/numpy_runtime.py, which needs NumPy alone "
+        description="numpy: a file, and beside it numpy_runtime.py, which runs it with NumPy only "
         "and can be copied anywhere; onnx, litert, saved_model: a folder of graphs and a header.",
     )
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
@@ -49,20 +49,24 @@ def run(options: argparse.Namespace) -> None:
         return
     if not output.parent.is_dir() or output.is_dir():
         raise ValueError(f"--output {output} must name a file in a folder that is there")
+    from seq2seq.export.bundle import write_bundle
+
     predictor.save(output, options.weights)
-    print(f"written to {output}: {output.stat().st_size:,} bytes")
+    bundle = write_bundle(output.parent)
+    print(f"written to {output}: {output.stat().st_size:,} bytes, and {bundle}")
     if options.weights != "float32" and predictions_of(options.run).is_file():
-        tell_cost(predictor, output, predictions_of(options.run))
+        report_quantization_cost(predictor, output, predictions_of(options.run))
 
 
-def tell_cost(predictor: Any, smaller: Path, examples: Path) -> None:
-    """Print what `smaller` weights do to the held-out examples."""
+def report_quantization_cost(predictor: Any, smaller: Path, examples: Path) -> None:
+    """Print the metric of the held-out examples with the weights of both files."""
     from seq2seq.evaluation.evaluate import evaluate
     from seq2seq.evaluation.predictions import read_examples
     from seq2seq.inference.predictor import load
 
     held_out, family = read_examples(examples), predictor.settings.get("metrics")
-    metrics = [evaluate(one, held_out, family).metrics() for one in (predictor, load(smaller))]
+    runs = (predictor, load(smaller))
+    metrics = [evaluate(run, held_out, family).metrics() for run in runs]
     name = next(iter(metrics[0]))
-    before, after = (one[name] for one in metrics)
+    before, after = (values[name] for values in metrics)
     print(f"{name} {before:.4f} before, {after:.4f} after, of {len(held_out):,} held-out examples")

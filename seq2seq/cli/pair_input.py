@@ -81,7 +81,7 @@ class PairInput:
 
     def _check_values(self, record: Any) -> Any:
         """`record`, rejected if a side that must hold real values does not."""
-        from seq2seq.data.vocabulary import Numbers
+        from seq2seq.runtime.real_values import Numbers
 
         for side, text in zip(self.sides, record.pair or (), strict=False):
             if isinstance(side, Numbers):

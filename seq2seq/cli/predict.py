@@ -51,7 +51,7 @@ def add_parser(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """`seq2seq predict`: lines in, as many lines out."""
     from seq2seq.data.files import read_lines, read_standard_input
-    from seq2seq.data.vocabulary import check_texts
+    from seq2seq.runtime.vocabulary import check_texts
 
     if options.sources and options.input:
         raise ValueError("give sources as arguments or with --input FILE, not both")
@@ -94,7 +94,7 @@ class Answerer:
             ValueError: there was such a line, and `--unknown skip` was not asked for.
         """
         from seq2seq.inference.inputs import BadSource
-        from seq2seq.runtime.numpy_runtime import report_unanswered
+        from seq2seq.runtime.command_line import report_unanswered
 
         done, problems = 0, []
         # Answers on a terminal are progress enough.

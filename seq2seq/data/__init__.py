@@ -18,9 +18,10 @@ from seq2seq.data.pronunciation import Pronunciation
 from seq2seq.data.published_addition import FlaxAddition, KerasAddition
 from seq2seq.data.real_valued import RunningMean, Sinusoids
 from seq2seq.data.scan import Scan
-from seq2seq.data.tags import Tagged
 from seq2seq.data.task import Example, Stream, Task
-from seq2seq.data.vocabulary import Numbers, Vocabulary
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.tagged import Tagged
+from seq2seq.runtime.vocabulary import Vocabulary
 
 __all__ = [
     "Addition",

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seq2seq.data.tags import Side, Tagged
 from seq2seq.data.task import Example, Stream
-from seq2seq.data.vocabulary import END, PAD, START, Numbers
+from seq2seq.runtime.codec import Codec
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.tagged import Tagged
+from seq2seq.runtime.vocabulary import END, PAD, START
 
 WINDOW = 16  # batches whose examples are sorted by length together
 MOST_STEPS = 65_536  # of a batch's sources or targets, padding included, where rows differ much
@@ -126,7 +128,7 @@ def check_each(name: str, texts: Sequence[str]) -> None:
             raise ValueError(f"{name} {number}: {error}") from None
 
 
-def encode_row(text: str, side: Side, unknown: str = "error") -> list[int] | np.ndarray:
+def encode_row(text: str, side: Codec, unknown: str = "error") -> list[int] | np.ndarray:
     """What a network reads or says of `text`: tokens and an end, or values, (time, features).
 
     The end tells the decoder when to stop, and lets a source be empty: it still has one step.
@@ -136,7 +138,11 @@ def encode_row(text: str, side: Side, unknown: str = "error") -> list[int] | np.
 
 
 def encode_sources(
-    texts: Sequence[str], source: Side, target: Side, unknown: str = "error", copying: bool = False
+    texts: Sequence[str],
+    source: Codec,
+    target: Codec,
+    unknown: str = "error",
+    copying: bool = False,
 ) -> dict[str, np.ndarray]:
     """The arrays of a batch that come of its sources alone, by their names in `Batch`.
 
@@ -160,8 +166,8 @@ def encode_sources(
 
 def make_batch(
     examples: Sequence[Example],
-    source: Side,
-    target: Side,
+    source: Codec,
+    target: Codec,
     unknown: str = "error",
     copying: bool = False,
 ) -> Batch:
@@ -173,7 +179,7 @@ def make_batch(
         unknown: see `Vocabulary.encode`.
         copying: whether the model copies from the source (`readout="pointer"`).
 
-    >>> from seq2seq.data.vocabulary import Vocabulary
+    >>> from seq2seq.runtime.vocabulary import Vocabulary
     >>> letters = Vocabulary("ab")
     >>> make_batch([Example("ab", "ba")], letters, letters).target_in.tolist()
     [[1, 5, 4, 0]]
@@ -221,8 +227,8 @@ class Batches:
     def __init__(
         self,
         examples: Sequence[Example] | Stream,
-        source: Side,
-        target: Side,
+        source: Codec,
+        target: Codec,
         batch_size: int,
         seed: int,
         copying: bool = False,
@@ -316,7 +322,7 @@ class Batches:
         return [[window[row] for row in rows] for rows in divided]
 
 
-def count_steps(text: str, side: Side) -> int:
+def count_steps(text: str, side: Codec) -> int:
     """The steps of `text` as a network reads or writes it, its end included."""
     return len(text.split()) if isinstance(side, Numbers) else len(side.tokens(text)) + 1
 

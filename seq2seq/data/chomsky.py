@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from seq2seq.data import modular
 from seq2seq.data.task import LengthTask
-from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.runtime.validation import check_choice, check_flag
+from seq2seq.runtime.vocabulary import Vocabulary
 
 
 def draw_bits(rng: random.Random, length: int) -> str:

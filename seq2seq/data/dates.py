@@ -6,8 +6,8 @@ import string
 from dataclasses import dataclass
 
 from seq2seq.data.task import GeneratedTask, either
-from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.runtime.validation import check_range
+from seq2seq.runtime.vocabulary import Vocabulary
 
 MONTHS = (
     "January February March April May June July August September October November December"

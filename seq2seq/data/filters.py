@@ -2,9 +2,9 @@
 
 import statistics
 
-from seq2seq.data.tags import TAB
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.runtime.tagged import TAB
 from seq2seq.runtime.validation import check_count
+from seq2seq.runtime.vocabulary import Vocabulary
 
 SIDES = ("source", "target")
 Rows = dict[str, list[tuple[str, str]]]  # (source, target) rows by split
@@ -13,14 +13,14 @@ RATIO = 10  # to the median
 
 
 def bound_lengths(
-    rows: Rows, side: int, tokeniser: str, limit: int | None
+    rows: Rows, side: int, tokenizer: str, limit: int | None
 ) -> tuple[Rows, tuple[str, ...]]:
     """Leave out the rows that are too long.
 
     Args:
         rows: by split; a source has its tags after a tab.
         side: 0 for sources, 1 for targets.
-        tokeniser: of that side, or `"numbers"`.
+        tokenizer: of that side, or `"numbers"`.
         limit: symbols or values at most; None: every row stays.
 
     Returns:
@@ -29,7 +29,7 @@ def bound_lengths(
     Raises:
         ValueError: no row of a split is short enough.
     """
-    split = str.split if tokeniser == "numbers" else Vocabulary("", tokeniser).tokens
+    split = str.split if tokenizer == "numbers" else Vocabulary("", tokenizer).tokens
     lengths = {
         part: [len(split(row[side].partition(TAB)[0])) for row in own] for part, own in rows.items()
     }

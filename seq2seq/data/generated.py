@@ -10,8 +10,8 @@ import string
 from dataclasses import dataclass
 
 from seq2seq.data.task import GeneratedTask, LengthTask, either
-from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.runtime.validation import check_count, check_flag, check_range
+from seq2seq.runtime.vocabulary import Vocabulary
 
 ALPHABET = string.ascii_lowercase + string.ascii_uppercase + string.digits
 
@@ -48,8 +48,8 @@ class Rewrite(LengthTask):
             )
         else:
             self.alphabet = [*ALPHABET[: self.symbols]]
-        tokeniser = "symbols" if self.numbers else "characters"
-        self.source = self.target = Vocabulary(self.alphabet, tokeniser)
+        tokenizer = "symbols" if self.numbers else "characters"
+        self.source = self.target = Vocabulary(self.alphabet, tokenizer)
         if check_flag("bleu", self.bleu):
             self.metrics, self.monitor = "translation", ("bleu", "max")
 

@@ -4,10 +4,10 @@ import random
 import string
 from dataclasses import dataclass
 
-from seq2seq.data.tags import Tagged
 from seq2seq.data.task import Example, GeneratedTask
-from seq2seq.data.vocabulary import Vocabulary
+from seq2seq.runtime.tagged import Tagged
 from seq2seq.runtime.validation import check_count, check_range
+from seq2seq.runtime.vocabulary import Vocabulary
 
 ONSETS = "b c d f g h j k l m n p r s t v w bl br cl cr dr fl gl gr pl pr sc sh sk sl sp st tr"
 VOWELS = "a e i o u"

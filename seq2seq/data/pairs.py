@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 
 from seq2seq.data.files import PairReader, list_paths
 from seq2seq.data.filters import bound_lengths, note_features
-from seq2seq.data.tags import Side, Tagged, check_separator
 from seq2seq.data.task import SPLITS, Example, Task, position
-from seq2seq.data.vocabulary import CHOICES, SPECIALS, Numbers, Vocabulary
-from seq2seq.runtime.numpy_runtime import FORMS, normalize
+from seq2seq.runtime.codec import Codec
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.tagged import Tagged, check_separator
+from seq2seq.runtime.tokenization import NORMAL_FORMS, TOKENIZERS, normalize
 from seq2seq.runtime.validation import check_choice, check_count, check_flag
+from seq2seq.runtime.vocabulary import SPECIALS, Vocabulary
 
 HELD_OUT = {"test": (0.10, 10_000), "validation": (0.05, 2_000)}  # share of sources, and at most
 
@@ -81,7 +83,7 @@ class FileTask(Task):
     Args:
         rows: (source, target) rows by split; missing ones of validation and test are held out of
             training.
-        source, target: how each side's text becomes numbers; a tokeniser's name builds a vocabulary
+        source, target: how each side's text becomes numbers; a tokenizer's name builds a vocabulary
             from the training rows, `"numbers"` reads values.
         seed: divides the rows.
         separator: between two tags of a source; None: sources have no tags.
@@ -103,7 +105,7 @@ class FileTask(Task):
         normalization: str = "nfc",
     ):
         check_count("seed", seed, 0)
-        self.normalization = check_choice("task.normalization", normalization, FORMS)
+        self.normalization = check_choice("task.normalization", normalization, NORMAL_FORMS)
         rows = self._normalize(rows, (source, target))
         if separator is not None:  # one text for one bag of tags, or equal sources were divided
             own, spelling = Tagged(Vocabulary(""), (), separator), {}
@@ -160,7 +162,7 @@ class FileTask(Task):
             raise ValueError(f"no {split} rows are left: all their sources are in {held_out}")
         rows[split] = kept
 
-    def _side(self, name: str, texts: list[str], separator: str | None = None) -> Side:
+    def _side(self, name: str, texts: list[str], separator: str | None = None) -> Codec:
         if name == "numbers":
             return Numbers.build(texts)
         if separator is not None:
@@ -175,13 +177,13 @@ class FileTask(Task):
         own = self.source.symbols if isinstance(self.source, Tagged) else self.source
         if isinstance(own, Numbers) or isinstance(self.target, Numbers):
             raise ValueError("task.shared_vocabulary=true: real values have no vocabulary to share")
-        if own.tokeniser != self.target.tokeniser:
+        if own.tokenizer != self.target.tokenizer:
             raise ValueError(
                 "task.shared_vocabulary=true needs both sides split alike, got "
-                f"{own.tokeniser} and {self.target.tokeniser}"
+                f"{own.tokenizer} and {self.target.tokenizer}"
             )
         symbols = sorted({*own.symbols[len(SPECIALS) :], *self.target.symbols[len(SPECIALS) :]})
-        self.target = shared = Vocabulary(symbols, own.tokeniser, self.normalization)
+        self.target = shared = Vocabulary(symbols, own.tokenizer, self.normalization)
         tagged = self.source
         self.source = shared
         if isinstance(tagged, Tagged):
@@ -246,7 +248,7 @@ class Pairs(FileTask):
         seed: int = 0,
     ):
         for side, name in (("source_tokens", source_tokens), ("target_tokens", target_tokens)):
-            check_choice(f"task.{side}", name, (*CHOICES, "numbers"))
+            check_choice(f"task.{side}", name, (*TOKENIZERS, "numbers"))
         if train is None:
             raise ValueError("task=pairs needs a file: task.train=my.tsv")
         numbers = [

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from seq2seq.data.task import PATIENCE, SPLITS, Example, GeneratedTask, Task
-from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.runtime.validation import check_choice, check_count, check_flag
+from seq2seq.runtime.vocabulary import Vocabulary
 
 
 @dataclass(kw_only=True, eq=False)

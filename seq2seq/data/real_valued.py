@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 
 from seq2seq.data.task import LengthTask
-from seq2seq.data.vocabulary import Numbers
+from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_count
 
 

@@ -5,8 +5,8 @@ wherever a rule defines them; `simple` is published as a random draw, here it is
 """
 
 from seq2seq.data.task import SPLITS, Example, Task, position
-from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.runtime.validation import check_choice, check_count, check_flag
+from seq2seq.runtime.vocabulary import Vocabulary
 
 VERBS = {verb: (f"I_{verb.upper()}",) for verb in ("walk", "look", "run", "jump")}
 TURNS = {side: (f"I_TURN_{side.upper()}",) for side in ("left", "right")}

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from seq2seq.data.tags import Side
+from seq2seq.runtime.codec import Codec
 from seq2seq.runtime.validation import check_choice, check_count, check_range
 
 SPLITS = ("train", "validation", "test")
@@ -80,8 +80,8 @@ class Task:
             have changed or are not.
     """
 
-    source: Side
-    target: Side
+    source: Codec
+    target: Codec
     metrics = "tokens"
     monitor = ("exact_match", "max")
     oracle_length = False

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from seq2seq.data.batching import check_text, encode_row
 from seq2seq.data.files import escape
 from seq2seq.data.task import Example
-from seq2seq.data.vocabulary import Numbers
 from seq2seq.evaluation.metrics import FAMILIES, judge_all, summarise
 from seq2seq.evaluation.predictions import COLUMNS
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.predictor import Predictor
+from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_choice, check_flag
 
 ORACLE = ("exact_match", "per_sequence_accuracy")  # metrics that are told with the oracle's length

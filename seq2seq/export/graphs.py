@@ -13,13 +13,13 @@ from pathlib import Path
 
 import keras
 
-from seq2seq.data.vocabulary import PAD, UNKNOWN
 from seq2seq.export.formats import FORMATS, check_packages, quiet
 from seq2seq.export.signatures import Graph, trace
 from seq2seq.inference.predictor import Predictor
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.atomic import UMASK, where_supported
 from seq2seq.runtime.validation import check_choice
+from seq2seq.runtime.vocabulary import PAD, UNKNOWN
 
 VERSION = 1  # of what header.json holds
 

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from seq2seq.data.vocabulary import PAD
 from seq2seq.decoding.constraints import SuppressTokens
 from seq2seq.decoding.search import Greedy, Regression, search
 from seq2seq.layers.lstm import Tensor
@@ -21,6 +20,7 @@ from seq2seq.layers.recurrent import State
 from seq2seq.models.decoder import Decoder, DecoderState
 from seq2seq.models.encoder import Memory
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runtime.vocabulary import PAD
 
 MEMORY, NEXT = "memory_", "next_"  # prefixes of fields of the memory, and of the state after a step
 STATE_FIELDS = [field for field in DecoderState._fields if field != "layers"]

@@ -1,7 +1,7 @@
 """The artefact `model.npz`: a trained model in one file of plain arrays and JSON.
 
 It holds weights, the model's structure, vocabularies and decoding settings, each with its checksum;
-no pickle. What reads it stands in `numpy_runtime`, which needs NumPy alone.
+no pickle. It is read by `seq2seq.runtime`, which needs NumPy only.
 """
 
 import io
@@ -11,21 +11,23 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from seq2seq.data.tags import Side, Tagged, from_config
-from seq2seq.data.vocabulary import END, START, Numbers, Vocabulary
 from seq2seq.models.deserialization import ForeignPart, check_parts, make_model
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.atomic import write_whole
+from seq2seq.runtime.codec import Codec, make_codec
+from seq2seq.runtime.file_format import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artifact
 from seq2seq.runtime.manifest import checksum
-from seq2seq.runtime.numpy_runtime import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artefact
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.tagged import Tagged
 from seq2seq.runtime.validation import check_choice
+from seq2seq.runtime.vocabulary import END, START, Vocabulary
 
 
 def save_model(
     path: Path,
     model: Seq2Seq,
-    source: Side,
-    target: Side,
+    source: Codec,
+    target: Codec,
     settings: dict,
     weights: str = "float32",
 ) -> None:
@@ -121,15 +123,15 @@ def shrink(arrays: dict[str, np.ndarray], weights: str) -> dict[str, np.ndarray]
     return small
 
 
-def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
+def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
     """What `save_model` wrote: the model with its weights, source, target and settings.
 
     Raises:
         ValueError: the file is missing, damaged or of another format; it says what is wrong.
     """
-    header, arrays = read_artefact(path)
+    header, arrays = read_artifact(path)
     try:
-        source, target = from_config(header["source"]), from_config(header["target"])
+        source, target = make_codec(header["source"]), make_codec(header["target"])
         model = make_model(header["model"], {name: one.shape for name, one in arrays.items()})
         _check_sides(model, source, target)
     except ForeignPart as error:
@@ -144,7 +146,7 @@ def load_model(path: Path) -> tuple[Seq2Seq, Side, Side, dict]:
     return model, source, target, header["settings"]
 
 
-def _check_sides(model: Seq2Seq, source: Side, target: Side) -> None:
+def _check_sides(model: Seq2Seq, source: Codec, target: Codec) -> None:
     """Raise a ValueError if the sides have other sizes than the model was made for."""
     own, tags = (source.symbols, len(source.tags)) if isinstance(source, Tagged) else (source, None)
     needed = [model.encoder.vocabulary_size, model.decoder.vocabulary_size, model.decoder.tags]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.data.vocabulary import END, PAD, START, Vocabulary
 from seq2seq.decoding.beam import Beam
 from seq2seq.decoding.constraints import (
     AllowTokens,
@@ -23,6 +22,7 @@ from seq2seq.decoding.constraints import (
 from seq2seq.decoding.sample import Sample
 from seq2seq.decoding.search import Greedy
 from seq2seq.runtime.validation import check_choice, check_count
+from seq2seq.runtime.vocabulary import END, PAD, START, Vocabulary
 
 LONGEST_ANSWER = 100_000  # more would only fill the memory
 UNKNOWN_POLICIES = ("error", "token", "copy")

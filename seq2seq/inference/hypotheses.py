@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seq2seq.data.tags import Side
-from seq2seq.data.vocabulary import UNKNOWN, Numbers
 from seq2seq.decoding.search import Hypotheses
+from seq2seq.runtime.codec import Codec
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.vocabulary import UNKNOWN
 
 
 class Hypothesis(NamedTuple):
@@ -34,7 +35,7 @@ class Hypothesis(NamedTuple):
 
 
 def read_row(
-    found: Hypotheses, row: int, target: Side, source: Sequence, steps: int
+    found: Hypotheses, row: int, target: Codec, source: Sequence, steps: int
 ) -> list[Hypothesis]:
     """The hypotheses of a row; where none is possible, an empty one says so by its score.
 
@@ -53,7 +54,7 @@ def read_row(
     return made or [Hypothesis("", [], -math.inf, [], False)]
 
 
-def _read(found: Hypotheses, place: tuple[int, int], target: Side, source, steps) -> Hypothesis:
+def _read(found: Hypotheses, place: tuple[int, int], target: Codec, source, steps) -> Hypothesis:
     length, ended = int(found.lengths[place]), bool(found.ended[place])
     said = length + (ended and not isinstance(target, Numbers))  # and the end
     attention = None

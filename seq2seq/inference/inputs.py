@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from seq2seq.data.batching import bucket, check_text, encode_row
-from seq2seq.data.tags import TAB, Side, Tagged
-from seq2seq.data.vocabulary import UNKNOWN, Numbers
+from seq2seq.runtime.codec import Codec
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.tagged import TAB, Tagged
+from seq2seq.runtime.vocabulary import UNKNOWN
 
 MOST_STEPS = 65_536  # source steps, padding included, that are decoded together
 MOST_PAIRS = 2**25  # of a step and a symbol that it may copy, that are decoded together
@@ -56,7 +58,7 @@ def list_texts(name: str, texts: Iterable[str]) -> list[str]:
     return list(texts)
 
 
-def measure(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> list[int]:
+def measure(texts: Sequence[str], side: Codec, unknown: str, copying: bool) -> list[int]:
     """The steps of each source, its end included.
 
     Args:
@@ -82,7 +84,7 @@ def measure(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> li
     return lengths
 
 
-def make_source(side: Side, length: int) -> str:
+def make_source(side: Codec, length: int) -> str:
     """A source of `length` symbols or values, for what needs its shape alone.
 
     Raises:
@@ -100,7 +102,7 @@ def make_source(side: Side, length: int) -> str:
     raise ValueError(f"no symbol of the source's vocabulary makes a text of {length} symbols")
 
 
-def find_bad(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> dict[int, str]:
+def find_bad(texts: Sequence[str], side: Codec, unknown: str, copying: bool) -> dict[int, str]:
     """The sources that can't be encoded: their numbers, counted from 1, and why; see `measure`."""
     bad = {}
     for number, text in enumerate(texts, 1):
@@ -111,7 +113,7 @@ def find_bad(texts: Sequence[str], side: Side, unknown: str, copying: bool) -> d
     return bad
 
 
-def check_targets(targets: Sequence[str], side: Side, unknown: str, copying: bool) -> None:
+def check_targets(targets: Sequence[str], side: Codec, unknown: str, copying: bool) -> None:
     """Raise a BadTarget that names the first target that can't be encoded.
 
     Args:

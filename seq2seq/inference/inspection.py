@@ -8,7 +8,6 @@ import numpy as np
 from keras import tree
 
 from seq2seq.data.batching import check_each
-from seq2seq.data.vocabulary import START, Numbers
 from seq2seq.decoding.constraints import CopyRange
 from seq2seq.decoding.search import ARGMAX
 from seq2seq.inference.decoding_options import Decoding
@@ -18,7 +17,9 @@ from seq2seq.inference.tracing import make_trace
 from seq2seq.models.decoding_mixin import source_keys
 from seq2seq.models.encoder import Memory
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_count
+from seq2seq.runtime.vocabulary import START
 
 
 class Inside:

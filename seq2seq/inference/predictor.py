@@ -10,9 +10,7 @@ import keras
 import numpy as np
 
 from seq2seq.data.batching import bucket, check_each, count_steps, encode_sources, make_batch
-from seq2seq.data.tags import Side
 from seq2seq.data.task import Example
-from seq2seq.data.vocabulary import Numbers
 from seq2seq.decoding.constraints import Length
 from seq2seq.decoding.search import ARGMAX, Hypotheses
 from seq2seq.inference.artifact import load_model, save_model
@@ -31,9 +29,11 @@ from seq2seq.inference.inspection import Inside
 from seq2seq.layers import backend as kernels
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
-from seq2seq.runtime.numpy_runtime import check_lengths
+from seq2seq.runtime.codec import Codec
+from seq2seq.runtime.predictor import check_lengths
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.quiet import quiet_engine
+from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_choice, check_count
 
 logger = logging.getLogger("seq2seq")
@@ -56,8 +56,8 @@ class Predictor(Inside):
     def __init__(
         self,
         model: Seq2Seq | Ensemble,
-        source: Side,
-        target: Side,
+        source: Codec,
+        target: Codec,
         decoding: Decoding,
         settings: dict,
         batch_size: int = 256,
@@ -257,7 +257,7 @@ class Predictor(Inside):
         self.model.calls.jit_compile = value
 
     def save(self, path: str | Path, weights: str = "float32") -> None:
-        """Write the one file that `load` and `seq2seq.runtime.numpy_runtime` read.
+        """Write the one file that `load` and `seq2seq.runtime` read.
 
         Args:
             path: of the file, for example `"model.npz"`.

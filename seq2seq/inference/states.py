@@ -26,8 +26,8 @@ from seq2seq.layers.recurrent import RNNState
 from seq2seq.layers.structure import flatten_tensors, map_tensors
 from seq2seq.models.decoder import DecoderState
 from seq2seq.models.encoder import Memory
+from seq2seq.runtime.file_format import parse_json, read_members
 from seq2seq.runtime.manifest import checksum
-from seq2seq.runtime.numpy_runtime import parse_json, read_members
 from seq2seq.runtime.validation import check_choice, check_count, check_number
 
 FIELDS = ("hidden", "cell")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seq.runtime.numpy_runtime import parse_json
+from seq2seq.runtime.file_format import parse_json
 
 VERSION = 2  # of the file; 1 had no tags
 BACKWARDS = " backwards"

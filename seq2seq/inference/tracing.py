@@ -7,16 +7,18 @@ import numpy as np
 from keras import ops
 
 from seq2seq.data.batching import delay, pad
-from seq2seq.data.tags import Side, Tagged
-from seq2seq.data.vocabulary import END, SPECIALS, START, Numbers
 from seq2seq.decoding.search import Hypotheses
 from seq2seq.inference.trace import BACKWARDS, Layer, Trace
 from seq2seq.models.seq2seq import ModelTrace, Seq2Seq
+from seq2seq.runtime.codec import Codec
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.tagged import Tagged
+from seq2seq.runtime.vocabulary import END, SPECIALS, START
 
 
 def make_trace(
     model: Seq2Seq,
-    sides: tuple[Side, Side],
+    sides: tuple[Codec, Codec],
     texts: Sequence[str],
     arrays: dict[str, np.ndarray],
     found: Hypotheses,
@@ -72,19 +74,19 @@ def _numbers_said(found: Hypotheses, row: int, values: bool) -> Any:
     return [*said.tolist(), *([END] if found.ended[row, 0] else [])]
 
 
-def _name_source(source: Side, tokens: list) -> list[str]:
+def _name_source(source: Codec, tokens: list) -> list[str]:
     if isinstance(source, Numbers):
         return [source.join([step]) for step in tokens]
     return [*tokens, SPECIALS[END]]
 
 
-def _name_output(target: Side, row: Any, copied: list) -> list[str]:
+def _name_output(target: Codec, row: Any, copied: list) -> list[str]:
     if isinstance(target, Numbers):
         return [target.join([step]) for step in target.decode_tokens(row)]
     return [_name(target, number, copied) for number in row]
 
 
-def _name(target: Side, number: int, copied: list) -> str:
+def _name(target: Codec, number: int, copied: list) -> str:
     return target.symbols[number] if number < len(target) else copied[number - len(target)]
 
 
@@ -120,7 +122,7 @@ def _name_layers(model: Seq2Seq, model_trace: ModelTrace, masks: list, gates: bo
     }
 
 
-def _rank(said: np.ndarray, rows: list, target: Side, tokens: list, top: int) -> dict:
+def _rank(said: np.ndarray, rows: list, target: Codec, tokens: list, top: int) -> dict:
     """Probabilities of what was said, and the likeliest symbols, from (batch, time, symbols)."""
     numbers, _ = pad(rows, said.shape[1])
     order = said.copy()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seq2seq.inference.artifact import write_arrays
-from seq2seq.runtime.numpy_runtime import DIGEST, HEADER, parse_header, read_members
+from seq2seq.runtime.file_format import DIGEST, HEADER, parse_header, read_members
 
 logger = logging.getLogger("seq2seq")
 

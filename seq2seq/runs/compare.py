@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.runtime.escaping import in_one_cell
+from seq2seq.runtime.file_format import parse_json
 from seq2seq.runtime.manifest import NotAsWritten, read_checked
-from seq2seq.runtime.numpy_runtime import parse_json
 
 SEEDS = ("seed", "task.seed")
 NOT_COMPARED = ("run_dir", "overwrite", "resume")

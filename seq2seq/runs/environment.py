@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.runs.compare import changes
+from seq2seq.runtime.file_format import parse_json
 from seq2seq.runtime.manifest import NotAsWritten, read_checked
-from seq2seq.runtime.numpy_runtime import parse_json
 from seq2seq.runtime.quiet import cores
 
 ENVIRONMENT = "environment.json"

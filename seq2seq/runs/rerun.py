@@ -10,8 +10,8 @@ import numpy as np
 from seq2seq.runs.compare import flatten, format_table, read_history, read_summary
 from seq2seq.runs.environment import environment_changes, read_environment
 from seq2seq.runs.files import PREDICTIONS
+from seq2seq.runtime.file_format import read_artifact
 from seq2seq.runtime.manifest import read_checked
-from seq2seq.runtime.numpy_runtime import read_artefact
 
 VERDICTS = IDENTICAL, EQUAL, DIFFERENT = "identical", "equal within tolerance", "different"
 # Columns of `history.csv` that say nothing here: the epoch itself, and times.
@@ -50,7 +50,7 @@ def compare_runs(before: Path, now: Path, tolerance: float) -> list[Row]:
         *_compare_results(*(read_summary(run) for run in runs), tolerance),
         *_compare_histories(*(read_history(run) for run in runs), tolerance),
         _compare_predictions(*(read_checked(run / PREDICTIONS).decode("utf-8") for run in runs)),
-        _compare_weights(*(read_artefact(run / "model.npz")[1] for run in runs)),
+        _compare_weights(*(read_artifact(run / "model.npz")[1] for run in runs)),
     ]
 
 

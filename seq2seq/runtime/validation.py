@@ -1,5 +1,7 @@
 """Validation of arguments: a ValueError names the argument, the received value and the fix."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,14 +30,14 @@ def check_flag(name: str, value: bool) -> bool:
 
 def check_rate(name: str, value: float) -> float:
     """Return `value` if it is a rate from 0 up to (not including) 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise ValueError(f"{name} must be at least 0 and less than 1, got {value!r}")
     return value
 
 
 def check_fraction(name: str, value: float) -> float:
     """Return `value` if it is a fraction from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ValueError(f"{name} must be a fraction from 0 to 1, got {value!r}")
     return value
 
@@ -53,7 +55,7 @@ def check_number(
     Traceback (most recent call last):
     ValueError: temperature must be a number above 0, got 0
     """
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if (
         not number
         or not (value > minimum if exclusive else value >= minimum)
@@ -92,7 +94,7 @@ def check_choice(name: str, value: str, choices: Iterable[str]) -> str:
 
 def check_path(name: str, value: object) -> Path:
     """Return `value` as the path of a directory, `~` expanded; a number is a name of digits."""
-    named = isinstance(value, str | int) and not isinstance(value, bool) and value != ""
+    named = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
     if not named:
         raise ValueError(f"{name} must be the path of a directory, got {value!r}")
     return Path(str(value)).expanduser()

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from seq2seq.data.pairs import Pairs
 from seq2seq.data.task import Task
-from seq2seq.data.vocabulary import SPECIALS, Vocabulary
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.monitor import PREFIX, find_perfect
+from seq2seq.runtime.vocabulary import SPECIALS, Vocabulary
 from seq2seq.training.arguments import Training
 
 Monitor = tuple[str, str]  # the metric that picks the best weights, and `"max"` or `"min"`

@@ -111,7 +111,7 @@ def test_bad_rows_can_be_skipped(path, content):
 
 
 @given(PLAIN, st.sampled_from(["words", "symbols", "numbers"]))
-def test_every_tokeniser_takes_any_file(path, content, tokens):
+def test_every_tokenizer_takes_any_file(path, content, tokens):
     path.write_bytes(content + b"\n" + (b"1\t2\n" * 3 + b"2\t1\n3\t3\n" * 4))
     try:
         task, _ = read(lambda p: Pairs(p, source_tokens=tokens, target_tokens=tokens), path)

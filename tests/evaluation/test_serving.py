@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from seq2seq import Additive, Beam, Decoder, Encoder, Sample, Seq2Seq
-from seq2seq.data.tags import Tagged
-from seq2seq.data.vocabulary import Numbers, Vocabulary
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.inputs import make_source, measure
 from seq2seq.inference.predictor import Predictor
 from seq2seq.layers import backend as kernels
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.tagged import Tagged
+from seq2seq.runtime.vocabulary import Vocabulary
 
 LETTERS = Vocabulary.build(["abcdefg"], "characters")
 SETTINGS = {"longest_source": 40, "longest_target": 8, "target_length": None}

@@ -17,8 +17,10 @@ from seq2seq.inference import artifact as checkpoints
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.predictor import Predictor, load
 from seq2seq.layers import Additive, Cell, LayerwiseDense, Local
-from seq2seq.runtime import manifest, numpy_runtime
-from seq2seq.runtime.numpy_runtime import HEADER, Runtime, read_artefact
+from seq2seq.runtime import file_format, manifest
+from seq2seq.runtime import predictor as numpy_runtime
+from seq2seq.runtime.file_format import HEADER, read_artifact
+from seq2seq.runtime.predictor import NumpyPredictor
 from tests.corruption import DAMAGES, say_otherwise
 
 LETTERS = Vocabulary("ab")
@@ -65,13 +67,13 @@ def is_the_same(found, wanted):
 def test_two_thousand_damaged_files_are_refused_or_harmless(paths, tmp_path):
     path, rng, seen = tmp_path / "model.npz", np.random.default_rng(0), Counter()
     for name, whole in paths.items():
-        content, wanted = whole.read_bytes(), read_artefact(whole)
+        content, wanted = whole.read_bytes(), read_artifact(whole)
         for turn in range(700):
             damage = DAMAGES[turn % len(DAMAGES)]
             path.unlink(missing_ok=True)  # to write over a file takes some file systems long
             path.write_bytes(damage(content, rng))
             try:
-                assert is_the_same(read_artefact(path), wanted), (name, damage)
+                assert is_the_same(read_artifact(path), wanted), (name, damage)
                 seen[damage.__name__, "harmless"] += 1
             except ValueError as error:
                 assert str(path) in str(error)
@@ -92,14 +94,14 @@ def answer(runtime, name):
 def test_two_thousand_edited_headers_are_refused_or_make_sense(paths):
     rng, seen = np.random.default_rng(0), Counter()
     for name, path in paths.items():
-        header, arrays = read_artefact(path)
-        wanted = answer(Runtime(header, arrays), name)
+        header, arrays = read_artifact(path)
+        wanted = answer(NumpyPredictor(header, arrays), name)
         for _ in range(700):
             edited = say_otherwise(header, rng, ("model", "source", "target", "settings"))
             try:
-                if not isinstance(edited["settings"], dict):  # `read_artefact` looks at that
+                if not isinstance(edited["settings"], dict):  # `read_artifact` looks at that
                     raise ValueError("its header lacks settings")
-                found = answer(Runtime(edited, arrays), name)
+                found = answer(NumpyPredictor(edited, arrays), name)
                 seen["alike" if found == wanted else "other"] += 1
             except ValueError:
                 seen["refused"] += 1
@@ -116,7 +118,7 @@ def read_as(monkeypatch):
 
     def replace(header, arrays):
         for module in (checkpoints, numpy_runtime):
-            monkeypatch.setattr(module, "read_artefact", lambda _: (copy.deepcopy(header), arrays))
+            monkeypatch.setattr(module, "read_artifact", lambda _: (copy.deepcopy(header), arrays))
 
     return replace
 
@@ -125,7 +127,7 @@ def read_as(monkeypatch):
 def test_edited_headers_are_refused_by_keras_too(paths, count, read_as):
     rng, seen = np.random.default_rng(1), Counter()
     for path in paths.values():
-        header, arrays = read_artefact(path)
+        header, arrays = read_artifact(path)
         for _ in range(count):
             edited = say_otherwise(header, rng, ("model", "source", "target", "settings"))
             if isinstance(edited.get("settings"), dict):
@@ -211,11 +213,11 @@ def test_a_file_packed_anew_is_refused(paths, tmp_path, change, message):
     path = tmp_path / "model.npz"
     path.write_bytes(paths["plain"].read_bytes())
     rewrite(path, lambda members: None)
-    read_artefact(path)  # packing it anew does no harm
+    read_artifact(path)  # packing it anew does no harm
     rewrite(path, change)
     tracemalloc.start()
     with pytest.raises(ValueError, match=f"model.npz is damaged: {message}"):
-        read_artefact(path)
+        read_artifact(path)
     assert tracemalloc.get_traced_memory()[1] < 20 * path.stat().st_size + 5e6
     tracemalloc.stop()
 
@@ -230,14 +232,14 @@ def test_sizes_are_not_believed(paths, tmp_path):
             path.write_bytes(changed)
             tracemalloc.start()
             with pytest.raises(ValueError, match="model.npz is damaged"):
-                read_artefact(path)
+                read_artifact(path)
             assert tracemalloc.get_traced_memory()[1] < 1e6
             tracemalloc.stop()
 
 
 def edit(path, place, value):
     """The header and the arrays of `path` with another value at `place`."""
-    header, arrays = read_artefact(path)
+    header, arrays = read_artifact(path)
     part = header
     for key in place[:-1]:
         part = part[key]
@@ -271,7 +273,7 @@ def test_nothing_larger_than_the_file_is_allocated(paths, name, place, value, re
     with pytest.raises(ValueError):
         load(paths[name])
     with pytest.raises(ValueError):
-        Runtime(header, arrays).predict(SOURCES[name], unknown="token")
+        NumpyPredictor(header, arrays).predict(SOURCES[name], unknown="token")
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
 
@@ -282,10 +284,10 @@ def test_nothing_larger_than_the_file_is_allocated(paths, name, place, value, re
         (("source", "symbols", 0), 5, "symbols .*must be"),
         (("source", "symbols"), ["a", "a"], "twice"),
         (("source", "symbols"), ["a", "\ud800"], "surrogate|no character"),
-        (("target", "symbols"), ["a", "b", "c"], "its sides have|needs sides of"),
+        (("target", "symbols"), ["a", "b", "c"], "its codecs have|needs sides of"),
         (("target", "kind"), "tagged", "header can't be read"),
-        (("settings", "longest_target"), "3", "longest_target must be a length"),
-        (("settings", "longest_source"), -1, "longest_source must be a length"),
+        (("settings", "longest_target"), "3", "longest_target must be a whole number"),
+        (("settings", "longest_source"), -1, "longest_source must be a whole number"),
         (("settings", "decoding"), [], "header can't be read|settings can't be read"),
         (("settings", "decoding", "strategy"), "greedy", "strategy must be|can't be read"),
         (("model", "config", "end_id"), 3, "end_id=3|starts and ends with 1 and 3"),
@@ -305,7 +307,7 @@ def test_what_is_wrong_in_a_header_is_named_by_both_readers(paths, place, value,
 
 
 def test_weights_that_are_not_finite_are_named_by_both_readers(paths, read_as):
-    header, arrays = read_artefact(paths["plain"])
+    header, arrays = read_artifact(paths["plain"])
     arrays["decoder/readout/logits/bias"][0] = np.nan
     read_as(header, arrays)
     for read in (load, numpy_runtime.load):
@@ -317,11 +319,11 @@ def test_weights_that_are_not_finite_are_named_by_both_readers(paths, read_as):
 
 @pytest.mark.parametrize("deep", ["[" * 900 + "]" * 900, "[" + "[],{}," * 200_000 + "0]"])
 def test_a_header_of_lists_in_lists_is_refused(paths, tmp_path, deep):
-    header, arrays = read_artefact(paths["plain"])
+    header, arrays = read_artifact(paths["plain"])
     path = tmp_path / "model.npz"
     texts = json.dumps({**header, "model": {"deep": 0}}).replace('"deep": 0', f'"deep": {deep}')
     checksum = manifest.checksum(texts.encode())
-    members = {HEADER: texts, numpy_runtime.DIGEST: checksum}
+    members = {HEADER: texts, file_format.DIGEST: checksum}
     members = {name: np.frombuffer(text.encode(), "uint8") for name, text in members.items()}
     np.savez(path, **members, **arrays)
     for read in (load, numpy_runtime.load):

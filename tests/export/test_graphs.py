@@ -14,8 +14,6 @@ import pytest
 
 from seq2seq.config import CONFIGS, build_model, build_task, compose
 from seq2seq.data import make_batch
-from seq2seq.data.tags import Tagged
-from seq2seq.data.vocabulary import PAD, START, Numbers, Vocabulary
 from seq2seq.decoding.constraints import SuppressTokens
 from seq2seq.export import formats, graphs
 from seq2seq.export.graphs import export_graphs
@@ -43,6 +41,9 @@ from seq2seq.layers.bridges import (
 from seq2seq.layers.cell import Cell
 from seq2seq.layers.recurrent import unroll
 from seq2seq.models import Decoder, Encoder, Seq2Seq
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.tagged import Tagged
+from seq2seq.runtime.vocabulary import PAD, START, Vocabulary
 from tests.conftest import ROOT
 
 LETTERS = "abcdefgh"
@@ -327,11 +328,11 @@ def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
 
 def test_the_page_reads_symbols_as_it_reads_characters():
     header = {"end_id": 2}
-    for tokeniser, symbols, text in (
+    for tokenizer, symbols, text in (
         ("characters", "ab", "aba"),
         ("symbols", ["AA", "B"], "AA B AA"),
     ):
-        header["source"] = header["target"] = {"tokeniser": tokeniser, "symbols": list(symbols)}
+        header["source"] = header["target"] = {"tokenizer": tokenizer, "symbols": list(symbols)}
         source = NAMES["encode"]([text], header)["source"]
         assert source.tolist() == [[4, 5, 4, 2]]
         assert NAMES["read"](np.array([[4, 5, 4, 0, 0]]), header) == [text]
@@ -340,7 +341,7 @@ def test_the_page_reads_symbols_as_it_reads_characters():
 def check_header(format, folder):
     text = (folder / "header.json").read_text("utf-8")
     header = json.loads(text)
-    letters = {"kind": "tokens", "tokeniser": "characters", "symbols": list(LETTERS)}
+    letters = {"kind": "tokens", "tokenizer": "characters", "symbols": list(LETTERS)}
     assert text.endswith("}\n")
     assert header["format"] == format
     assert header["source"] == header["target"] == letters
@@ -373,7 +374,7 @@ def test_the_names_are_as_documented():
     )
     encoder, step = trace(model, unroll, greedy=False)
     state = [f"layer_{n}_{field}" for n in (0, 1) for field in ("hidden", "cell")]
-    state += ["fed", "coverage"]
+    state += ["attentional", "coverage"]
     memory = [f"memory_{part}" for part in ("values", "mask", "keys", "tags", "copies")]
     assert names_of(encoder.inputs) == ["source", "source_mask", "tags", "copies"]
     assert names_of(encoder.outputs) == state + memory
@@ -383,7 +384,7 @@ def test_the_names_are_as_documented():
     shapes = {port.name: port.shape for port in (*step.inputs, *step.outputs)}
     assert shapes["memory_copies"] == ("batch", "time", f"{SIZE} + time")
     assert shapes["logits"] == ("batch", f"{SIZE} + time")
-    assert shapes["fed"] == shapes["next_fed"] == ("batch", 8)
+    assert shapes["attentional"] == shapes["next_attentional"] == ("batch", 8)
     assert shapes["coverage"] == shapes["attention"] == ("batch", "time")
 
 

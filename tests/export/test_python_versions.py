@@ -3,13 +3,13 @@
 import ast
 import builtins
 import re
-from pathlib import Path
 
 import pytest
 
-from seq2seq.runtime import numpy_runtime
+from seq2seq.export.bundle import make_bundle, write_bundle
+from tests.runtime.bundled import numpy_runtime
 
-FILE = Path(numpy_runtime.__file__)
+SOURCE = make_bundle()
 LEAST = (3, 9)
 
 
@@ -46,7 +46,7 @@ def test_what_needs_a_newer_python_is_found(code, count):
 
 
 def test_the_file_needs_no_newer_python():
-    tree = ast.parse(FILE.read_text("utf-8"), feature_version=LEAST)
+    tree = ast.parse(SOURCE, feature_version=LEAST)
     assert [*find_newer(tree)] == []
     futures = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     assert futures[0].module == "__future__" and futures[0].names[0].name == "annotations"
@@ -66,9 +66,9 @@ runpy.run_path(sys.argv[0], run_name=%r)
 
 
 @pytest.mark.parametrize("name, status, start", [("__main__", 1, "error: "), ("other", 1, "")])
-def test_an_older_python_is_told(python, name, status, start):
-    ast.parse(FILE.read_text("utf-8"), feature_version=(3, 8))  # or it could say nothing
-    done = python("-c", OLD % name, FILE)
+def test_an_older_python_is_told(python, name, status, start, tmp_path):
+    ast.parse(SOURCE, feature_version=(3, 8))  # or it could say nothing
+    done = python("-c", OLD % name, write_bundle(tmp_path))
     sentence = "numpy_runtime.py needs Python 3.9 or newer, and this is Python 3.8.18"
     assert done.returncode == status and done.stderr.splitlines()[-1].endswith(sentence)
     if start:

@@ -11,8 +11,8 @@ import pytest
 
 from seq2seq import Decoder, Dot, Encoder, Ensemble, Seq2Seq, Vocabulary
 from seq2seq.inference.artifact import load_model, save_model, shrink, write_arrays
+from seq2seq.runtime.file_format import DIGEST, FIELDS, HEADER, SCALE
 from seq2seq.runtime.manifest import checksum
-from seq2seq.runtime.numpy_runtime import DIGEST, FIELDS, HEADER, SCALE
 from seq2seq.training.arguments import Training
 from seq2seq.training.trainer import check_start
 

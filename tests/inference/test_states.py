@@ -13,6 +13,7 @@ from keras import tree
 
 from seq2seq import LSTMState, RNNState, states
 from seq2seq.inference.states import Part, load_state, save_state
+from seq2seq.layers.structure import flatten_tensors
 from seq2seq.models.decoder import DecoderState
 from tests.corruption import DAMAGES
 from tests.models.test_decoding_mixin import KINDS, make
@@ -131,7 +132,7 @@ def test_states_are_kept_mixed_and_exchanged(tmp_path, kind):
     save_state(tmp_path / "state.npz", state)
     kept = load_state(tmp_path / "state.npz")
     tree.assert_same_structure(kept, state)
-    for one, other in zip(tree.flatten(kept), tree.flatten(state), strict=True):
+    for one, other in zip(flatten_tensors(kept)[0], flatten_tensors(state)[0], strict=True):
         np.testing.assert_array_equal(one, other)
     rows = [1, 0, 2, 3]
     expected = model.step(tokens, state, memory).logits
@@ -139,7 +140,7 @@ def test_states_are_kept_mixed_and_exchanged(tmp_path, kind):
     np.testing.assert_allclose(np.array(swapped)[rows], expected, atol=1e-5)
     for share, wanted in ((0.0, state), (1.0, states.take(state, rows))):
         mixed = states.interpolate(state, states.take(state, rows), share)
-        for one, other in zip(tree.flatten(mixed), tree.flatten(wanted), strict=True):
+        for one, other in zip(flatten_tensors(mixed)[0], flatten_tensors(wanted)[0], strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
@@ -189,7 +190,7 @@ def test_damaged_states_are_refused_or_harmless(kept):
             continue
         for found, wanted in zip(flatten(state), arrays, strict=True):
             np.testing.assert_array_equal(found, wanted)
-        np.testing.assert_array_equal(state.fed, arrays[0])
+        np.testing.assert_array_equal(state.attentional, arrays[0])
     assert 1000 < refused < 1800
 
 

@@ -70,7 +70,7 @@ def test_a_hundred_thousand_lines_of_any_text(talker, tmp_path):
     assert max(map(len, lines)) > 2000 and "" in lines
     programs = {
         "keras": ("-m", "seq2seq", "predict", talker),
-        "numpy": ("-m", "seq2seq.runtime.numpy_runtime", talker),
+        "numpy": ("-m", "seq2seq.runtime", talker),
     }
     found = {}
     for name, command in programs.items():
@@ -89,17 +89,15 @@ def test_any_text_is_answered_by_the_numpy_program(talker, tmp_path):
         *("\r", "\r\r", "\0", "\u2028", "\x85", "\ufeff", "", "\ufeff\r"),
         *(any_line(rng) for _ in range(500)),
     ]
-    out, _ = answer(
-        tmp_path, lines, "-m", "seq2seq.runtime.numpy_runtime", talker, "--max-length", "1x"
-    )
+    out, _ = answer(tmp_path, lines, "-m", "seq2seq.runtime", talker, "--max-length", "1x")
     assert len(out) == len(lines) and len(set(out)) > 50
 
 
 def test_a_line_of_a_million_characters_is_read_at_once(talker, tmp_path):
-    from seq2seq.runtime.numpy_runtime import arriving
+    from seq2seq.runtime.command_line import batch_as_available
 
     long, place = "x" * 10**6, tmp_path / "in"
     place.write_text(f"{long}\n{long}\r\n\n{long}")
     with open(place, "rb") as file:
-        found = [line for lines in arriving(file) for line in lines]
+        found = [line for lines in batch_as_available(file) for line in lines]
     assert [len(line) for line in found] == [10**6, 10**6 + 1, 0, 10**6]

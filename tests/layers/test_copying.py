@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from seq2seq.data.vocabulary import UNKNOWN as DATA_UNKNOWN
 from seq2seq.layers import Pointer
 from seq2seq.layers.copying import UNKNOWN
+from seq2seq.runtime.vocabulary import UNKNOWN as DATA_UNKNOWN
 
 RNG = np.random.default_rng(6)
 VOCABULARY = 6

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from seq2seq import Additive, Decoder, Dense, Encoder, Seq2Seq, cross_entropy
-from seq2seq.data.vocabulary import Vocabulary
 from seq2seq.inference.artifact import load_model, save_model
 from seq2seq.layers.stack import Stack
+from seq2seq.runtime.vocabulary import Vocabulary
 
 SOURCE = np.array([[5, 6, 7, 2], [8, 2, 0, 0]], "int32")
 INPUTS = {"source": SOURCE, "source_mask": SOURCE > 0, "target": SOURCE}

@@ -20,7 +20,7 @@ from seq2seq import (
     Zero,
     cross_entropy,
 )
-from seq2seq.data.vocabulary import END, START
+from seq2seq.runtime.vocabulary import END, START
 
 SOURCE = np.array([[5, 6, 7, 2], [8, 2, 0, 0], [4, 4, 2, 0]], "int32")
 TARGET_OUT = np.array([[7, 6, 5, 2], [8, 2, 0, 0], [4, 4, 2, 0]], "int32")

@@ -3,7 +3,6 @@
 import itertools
 import math
 import re
-import shutil
 import subprocess
 import sys
 from functools import partial
@@ -11,13 +10,11 @@ from functools import partial
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from seq2seq import Beam, Decoder, Encoder, Seq2Seq
 from seq2seq.config import CONFIGS, build_model, build_task, compose
 from seq2seq.data import Numbers, Vocabulary
-from seq2seq.data.tags import TAB, Tagged
+from seq2seq.export.bundle import write_bundle
 from seq2seq.inference.artifact import load_model, save_model
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.predictor import Predictor
@@ -39,7 +36,8 @@ from seq2seq.layers import (
     TopLayer,
     Zero,
 )
-from seq2seq.runtime import numpy_runtime
+from seq2seq.runtime.tagged import TAB, Tagged
+from tests.runtime.bundled import numpy_runtime
 
 MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
 LETTERS, FORMS = Vocabulary("abcdefg"), Vocabulary("abcdxyz!")
@@ -272,17 +270,17 @@ def test_tables_that_would_be_too_large_are_not_made(tmp_path, monkeypatch):
     decoder = Decoder(8, **sizes, attention=General(before=True), readout="tied")
     predictor = make_predictor(Seq2Seq(Encoder(8, **sizes), decoder), LETTERS, LETTERS)
     folded = export(predictor, tmp_path).model
-    monkeypatch.setattr(numpy_runtime, "MOST_FOLDED", 0)
+    monkeypatch.setattr(numpy_runtime, "MAX_FOLDED", 0)
     runtime = export(predictor, tmp_path)
-    assert (folded.decoder.shrink, runtime.model.decoder.cell.table) == (None, None)
-    assert folded.decoder.cell.table is not None and runtime.model.decoder.shrink is not None
+    assert (folded.decoder.projection, runtime.model.decoder.cell.table) == (None, None)
+    assert folded.decoder.cell.table is not None and runtime.model.decoder.projection is not None
     compare_with_keras(predictor, runtime, TEXTS)
 
 
 @pytest.mark.parametrize("combined", POINTERS, indirect=True)
 def test_unseen_symbols_can_be_copied_and_nothing_beyond(combined):
     _, runtime, _ = combined
-    source = "qrs" + (TAB + "N" if runtime.source.tags else "")
+    source = "qrs" + (TAB + "N" if runtime.model.tags else "")
     log_probabilities, _ = runtime.step(numpy_runtime.START, runtime.start(source))
     places = log_probabilities[len(FORMS) :]  # of the source's symbols, and of its end
     assert places.max() > -20 and np.isfinite(places[:3]).all()
@@ -329,7 +327,7 @@ def test_smaller_weights_are_read_by_both(tiny, tmp_path, weights, places):
     settings = {**predictor.settings, "decoding": predictor.decoding.to_config()}
     save_model(path, model, LETTERS, FORMS, settings, weights=weights)
     loaded, *_ = load_model(path)
-    header, arrays = numpy_runtime.read_artefact(path)
+    header, arrays = numpy_runtime.read_artifact(path)
     assert header["weights"] == weights
     for before, after in zip(model.weights, loaded.weights, strict=True):
         np.testing.assert_allclose(before, after, atol=10**-places)
@@ -403,8 +401,8 @@ def search_by_hand(runtime, source, width, limit, alpha, n_best, early_stopping)
 def test_the_beam_is_as_described(tiny, width, n_best, alpha, early_stopping):
     _, runtime = tiny
     beam = numpy_runtime.Beam(width, alpha, n_best, early_stopping)
-    plan = numpy_runtime.Plan(beam.search, width, "error", 9)
-    for source, best in zip(TEXTS, runtime.answer(TEXTS, plan), strict=True):
+    plan = numpy_runtime.DecodePlan(beam.search, width, "error", 9)
+    for source, best in zip(TEXTS, runtime.hypotheses(TEXTS, plan), strict=True):
         wanted = search_by_hand(runtime, source, width, 9, alpha, n_best, early_stopping)
         symbols = [[FORMS.symbols[token] for token in tokens] for _, tokens in wanted]
         assert [one.tokens for one in best] == symbols
@@ -439,7 +437,7 @@ def test_lengths_can_be_limited(tiny):
 def script(tmp_path_factory):
     """A folder with a copy of the one file alone."""
     place = tmp_path_factory.mktemp("alone")
-    shutil.copy(numpy_runtime.__file__, place / "numpy_runtime.py")
+    write_bundle(place)
     return place
 
 
@@ -541,7 +539,7 @@ def test_a_line_that_is_not_utf8_is_named(script, tiny, tmp_path):
 
 def test_the_module_is_a_program_too(tiny, python, tmp_path):
     tiny[0].save(tmp_path / "model.npz")  # the folder is a run
-    done = python("-m", "seq2seq.runtime.numpy_runtime", tmp_path, stdin="\ufeffbad\r\ncab")
+    done = python("-m", "seq2seq.runtime", tmp_path, stdin="\ufeffbad\r\ncab")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == tiny[1].predict(["bad", "cab"])
 
@@ -580,53 +578,26 @@ def test_sources_are_encoded_as_they_are_for_keras(tiny):
     assert runtime.predict(texts, unknown="token") == predictor.predict(texts, unknown="token")
     with pytest.raises(ValueError, match="symbol 'q' at position 4 was never seen"):
         runtime.predict(["badq"])
-    tagged = ["bad\tN;PL", "bad\tX", "a\tb\tN"]
-    for side in (TAGGED, SERIES, Vocabulary(["the", "end", "."], "words")):
-        here = numpy_runtime.make_side(side.to_config())
-        for text in (*tagged, *TEXTS, *VALUES, "1,2 3", "1,2 x,1", "the end."):
-            assert describe(here, text) == describe(side, text), text
-
-
-ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-NUMBER_LIKE = st.text("0123456789.,eE+-_ \u0661nainf\xa0", max_size=12)
-
-
-@given(known=ANY_TEXT, text=ANY_TEXT | NUMBER_LIKE | ANY_TEXT.map("ab\tN;{}".format))
-def test_any_text_is_encoded_as_it_is_for_keras(known, text):
-    sides = [Vocabulary.build([known], name) for name in ("characters", "words", "symbols")]
-    for side in (*sides, Tagged.build([f"{known}\tN"], "characters"), Numbers(1, 0.5, 2.0)):
-        here = numpy_runtime.make_side(side.to_config())
-        assert describe(here, text) == describe(side, text)
-        if not isinstance(side, Numbers):
-            assert here.encode(text.replace("\t", " "), "token")[:-1] == side.encode(
-                text.replace("\t", " "), "token"
-            )
-
-
-def describe(side, text):
-    """What a side makes of a text, or that it refuses it."""
-    try:
-        tags = side.encode_tags(text, "error").tolist() if hasattr(side, "encode_tags") else []
-        encoded = np.asarray(side.encode(text, "error")).tolist()
-        return encoded[:-1] if encoded and encoded[-1] == numpy_runtime.END else encoded, tags
-    except ValueError:
-        return "refused"
 
 
 def change(runtime_file, place, value):
     """The runtime of a header that says `value` at `place`, a path of keys."""
-    header, arrays = numpy_runtime.read_artefact(runtime_file)
+    header, arrays = numpy_runtime.read_artifact(runtime_file)
     part = header
     for key in place[:-1]:
         part = part[key]
     part[place[-1]] = value
-    return numpy_runtime.Runtime(header, arrays)
+    return numpy_runtime.NumpyPredictor(header, arrays)
 
 
 @pytest.mark.parametrize(
     "place, value, message",
     [
-        (("registered_name",), "mine>Seq2Seq", "unknown model 'mine>Seq2Seq'; there are: seq2seq>"),
+        (
+            ("registered_name",),
+            "mine>Seq2Seq",
+            "unknown model 'mine>Seq2Seq'; did you mean 'seq2seq>Seq2Seq'",
+        ),
         (("config", "bridge", "registered_name"), "seq2seq>Gate", "unknown bridge 'seq2seq>Gate'"),
         (("config", "decoder", "config", "readout"), "maxout", "unknown readout 'maxout'"),
         (("config", "decoder", "config", "cell", "kind"), "sru", "unknown kind of cell 'sru'"),
@@ -637,7 +608,7 @@ def change(runtime_file, place, value):
         ),
         (("config", "decoder", "config", "layers"), 2, "layer_1/lstm_cell/kernel is missing"),
         (("config", "encoder", "config"), {}, "header can't be read .KeyError"),
-        (("config", "end_id"), 3, "knows start_id=1 and end_id=2, got start_id=1 and end_id=3"),
+        (("config", "end_id"), 3, "supports start_id=1 and end_id=2, got start_id=1 and end_id=3"),
     ],
 )
 def test_an_unknown_model_is_refused(tiny, tmp_path, place, value, message):
@@ -694,7 +665,10 @@ def test_settings_of_the_file_are_used(tiny, tmp_path):
     [
         ({"width": 1.5}, "width must be a whole number of at least 1, got 1.5"),
         ({"width": 2, "n_best": 3}, "n_best=3 is more than the width 2: pass width=3"),
-        ({"width": 2, "length_penalty": -1}, "length_penalty must be 0 to 10 .* got -1"),
+        (
+            {"width": 2, "length_penalty": -1},
+            "length_penalty must be a number .* at most 10, got -1",
+        ),
         ({"length_penalty": 1.0}, "are a beam's: pass its width"),
         ({"unknown": "skip"}, "unknown must be .* got 'skip'"),
         ({"max_length": 10**9}, "max_length must be at most 100000, got 1000000000"),

@@ -4,7 +4,8 @@ import pytest
 
 from seq2seq.data.pairs import Pairs
 from seq2seq.data.task import Task
-from seq2seq.data.vocabulary import Numbers, Vocabulary
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.vocabulary import Vocabulary
 from seq2seq.training.diagnosis import (
     Plan,
     count_stalled_epochs,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seq2seq.data import Tagged, Vocabulary
-from seq2seq.data.tags import from_config
+from seq2seq.runtime.codec import make_codec
 
 SIDE = Tagged(Vocabulary("abc"), ["N", "PL", "V"])
 
@@ -82,7 +82,7 @@ def test_bad_sides_are_refused():
 
 def test_configuration_survives_json():
     side = Tagged.build(["k ae\tV+PST", "t\tN"], "symbols", "+")
-    again = from_config(json.loads(json.dumps(side.to_config())))
+    again = make_codec(json.loads(json.dumps(side.to_config())))
     assert type(again) is Tagged
     assert again.to_config() == side.to_config()
     for text in ("ae t\tPST+N", "k\t"):
@@ -102,7 +102,7 @@ def test_a_tag_that_stands_twice_is_another_source():
     assert side.canonical("a\tPRF;V;PRF") == side.canonical("a\tV; PRF ;PRF") == "a\tPRF;PRF;V"
     with pytest.raises(ValueError, match="tag 'V' was never seen 2 times in one source in trai"):
         side.encode_tags("porej\tV;V")
-    again = from_config(json.loads(json.dumps(side.to_config())))
+    again = make_codec(json.loads(json.dumps(side.to_config())))
     assert again.encode_tags(TWICE[1]).tolist() == second
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.data.tags import from_config
-from seq2seq.data.vocabulary import END, PAD, TOKENISERS, UNKNOWN, Numbers, Vocabulary
+from seq2seq.runtime.codec import make_codec
+from seq2seq.runtime.real_values import Numbers
+from seq2seq.runtime.vocabulary import END, PAD, TOKENIZERS, UNKNOWN, Vocabulary
 
 
 @given(st.lists(st.text(min_size=1), min_size=1))
@@ -22,13 +23,13 @@ def test_characters_survive_a_round_trip(texts):
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
-SPLIT = pytest.mark.parametrize("tokeniser", TOKENISERS)
+SPLIT = pytest.mark.parametrize("tokenizer", TOKENIZERS)
 
 
 @SPLIT
 @given(text=TEXTS)
-def test_symbols_put_together_split_into_the_same_symbols(tokeniser, text):
-    side = Vocabulary("", tokeniser)
+def test_symbols_put_together_split_into_the_same_symbols(tokenizer, text):
+    side = Vocabulary("", tokenizer)
     tokens = side.tokens(text)
     assert side.tokens(side.join(tokens)) == tokens and all(tokens)
     assert set("".join(tokens)) <= set(text)
@@ -38,19 +39,19 @@ def test_symbols_put_together_split_into_the_same_symbols(tokeniser, text):
 
 @SPLIT
 @given(known=TEXTS, text=TEXTS)
-def test_any_text_becomes_numbers_and_text_again(tokeniser, known, text):
-    vocabulary = Vocabulary.build([known, text], tokeniser)
+def test_any_text_becomes_numbers_and_text_again(tokenizer, known, text):
+    vocabulary = Vocabulary.build([known, text], tokenizer)
     tokens = vocabulary.tokens(text)
     ids = vocabulary.encode(text)
     assert vocabulary.decode_tokens([*ids, END, 4]) == tokens
     assert vocabulary.decode(ids) == vocabulary.join(tokens)
-    assert from_config(json.loads(json.dumps(vocabulary.to_config()))).encode(text) == ids
+    assert make_codec(json.loads(json.dumps(vocabulary.to_config()))).encode(text) == ids
 
 
 @SPLIT
 @given(known=TEXTS, text=TEXTS)
-def test_any_text_can_be_read_by_any_vocabulary(tokeniser, known, text):
-    vocabulary = Vocabulary.build([known], tokeniser)
+def test_any_text_can_be_read_by_any_vocabulary(tokenizer, known, text):
+    vocabulary = Vocabulary.build([known], tokenizer)
     tokens, seen = vocabulary.tokens(text), set(vocabulary.tokens(known))
     ids = vocabulary.encode(text, unknown="token")
     assert [n == UNKNOWN for n in ids] == [token not in seen for token in tokens]
@@ -104,7 +105,7 @@ def test_what_stands_in_neither_source_nor_vocabulary_is_unknown():
 
 
 def test_bad_vocabularies_are_refused():
-    with pytest.raises(ValueError, match="unknown tokeniser 'letters'"):
+    with pytest.raises(ValueError, match="unknown tokenizer 'letters'"):
         Vocabulary("abc", "letters")
     with pytest.raises(ValueError, match=r"twice in the vocabulary: \['a'\]"):
         Vocabulary("aba")
@@ -147,14 +148,14 @@ def test_bad_numbers_name_their_place(text, message):
 
 @pytest.mark.parametrize("side", [Vocabulary("ab", "symbols"), Numbers(2, 0.5, 3.0)])
 def test_configuration_survives_json(side):
-    again = from_config(json.loads(json.dumps(side.to_config())))
+    again = make_codec(json.loads(json.dumps(side.to_config())))
     assert type(again) is type(side)
     assert again.to_config() == side.to_config()
 
 
 def test_unknown_kinds_are_refused():
-    with pytest.raises(ValueError, match="got 'pickle'"):
-        from_config({"kind": "pickle"})
+    with pytest.raises(ValueError, match="unknown kind of codec 'pickle'"):
+        make_codec({"kind": "pickle"})
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_graphemes_are_what_a_reader_takes_for_one(graphemes):
     vocabulary = Vocabulary("", "graphemes")
     text = "".join(graphemes)
     assert vocabulary.tokens(text) == graphemes
-    again = from_config(json.loads(json.dumps(Vocabulary.build([text], "graphemes").to_config())))
+    again = make_codec(json.loads(json.dumps(Vocabulary.build([text], "graphemes").to_config())))
     assert again.decode(again.encode(text)) == text
 
 
@@ -207,9 +208,8 @@ def test_graphemes_lose_nothing_and_begin_with_no_mark(text):
 def test_words_lose_no_character_and_hold_no_space(text):
     tokens = Vocabulary("", "words").tokens(text)
     assert "".join(tokens) == re.sub(r"\s", "", text)
-    without_marks = Vocabulary("", "words_without_marks").tokens(text)
     if not any(unicodedata.category(c)[0] == "M" or c in "\u200c\u200d" for c in text):
-        assert tokens == without_marks
+        assert tokens == re.findall(r"\w+|[^\w\s]", text)
 
 
 @pytest.mark.parametrize("form", ["nfc", "nfd", "nfkc"])
@@ -218,7 +218,7 @@ def test_spellings_of_one_text_are_one_text(form):
     vocabulary = Vocabulary.build(spellings[:1], "characters", form)
     assert vocabulary.encode(spellings[0]) == vocabulary.encode(spellings[1])
     assert vocabulary.canonical(spellings[0]) == vocabulary.canonical(spellings[1])
-    again = from_config(json.loads(json.dumps(vocabulary.to_config())))
+    again = make_codec(json.loads(json.dumps(vocabulary.to_config())))
     assert again.encode(spellings[1]) == vocabulary.encode(spellings[0])
 
 
@@ -233,7 +233,7 @@ def test_each_feature_has_statistics_of_its_own():
     encoded = np.concatenate([numbers.encode(row) for row in rows])
     np.testing.assert_allclose(encoded.mean(0), [0, 0], atol=1e-6)
     np.testing.assert_allclose(encoded.std(0), [1, 1], atol=1e-6)
-    again = from_config(json.loads(json.dumps(numbers.to_config())))
+    again = make_codec(json.loads(json.dumps(numbers.to_config())))
     np.testing.assert_array_equal(again.encode(rows[7]), numbers.encode(rows[7]))
 
 
