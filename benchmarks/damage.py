@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from seq2seq.evaluation.predictions import read_answers
-from seq2seq.inference.predictor import load
+from seq2seq.inference.loading import load
 from seq2seq.inference.states import load_state, save_state
 from seq2seq.inference.trace import Trace
 from seq2seq.runs.checkpoints import read_checkpoint

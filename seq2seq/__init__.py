@@ -8,7 +8,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-_PLACES = {
+_MODULES_OF = {
     "seq2seq.data": ["Batch", "Batches", "Example", "Numbers", "Task", "Vocabulary", "make_batch"],
     "seq2seq.decoding": [
         *("Beam", "Greedy", "Hypotheses", "Sample", "Regression", "search"),
@@ -16,7 +16,8 @@ _PLACES = {
     ],
     "seq2seq.inference.trace": ["Trace"],
     "seq2seq.inference.hypotheses": ["Hypothesis"],
-    "seq2seq.inference.predictor": ["Predictor", "ensemble", "load"],
+    "seq2seq.inference.loading": ["ensemble", "load"],
+    "seq2seq.inference.predictor": ["Predictor"],
     "seq2seq.inference.decoding_options": ["Decoding"],
     "seq2seq.export.graphs": ["export_graphs"],
     "seq2seq.layers": [
@@ -49,21 +50,21 @@ _PLACES = {
     "seq2seq.training.losses": ["cross_entropy", "squared_error"],
 }
 _WITHOUT_ENGINE = ("seq2seq.data", "seq2seq.inference.trace")
-_ROOMS = {name: room for room, names in _PLACES.items() for name in names}
+_MODULE_OF = {name: room for room, names in _MODULES_OF.items() for name in names}
 _MODULES = {"states": "seq2seq.inference.states"}  # as in seq2seq.states.swap
 
-__all__ = [*_ROOMS, *_MODULES]
+__all__ = [*_MODULE_OF, *_MODULES]
 
 
 def __getattr__(name: str):
-    place = _MODULES.get(name) or _ROOMS.get(name)
-    if place is None:
+    module_name = _MODULES.get(name) or _MODULE_OF.get(name)
+    if module_name is None:
         raise AttributeError(f"module 'seq2seq' has no attribute {name!r}")
-    if place not in _WITHOUT_ENGINE:
+    if module_name not in _WITHOUT_ENGINE:
         from seq2seq.runtime.quiet import import_engine
 
         import_engine()
-    module = importlib.import_module(place)
+    module = importlib.import_module(module_name)
     return module if name in _MODULES else getattr(module, name)
 
 

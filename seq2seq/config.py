@@ -42,7 +42,7 @@ def _compose(overrides: list[str]) -> DictConfig:
 
 
 def compose_experiment(name: str) -> Experiment:
-    """What the file of an experiment runs and expects.
+    """Compose the file of an experiment: its rows and expected results.
 
     Raises:
         ValueError: it says nothing of that, or what makes no sense.
@@ -56,8 +56,8 @@ def resolve(config: DictConfig) -> dict:
     """`config` as plain dictionaries, without what concerns Hydra itself, or many runs."""
     items = config.items_ex(resolve=False)
     plain = {key: value for key, value in items if key not in ("hydra", "reproduction")}
-    own = OmegaConf.create(plain, flags={"allow_objects": False})
-    resolved = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+    config_copy = OmegaConf.create(plain, flags={"allow_objects": False})
+    resolved = OmegaConf.to_container(config_copy, resolve=True, throw_on_missing=True)
     chosen = HydraConfig.get().runtime.choices
     for group in GROUPS & resolved.keys():
         if not isinstance(chosen.get(group), str):
@@ -66,7 +66,7 @@ def resolve(config: DictConfig) -> dict:
 
 
 def overrides() -> list[str]:
-    """What the command line says of this run."""
+    """Overrides of this run, from the command line."""
     return list(HydraConfig.get().overrides.task)
 
 
@@ -85,7 +85,7 @@ class Job(NamedTuple):
 
 
 def describe_job(config: DictConfig, command: Sequence[str]) -> Job | None:
-    """What is to be run if it is one of several runs; None: it is the only one.
+    """Job of this run if it is one of several; None: it is the only one.
 
     Args:
         config: as Hydra made it.
@@ -95,10 +95,14 @@ def describe_job(config: DictConfig, command: Sequence[str]) -> Job | None:
     if settings.mode is None or settings.mode.name != "MULTIRUN":
         return None
     params = [f"{key}={value}" for key, value in (settings.sweeper.get("params") or {}).items()]
-    given = OverridesParser.create().parse_overrides([*params, *command])
-    keys = {one.get_key_element() for one in given if one.is_sweep_override()}
-    told = list(settings.overrides.task)
-    return Job(resolve(config), told, [one for one in told if one.partition("=")[0] in keys])
+    parsed = OverridesParser.create().parse_overrides([*params, *command])
+    keys = {override.get_key_element() for override in parsed if override.is_sweep_override()}
+    task_overrides = list(settings.overrides.task)
+    return Job(
+        resolve(config),
+        task_overrides,
+        [override for override in task_overrides if override.partition("=")[0] in keys],
+    )
 
 
 def build_task(config: dict) -> Any:
@@ -167,7 +171,7 @@ def build_decoding(config: dict) -> Any:
 
 
 def build_optimizer(config: dict) -> Callable[[int], Any]:
-    """What makes the optimiser, given the number of updates in all."""
+    """Function from the number of updates to an optimizer."""
     optimizer, schedule = config["optimizer"], config["schedule"]
     for group, node in (("optimizer", optimizer), ("schedule", schedule)):
         for key, value in node.items():
@@ -176,15 +180,16 @@ def build_optimizer(config: dict) -> Callable[[int], Any]:
         rate = optimizer["learning_rate"]
         raise ValueError(f"optimizer.learning_rate must be a positive number, got {rate!r}")
 
+    if schedule.get("decay_steps") is not None:
+        check_count("schedule.decay_steps", schedule["decay_steps"])
+
     def make(steps: int) -> Any:
         if schedule["_target_"] is None:
             return instantiate("optimizer", optimizer)
         decay_steps = steps if schedule["decay_steps"] is None else schedule["decay_steps"]
-        check_count("schedule.decay_steps", decay_steps)
         rates = instantiate("schedule", {**schedule, "decay_steps": decay_steps})
         return instantiate("optimizer", {**optimizer, "learning_rate": rates})
 
-    make(1)  # what is wrong shows here, before anything is written
     return make
 
 
@@ -214,13 +219,12 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     import keras
 
     from seq2seq.data.task import fingerprint
-    from seq2seq.inference.predictor import Predictor
     from seq2seq.layers.backend import make_deterministic
     from seq2seq.runs.directory import RunDirectory
     from seq2seq.runs.environment import describe_environment, read_checkout, shorten_patch
     from seq2seq.runs.existing import default_name
     from seq2seq.runs.files import keep_data
-    from seq2seq.training import trainer
+    from seq2seq.training.trainer import Trainer
 
     if check_flag("deterministic", config["deterministic"]):
         make_deterministic()
@@ -235,11 +239,15 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
         model = build_model(config, task)
     finally:
         keras.config.set_dtype_policy("float32")
-    trainer.make_loss(model, training)  # what is wrong shows here, before anything is written
-    trainer.check_start(model, training)
-    trainer.make_batches(task, training, config["seed"])
-    Predictor(model, task.source, task.target, decoding, {}).check(decoding)
-    make_optimizer = build_optimizer(config)
+    trainer = Trainer(
+        task,
+        model,
+        build_optimizer(config),
+        training,
+        names=config["names"],
+        decoding=decoding,
+        seed=config["seed"],
+    )
     name = default_name(config)
     if resumed is None:
         start = (config["run_dir"], name, config["overwrite"], config["resume"])
@@ -253,17 +261,8 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
         directory.describe(OmegaConf.to_yaml(config), environment, changed, patch)
         if task.keep_data:
             keep_data(directory.path, task.files)
-        outcome = trainer.train(
-            task,
-            model,
-            make_optimizer,
-            training,
-            directory,
-            names=config["names"],
-            decoding=decoding,
-            seed=config["seed"],
-        )
-    return outcome, directory.path
+        result = trainer.run(directory)
+    return result, directory.path
 
 
 def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
@@ -295,7 +294,7 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
     if isinstance(error, OverrideParseException):
         key, _, value = error.override.partition("=")
         return f'{error.override} can\'t be read; put text in quotes: "{key}={quote(value)}"'
-    taken = [one for one in overrides if one.startswith("~")]
+    taken = [override for override in overrides if override.startswith("~")]
     if taken and isinstance(error, KeyError | InterpolationKeyError):
         return (
             f"{taken[0]}: the program needs this key, and takes none away; to leave a part out "
@@ -317,7 +316,7 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
 def _chosen(overrides: Sequence[str]) -> dict:
     """The configuration that the groups chosen in `overrides` make, without their other keys."""
     try:
-        return compose([one for one in overrides if one.partition("=")[0] in GROUPS])
+        return compose([override for override in overrides if override.partition("=")[0] in GROUPS])
     except ERRORS:  # the choice itself is wrong, or several: then the defaults must do
         return compose([])
 

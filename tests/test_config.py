@@ -38,8 +38,8 @@ def files(tmp_path):
 @pytest.mark.parametrize("group, option", OPTIONS)
 def test_every_choice_makes_its_objects(group, option, files):
     more = files.get(option, []) if group == "task" else []
-    if group == "bridge" and option in ("zero", "learned"):
-        more = ["attention=dot"]  # without it the decoder would know nothing
+    if group == "bridge" and option in ("zero", "learned_initial_state"):
+        more = ["attention=dot"]  # else the decoder gets no information about the source
     config = compose([f"{group}={option}", *more])
     task = build_task(config)
     assert len(task.examples("test")) > 0
@@ -94,13 +94,13 @@ def test_an_experiment_holds_differences():
 def test_a_smoke_test_wins_over_what_anything_else_says_of_length():
     config = compose(["experiment=length_generalisation", "training=quick", "training.steps=9999"])
     training = instantiate("training", config["training"])
-    assert training.plan(None) == (10, 10) and len(training.thin(range(2000))) == 40
+    assert training.plan(None) == (10, 10) and len(training.subsample(range(2000))) == 40
 
 
 def test_endless_examples_are_not_drawn_again_and_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = compose(["training.replacement=true"])
-    with pytest.raises(ValueError, match="training.replacement=true draws .* without end"):
+    with pytest.raises(ValueError, match="training.replacement=true draws .* endless stream"):
         train(config, build_task(config))
     assert list(tmp_path.iterdir()) == []
 
@@ -160,14 +160,14 @@ def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
         (["model.encoder.units=0"], "units must be a whole number of at least 1, got 0"),
         (["model.encoder.units=many"], "got 'many'"),
         (["cell.dropout=1.5"], "cell.dropout must be at least 0 and less than 1, got 1.5"),
-        (["bridge=zero"], "the decoder would know nothing of its source"),
+        (["bridge=zero"], "no information about the source"),
         (["bridge=learned_initial_state", "attention=none"], "choose an attention"),
         (["model.encoder.bidirectional=true"], "bridge=layerwise_dense"),
         (["model.encoder.bidirectional=true", "model.encoder.backwards=true"], "choose one"),
         (["attention=dot", "bridge=dense", "model.decoder.units=64"], "attention=general"),
         (["attention=additive", "attention.input_feeding=true"], "exclude each other"),
-        (["model.decoder.readout=pointer"], "readout=pointer copies what attention points at"),
-        (["task=sinusoids", "model.decoder.readout=tied"], "this decoder says real values"),
+        (["model.decoder.readout=pointer"], "readout=pointer copies by attention weights"),
+        (["task=sinusoids", "model.decoder.readout=tied"], "this decoder has real values"),
         (["task=running_mean", "model=pointer"], "real values are none"),
         (["task=inflection", "model.tied_embeddings=true"], "task.shared_vocabulary=true"),
         (["task=running_mean", "model.tied_embeddings=true"], "real values have no embeddings"),
@@ -175,9 +175,9 @@ def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
             ["task=pairs", "task.target_tokens=symbols", "model=pointer", "task.train=FILE"],
             "copies characters of the source, the target is made of symbols",
         ),
-        (["model=pointer", "attention=fixed_context"], "there is no key 'before' in Peek"),
-        (["cell.residual=true"], "a single layer has no layer below"),
-        (["cell=gru", "+cell.forget_bias=1"], "forgets nothing"),
+        (["model=pointer", "attention=fixed_context"], "there is no key 'before' in FixedContext"),
+        (["cell.residual=true"], "residual=true needs at least 2 layers"),
+        (["cell=gru", "+cell.forget_bias=1"], "applies to cell.kind=lstm only"),
         (["cell.kind=lstn"], "unknown cell.kind 'lstn'; did you mean 'lstm'"),
         (["model.decoder.units=64"], "bridge=dense"),
         (["model.decoder.layers=2"], "bridge=dense"),
@@ -213,14 +213,17 @@ def test_configs_lie_where_the_package_finds_them():
 @pytest.mark.parametrize(
     "overrides, message",
     [
-        (["task=sinusoids", "decoding=beam"], "says real values: the strategy Beam"),
+        (
+            ["task=sinusoids", "decoding=beam"],
+            "Beam.* does not fit this model, whose targets are real values",
+        ),
         (
             ["task=sinusoids", "decoding.no_repeat_ngram_size=2"],
-            "decoding.no_repeat_ngram_size is not for them",
+            "decoding.no_repeat_ngram_size is for tokens",
         ),
         (["decoding=beam", "decoding.coverage_penalty=0.2"], "has no attention weights"),
         (["decoding.unknown=copy"], "unknown=copy needs attention"),
-        (["decoding.banned=[A]"], "decoding.banned names 'A', which the model cannot say"),
+        (["decoding.banned=[A]"], "decoding.banned names 'A', which the model cannot generate"),
     ],
 )
 def test_decoding_that_does_not_fit_is_refused_before_anything_is_written(

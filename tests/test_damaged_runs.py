@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq.data import Example
 from seq2seq.evaluation.evaluate import Evaluation, format_predictions
-from seq2seq.evaluation.metrics import judge_all
+from seq2seq.evaluation.metrics import score_all
 from seq2seq.evaluation.predictions import read_examples
 from seq2seq.runs.compare import Run, find_runs, group_runs, read_summary
 from seq2seq.runs.existing import is_complete, read_run
@@ -142,7 +142,7 @@ def test_directories_with_odd_names_are_ordered(runs):
 def predictions():
     """The content of a `predictions.tsv`."""
     references = [[list(text) for text in example.references] for example in EXAMPLES]
-    judged = judge_all("tokens", [["a"]] * len(EXAMPLES), references)
+    judged = score_all("tokens", [["a"]] * len(EXAMPLES), references)
     return format_predictions(Evaluation("tokens", EXAMPLES, ["a", "\t", ""], judged)).encode()
 
 

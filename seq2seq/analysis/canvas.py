@@ -74,7 +74,7 @@ class Paper:
         size: float = 9,
         colour: str = INK,
         y: float | None = None,
-        **look: str | float,
+        **style: str | float,
     ) -> None:
         """Put down a text, centred on `y` in height; by default where the paper is.
 
@@ -85,11 +85,11 @@ class Paper:
             size: in points.
             colour: of the ink.
             y: inches from the top.
-            look: as matplotlib names it: `weight`, `style`, `rotation`.
+            style: as matplotlib names it: `weight`, `style`, `rotation`.
         """
-        y, place = self.y if y is None else y, {"ha": side, "va": "center"}
+        y, position = self.y if y is None else y, {"ha": side, "va": "center"}
         font = {"size": size, "color": colour, "family": _find_families(text)}
-        self.axes.text(x, y, text, parse_math=False, **place, **font, **look)
+        self.axes.text(x, y, text, parse_math=False, **position, **font, **style)
 
     def image(self, values: np.ndarray, left: float, top: float, wide: float, high: float) -> None:
         """Put down a heat map of values between -1 and 1, (rows, columns)."""
@@ -108,8 +108,8 @@ class Paper:
         self, left: float, top: float, wide: float, high: float, colour: str, line: float
     ) -> None:
         """Put down a frame, `line` points strong."""
-        look = {"fill": False, "edgecolor": colour, "linewidth": line, "zorder": 2}
-        self.axes.add_patch(Rectangle((left, top), wide, high, **look))
+        style = {"fill": False, "edgecolor": colour, "linewidth": line, "zorder": 2}
+        self.axes.add_patch(Rectangle((left, top), wide, high, **style))
 
     def line(self, x: list[float], y: list[float]) -> None:
         """Put down a line from point to point."""
@@ -118,13 +118,13 @@ class Paper:
     def box(self, x: float, y: float, size: float) -> None:
         """Put down an empty square around a point, over what is there."""
         corner = (x - size / 2, y - size / 2)
-        look = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.3, "zorder": 3}
-        self.axes.add_patch(Rectangle(corner, size, size, **look))
+        style = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.3, "zorder": 3}
+        self.axes.add_patch(Rectangle(corner, size, size, **style))
 
     def arrow(self, x: float, top: float, bottom: float) -> None:
         """Put down an arrow that points down."""
-        look = {"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.3}
-        self.axes.annotate("", (x, bottom), (x, top), arrowprops=look)
+        style = {"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.3}
+        self.axes.annotate("", (x, bottom), (x, top), arrowprops=style)
 
 
 def spell(text: str) -> str:
@@ -137,7 +137,7 @@ def spell(text: str) -> str:
 
 
 def width_of(text: str, size: float = 9) -> float:
-    """How wide a text is, in inches."""
+    """Measure the width of a text, in inches."""
     width = 0.0
     for path, characters in itertools.groupby(text, lambda c: _find_font(c) or _default_font()):
         font = _load_font(path)
@@ -158,9 +158,9 @@ def _find_families(text: str) -> list[str]:
 @functools.cache
 def _find_font(character: str) -> str | None:
     """The file of a font that has a character, the default one first; None: none is installed."""
-    own = _default_font()
-    if _load_font(own).get_char_index(ord(character)):
-        return own
+    default = _default_font()
+    if _load_font(default).get_char_index(ord(character)):
+        return default
     _find_new_fonts()
     fonts = font_manager.fontManager.ttflist
     regular = (f for f in fonts if f.style == "normal" and not f.name.startswith(BOXES))

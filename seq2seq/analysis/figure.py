@@ -26,9 +26,9 @@ from seq2seq.analysis.style import (
 )
 from seq2seq.inference.trace import Layer, Trace
 
-MOST_ROWS = 128  # of a heat map: more units share rows
-MOST_STEPS = 60  # of a source or an answer: what is more is cut off
-MOST_LETTERS = 12  # of a symbol
+MAX_ROWS = 128  # of a heat map: more units share rows
+MAX_STEPS = 60  # of a source or an answer: what is more is cut off
+MAX_LETTERS = 12  # of a symbol
 SPECIAL = {"style": "italic", "colour": QUIET, "size": 7}  # of an end, which is no symbol
 MARGIN, GUTTER, WIDTH = 0.2, 1.25, 8.0  # inches, the last of the heat maps together
 COMFORT = 0.24  # inches of a column that leave nothing to wish for
@@ -46,7 +46,7 @@ def draw(trace: Trace, number: int = 0, spelled: bool = True) -> Figure:
         spelled: whether a character that no installed font has is written as its code point, as a
             picture of dots needs it; an SVG keeps it, and names fonts.
     """
-    drawing = _Drawing(trace.one(number), find_limits(trace), spelled)
+    drawing = _Drawing(trace.select(number), find_limits(trace), spelled)
     drawing.draw_head()
     drawing.draw_encoder()
     drawing.draw_handover()
@@ -57,37 +57,37 @@ def draw(trace: Trace, number: int = 0, spelled: bool = True) -> Figure:
 class _Drawing:
     """The parts of a figure, from top to bottom."""
 
-    def __init__(self, one: Trace, limits: dict[str, dict[str, float]], spelled: bool):
-        self.one, self.limits = one, limits
+    def __init__(self, trace: Trace, limits: dict[str, dict[str, float]], spelled: bool):
+        self.trace, self.limits = trace, limits
         self.spell = spell if spelled else lambda text: text
-        self.source = [(self.spell(text), special) for text, special in label_source(one, 0)]
-        self.output = [(self.spell(text), special) for text, special in label_output(one, 0)]
-        self.read = [*range(len(self.source))][-MOST_STEPS:]
-        self.said = [*range(len(self.output))][:MOST_STEPS]
+        self.source = [(self.spell(text), special) for text, special in label_source(trace, 0)]
+        self.output = [(self.spell(text), special) for text, special in label_output(trace, 0)]
+        self.read = [*range(len(self.source))][-MAX_STEPS:]
+        self.steps = [*range(len(self.output))][:MAX_STEPS]
         labels = [_shorten(text) for text, _ in (*self.source, *self.output)]
-        wanted = min(0.9, max(0.34, 0.1 + max(map(width_of, labels), default=0)))
-        steps = (len(self.read), len(self.said) + 1)
+        width = min(0.9, max(0.34, 0.1 + max(map(width_of, labels), default=0)))
+        steps = (len(self.read), len(self.steps) + 1)
         # The decoder starts in the column in which the encoder ends, if there is room.
         stairs = sum(steps) - 1 <= WIDTH / COMFORT
         columns = sum(steps) - 1 if stairs else max(steps)
-        self.column = min(wanted, max(0.16, WIDTH / columns))
+        self.column = min(width, max(0.16, WIDTH / columns))
         self.start = GUTTER + self.column * (len(self.read) - 1 if stairs else 0)
         self.paper = Paper(max(7.5, GUTTER + self.column * columns + 0.3))
-        maps = sum(len(layer.arrays) for layer in (*one.encoder, *one.decoder))
+        maps = sum(len(layer.arrays) for layer in (*trace.encoder, *trace.decoder))
         self.height = 1.25 if maps <= 4 else 0.85  # of a heat map
 
     def draw_head(self) -> None:
-        """What is read and said, the run, and what colours mean."""
+        """Draw the source and the prediction, the name of the run, and the colour scales."""
         paper = self.paper
         paper.y = 0.3
-        run = visible(f"{self.one.task}-{self.one.model}".strip("-"))
-        sides = [*map(self.spell, title_of(self.one, 0))]
+        run = visible(f"{self.trace.task}-{self.trace.model}".strip("-"))
+        sides = [*map(self.spell, title_of(self.trace, 0))]
         room = (paper.width - 2 * MARGIN - width_of(run) - 1) / 2
         title = " → ".join(_fit(side, room, 14) for side in sides)  # bold is wider than 13 points
         paper.text(MARGIN, title, size=13, weight="bold")
         paper.text(paper.width - MARGIN, run, side="right", colour=QUIET)
         scales = [(name, limit, -1) for name, limit in find_scales(self.limits)]
-        scales += [] if self.one.top_probabilities is None else [("probability", 1, 0)]
+        scales += [] if self.trace.top_probabilities is None else [("probability", 1, 0)]
         paper.y, left = 0.65, MARGIN
         for name, limit, low in scales:
             words = f"{name}  {f'−{limit:g}' if low else '0'}"
@@ -97,7 +97,7 @@ class _Drawing:
             paper.text(left + 0.66, f"{limit:g}", size=8)
             left += 0.66 + width_of(f"{limit:g}", 8) + 0.2
         paper.y = 0.95
-        if sides != [*title_of(self.one, 0)]:
+        if sides != [*title_of(self.trace, 0)]:
             paper.note(
                 "No installed font has the characters that stand as code points (U+...); the page "
                 "and the SVG have them."
@@ -105,12 +105,12 @@ class _Drawing:
 
     def draw_encoder(self) -> None:
         """The source, and the states while it is read."""
-        backwards = any(layer.backwards for layer in self.one.encoder)
-        way = "; what is marked ← reads from the end" if backwards else ""
-        words = f"Encoder: its state after each symbol of the source{way}"
+        backwards = any(layer.backwards for layer in self.trace.encoder)
+        remark = "; what is marked ← reads from the end" if backwards else ""
+        words = f"Encoder: its state after each symbol of the source{remark}"
         self.paper.text(MARGIN, words, weight="bold")
         self._draw_symbols(GUTTER, [self.source[time] for time in self.read], GUTTER, "reads")
-        for layer in self.one.encoder:
+        for layer in self.trace.encoder:
             last = 0 if layer.backwards else len(self.source) - 1
             self._draw_layer(layer, GUTTER, self.read, last, None)
         if cut := len(self.source) - len(self.read):
@@ -124,43 +124,48 @@ class _Drawing:
         top, to = paper.y, self.start + self.column / 2
         first = GUTTER + self.column / 2
         last = first + self.column * (len(self.read) - 1)
-        ways = {layer.backwards for layer in self.one.encoder}
-        for x in [*([last] if False in ways else []), *([first] if True in ways else [])]:
+        directions = {layer.backwards for layer in self.trace.encoder}
+        for x in [
+            *([last] if False in directions else []),
+            *([first] if True in directions else []),
+        ]:
             turn = top + 0.12
             paper.line(*([x, x, to, to], [top, turn, turn, top + deep / 2]))
         paper.arrow(to, top + deep / 2, top + deep)
         paper.box(to, top + deep / 2, 0.18)
-        says = BRIDGES.get(self.one.bridge, "")
-        words = f"bridge {self.spell(visible(self.one.bridge))}" + (f": {says}" if says else "")
+        description = BRIDGES.get(self.trace.bridge, "")
+        words = f"bridge {self.spell(visible(self.trace.bridge))}" + (
+            f": {description}" if description else ""
+        )
         right = to - MARGIN < paper.width - MARGIN - to
         room = max(to - MARGIN, paper.width - MARGIN - to) - 0.2
         lines = textwrap.wrap(words, int(room / width_of(words, 8) * len(words)))
-        place = {"x": to + 0.2, "side": "left"} if right else {"x": to - 0.2, "side": "right"}
+        position = {"x": to + 0.2, "side": "left"} if right else {"x": to - 0.2, "side": "right"}
         for number, line in enumerate(lines):
             y = top + deep / 2 + 0.15 * (number - (len(lines) - 1) / 2) + 0.03
-            paper.text(text=line, size=8, colour=QUIET, y=y, **place)
+            paper.text(text=line, size=8, colour=QUIET, y=y, **position)
         paper.y = top + deep + 0.17
 
     def draw_decoder(self) -> None:
         """The first state, those of each step, what could be said and what was looked at."""
-        one, steps = self.one, self.start + self.column
+        trace, left = self.trace, self.start + self.column
         words = "Decoder: its state before it says anything, and after each symbol"
         self.paper.text(MARGIN, words, weight="bold")
         read = [(START, True), *self.output]
-        self._draw_symbols(steps, [read[time] for time in self.said], self.start, "reads")
-        shown = [0, *(time + 1 for time in self.said)]
-        for layer, received in zip(one.decoder, one.received, strict=True):
+        self._draw_symbols(left, [read[time] for time in self.steps], self.start, "reads")
+        shown = [0, *(time + 1 for time in self.steps)]
+        for layer, received in zip(trace.decoder, trace.received, strict=True):
             self._draw_layer(layer, self.start, shown, 0, received)
-        said = [self.output[time] for time in self.said]
-        self._draw_symbols(steps, said, self.start, "says", below=True)
-        if one.top_symbols is not None and one.top_probabilities is not None:
-            self._draw_likely(one.top_symbols[0], one.top_probabilities[0])
-        if one.attention is not None:
-            self._draw_attention(one.attention[0])
-        if cut := len(self.output) - len(self.said):
+        outputs = [self.output[time] for time in self.steps]
+        self._draw_symbols(left, outputs, self.start, "says", below=True)
+        if trace.top_symbols is not None and trace.top_probabilities is not None:
+            self._draw_likely(trace.top_symbols[0], trace.top_probabilities[0])
+        if trace.attention is not None:
+            self._draw_attention(trace.attention[0])
+        if cut := len(self.output) - len(self.steps):
             words = f"The last {cut} of {len(self.output)} steps of the answer are cut off."
             self.paper.note(words)
-        if one.top_symbols is not None and not any(special for _, special in self.output):
+        if trace.top_symbols is not None and not any(special for _, special in self.output):
             self.paper.note("The answer did not come to an end: decoding was cut off.")
 
     def _draw_layer(
@@ -168,21 +173,21 @@ class _Drawing:
     ) -> None:
         """The heat maps of a layer at some times; the one that is handed over has a frame."""
         paper, wide = self.paper, self.column * len(times)
-        own = layer.name.replace("encoder", "layer").replace("decoder", "layer")
+        label = layer.name.replace("encoder", "layer").replace("decoder", "layer")
         for name, array in layer.arrays.items():
             side = "encoder" if received is None else "decoder"
             limit, values = self.limits[side][name], array[0]
             if received is not None:
                 nothing = np.full(layer.units, np.nan)  # of a gate: no step led to the first state
                 values = np.stack([received.arrays.get(name, [nothing])[0], *values])
-            rows, size = pool(values[times], MOST_ROWS)
+            rows, size = pool(values[times], MAX_ROWS)
             paper.image(rows.T / limit, left, paper.y, wide, self.height)
             if name in ("hidden", "cell") and handed in times:
-                place = left + self.column * times.index(handed)
-                paper.frame(place, paper.y, self.column, self.height, INK, 1.5)
+                x = left + self.column * times.index(handed)
+                paper.frame(x, paper.y, self.column, self.height, INK, 1.5)
             middle = paper.y + self.height / 2
             paper.text(left - 0.1, NAMES.get(name, name), "right", y=middle - 0.07)
-            under = own.replace(" backwards", " ←")
+            under = label.replace(" backwards", " ←")
             paper.text(left - 0.1, under, "right", size=7, colour=QUIET, y=middle + 0.08)
             paper.y += self.height + 0.07
             if size > 1:
@@ -206,25 +211,27 @@ class _Drawing:
         self.paper.y += deep / 2 + (0 if below else 0.1)
         self.paper.text(beside - 0.1, name, "right")
         for step, ((text, special), up) in enumerate(zip(shown, upright, strict=True)):
-            look: dict[str, Any] = {"rotation": 90} if up else {}
-            look |= SPECIAL if special else {}
-            self.paper.text(left + self.column * (step + 0.5), text, "center", **look)
+            style: dict[str, Any] = {"rotation": 90} if up else {}
+            style |= SPECIAL if special else {}
+            self.paper.text(left + self.column * (step + 0.5), text, "center", **style)
         self.paper.y += deep / 2 + 0.04
 
-    def _draw_likely(self, symbols: list[list[str]], shares: np.ndarray) -> None:
+    def _draw_likely(self, symbols: list[list[str]], probabilities: np.ndarray) -> None:
         """The likeliest symbols of each step under each other, on their probabilities' colour."""
         paper, left = self.paper, self.start + self.column
-        deep, many, top = 0.17, shares.shape[1], self.paper.y
-        paper.image(shares[self.said].T, left, top, self.column * len(self.said), deep * many)
+        deep, many, top = 0.17, probabilities.shape[1], self.paper.y
+        paper.image(
+            probabilities[self.steps].T, left, top, self.column * len(self.steps), deep * many
+        )
         paper.text(self.start - 0.1, "likely", "right", y=top + deep * many / 2)
-        for step in self.said:
+        for step in self.steps:
             for rank, symbol in enumerate(symbols[step]):
                 text, special = label(symbol)
                 text = text if special else _fit(self.spell(text), self.column, 8)
-                place = {"x": left + self.column * (step + 0.5), "y": top + deep * (rank + 0.5)}
-                look = {**(SPECIAL if special else {}), "size": 6 if special else 8}
-                look["colour"] = "white" if shares[step, rank] > 0.6 else INK
-                paper.text(text=text, side="center", **place, **look)
+                position = {"x": left + self.column * (step + 0.5), "y": top + deep * (rank + 0.5)}
+                style = {**(SPECIAL if special else {}), "size": 6 if special else 8}
+                style["colour"] = "white" if probabilities[step, rank] > 0.6 else INK
+                paper.text(text=text, side="center", **position, **style)
         paper.y = top + deep * many + 0.1
 
     def _draw_attention(self, weights: np.ndarray) -> None:
@@ -232,13 +239,13 @@ class _Drawing:
         paper, left, top = self.paper, self.start + self.column, self.paper.y
         deep = max(0.14, min(0.2, 3.0 / len(self.read)))
         high = deep * len(self.read)
-        shown = weights[np.ix_(self.said, self.read)]
-        paper.image(shown.T, left, top, self.column * len(self.said), high)
+        shown = weights[np.ix_(self.steps, self.read)]
+        paper.image(shown.T, left, top, self.column * len(self.steps), high)
         names = [(_shorten(text), special) for text, special in self.source]
         for row, time in enumerate(self.read):
             text, special = names[time]
-            look: dict[str, Any] = SPECIAL if special else {"size": 8}
-            paper.text(left - 0.06, text, "right", y=top + deep * (row + 0.5), **look)
+            style: dict[str, Any] = SPECIAL if special else {"size": 8}
+            paper.text(left - 0.06, text, "right", y=top + deep * (row + 0.5), **style)
         beside = left - 0.2 - max(width_of(text, 8) for text, _ in names)
         paper.text(beside, "looks at", "right", y=top + high / 2)
         paper.y = top + high + 0.1
@@ -246,12 +253,12 @@ class _Drawing:
 
 def _fit(text: str, room: float, size: float) -> str:
     """`text` cut off, visibly, so that it fits into `room` inches."""
-    most = len(text)
-    while most > 1 and width_of(_shorten(text, most), size) > room:
-        most -= 1
-    return _shorten(text, most)
+    count = len(text)
+    while count > 1 and width_of(_shorten(text, count), size) > room:
+        count -= 1
+    return _shorten(text, count)
 
 
-def _shorten(text: str, most: int = MOST_LETTERS) -> str:
+def _shorten(text: str, maximum: int = MAX_LETTERS) -> str:
     """`text` with at most so many letters; where some are cut off, … says so."""
-    return text if len(text) <= most else f"{text[: max(0, most - 1)]}…"
+    return text if len(text) <= maximum else f"{text[: max(0, maximum - 1)]}…"

@@ -1,4 +1,4 @@
-"""Paths: what is said from the states between those of two sources."""
+"""Interpolation: predictions from the states between those of two sources."""
 
 from typing import NamedTuple
 
@@ -12,28 +12,28 @@ from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.validation import check_count
 
 
-class Stop(NamedTuple):
-    """One state on the way.
+class InterpolationStep(NamedTuple):
+    """A state between those of two sources.
 
     Attributes:
-        share: of the second source's state in it, 0 to 1.
-        answers: what is said from it: of a model that looks at its source, looking at the first
-            and at the second; of any other, one answer.
+        weight: of the second source's state, 0 to 1.
+        answers: predictions from it: of a model with attention, with the memory of the first source
+            and of the second; of any other, one.
     """
 
-    share: float
+    weight: float
     answers: list[Hypothesis]
 
 
-def walk(
-    run: Predictor, one: str, other: str, steps: int = 9, decoding: Decoding | None = None
-) -> list[Stop]:
-    """What is said from states on the straight line from one source's to another's.
+def interpolate_sources(
+    run: Predictor, first: str, second: str, steps: int = 9, decoding: Decoding | None = None
+) -> list[InterpolationStep]:
+    """Predict from states on the straight line from one source's to another's.
 
     Args:
         run: a trained model.
-        one, other: the sources.
-        steps: how many states, both ends included.
+        first, second: the sources.
+        steps: number of states, both ends included.
         decoding: see `Predictor.predict`.
 
     Raises:
@@ -41,23 +41,24 @@ def walk(
             ensemble.
     """
     if not isinstance(run.model, Seq2Seq):
-        raise ValueError("an ensemble hands over several states: interpolate its runs one by one")
+        raise ValueError("an ensemble has several states: interpolate its runs one by one")
     check_count("steps", steps, 2)
     policy = None if decoding is None else decoding.unknown
-    state, memory = run.encode([one, other], policy)
-    shares = np.linspace(0, 1, steps).astype("float32")
+    state, memory = run.encode([first, second], policy)
+    weights = np.linspace(0, 1, steps).astype("float32")
     ends = [take(state, [row] * steps) for row in (0, 1)]
-    between = interpolate(*ends, shares[:, None])
+    between = interpolate(*ends, weights[:, None])
     columns = []
-    lengths = np.asarray(memory.mask).sum(1)  # on which it depends how long an answer may be
+    lengths = np.asarray(memory.mask).sum(1)  # the maximum length of an answer depends on it
     rows = [int(lengths.argmax())] if run.model.decoder.attention is None else [0, 1]
     for row in rows:
-        said = run.decode(
+        results = run.decode(
             between,
             take(memory, [row] * steps),
             n_best=1,
-            sources=[(one, other)[row]] * steps,
+            sources=[(first, second)[row]] * steps,
             decoding=decoding,
         )
-        columns.append([best[0] for best in said])
-    return [Stop(float(s), list(answers)) for s, *answers in zip(shares, *columns, strict=True)]
+        columns.append([best[0] for best in results])
+    rows = zip(weights, *columns, strict=True)
+    return [InterpolationStep(float(weight), list(answers)) for weight, *answers in rows]

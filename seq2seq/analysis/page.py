@@ -70,7 +70,7 @@ def render(trace: Trace) -> str:
         "data": json.dumps(describe(trace), separators=(",", ":")).replace("<", "\\u003c"),
     }
     pieces = _read("page.html").split("%%")  # text, name, text, name, ..., text
-    return "".join(fields[one] if place % 2 else one for place, one in enumerate(pieces))
+    return "".join(fields[piece] if index % 2 else piece for index, piece in enumerate(pieces))
 
 
 def describe(trace: Trace) -> dict:
@@ -90,27 +90,32 @@ def describe(trace: Trace) -> dict:
 
 
 def _describe_one(trace: Trace, number: int) -> dict:
-    one = trace.one(number)
-    source, output = label_source(one, 0), label_output(one, 0)
-    received = {layer.name: layer for layer in one.received}
+    single = trace.select(number)
+    source, output = label_source(single, 0), label_output(single, 0)
+    received = {layer.name: layer for layer in single.received}
     top = None
-    if one.top_symbols is not None and one.top_probabilities is not None:
-        steps = zip(one.top_symbols[0], one.top_probabilities[0], strict=True)
+    if single.top_symbols is not None and single.top_probabilities is not None:
+        steps = zip(single.top_symbols[0], single.top_probabilities[0], strict=True)
         top = [
-            [(*label(symbol), _shorten(share)) for symbol, share in zip(*step, strict=True)]
+            [
+                (*label(symbol), _shorten(probability))
+                for symbol, probability in zip(*step, strict=True)
+            ]
             for step in steps
         ]
-    said = None if one.probabilities is None else [*map(_shorten, one.probabilities[0])]
+    probabilities = (
+        None if single.probabilities is None else [*map(_shorten, single.probabilities[0])]
+    )
     return {
         "title": _title(trace, number),
-        "tags": [visible(tag) for tag in one.tags[0]] if one.tags else [],
+        "tags": [visible(tag) for tag in single.tags[0]] if single.tags else [],
         "source": source,
         "output": output,
         "read": [(START, True), *output][: len(output)],
-        "encoder": [_describe_layer(layer) for layer in one.encoder],
-        "decoder": [_describe_layer(layer, received[layer.name]) for layer in one.decoder],
-        "attention": None if one.attention is None else encode(one.attention[0]),
-        "probabilities": said,
+        "encoder": [_describe_layer(layer) for layer in single.encoder],
+        "decoder": [_describe_layer(layer, received[layer.name]) for layer in single.decoder],
+        "attention": None if single.attention is None else encode(single.attention[0]),
+        "probabilities": probabilities,
         "top": top,
     }
 
@@ -122,8 +127,8 @@ def _describe_layer(layer: Layer, first: Layer | None = None) -> dict:
         values = array[0]
         if first is not None:
             nothing = np.full(values.shape[1:], np.nan)  # a gate: no step led to the first state
-            before = first.arrays[name][0] if name in first.arrays else nothing
-            values = np.concatenate([before[None], values])
+            initial = first.arrays[name][0] if name in first.arrays else nothing
+            values = np.concatenate([initial[None], values])
         arrays[name] = encode(values)
     return {"name": layer.name, "backwards": layer.backwards, "arrays": arrays}
 
@@ -138,15 +143,15 @@ def encode(values: np.ndarray) -> dict:
 
 
 def decode(encoded: dict) -> np.ndarray:
-    """What `encode` made, as the page reads it; NaN where there is no finite number."""
+    """Decode an array as the page does; NaN where there is no finite number."""
     levels = np.frombuffer(base64.b64decode(encoded["data"]), "<i2").astype("float64")
     values = np.where(levels == NO_NUMBER, np.nan, levels * encoded["scale"])
     return values.reshape(encoded["shape"])
 
 
-def _shorten(share: float) -> float | None:
+def _shorten(value: float) -> float | None:
     """Four digits of a probability; None where there is no finite number, which JSON lacks."""
-    return float(f"{share:.4g}") if np.isfinite(share) else None
+    return float(f"{value:.4g}") if np.isfinite(value) else None
 
 
 def _title(trace: Trace, number: int) -> str:

@@ -1,4 +1,4 @@
-"""What studies found, as charts; they need matplotlib (`pip install 'seq2seq[analysis]'`)."""
+"""Charts of studies; they need matplotlib (`pip install 'seq2seq[analysis]'`)."""
 
 from collections.abc import Sequence
 
@@ -18,60 +18,66 @@ from seq2seq.analysis.charts import (
 from seq2seq.analysis.probing import Probing
 
 
-def draw_ablations(found: Sequence[Ablation], name: str, of: str) -> Figure:
-    """A bar for each change of the state.
+def draw_ablations(ablations: Sequence[Ablation], name: str, examples: str) -> Figure:
+    """Draw a bar for each change of the state.
 
     Args:
-        found: at least one.
+        ablations: at least one.
         name: of the run.
-        of: what the shares are of, in words.
+        examples: description of the examples.
     """
-    bars = [Bar(one.name, one.exact.value, *one.exact.interval) for one in found]
-    note = f"exact match {of}; bars with 95 % intervals"
+    bars = [Bar(each.name, each.exact.value, *each.exact.interval) for each in ablations]
+    note = f"exact match {examples}; bars with 95 % intervals"
     return draw_bars(f"{name}: the handed-over state, changed", bars, note)
 
 
-def draw_readings(found: Probing, name: str, told: str) -> Figure:
-    """A grid of source length by place for each part, and for the control of the last.
+def draw_readings(probing: Probing, name: str, data: str) -> Figure:
+    """Draw a grid of source length by position for each part, and for the control of the last.
 
     Args:
-        found: what probes read.
+        probing: results of the probes.
         name: of the run.
-        told: what they learned from and were judged on, in words.
+        data: description of the training and test data.
     """
-    parts = found.parts
-    lengths = {one.part: one for one in found.readings if not one.position}
+    parts = probing.parts
+    lengths = {each.part: each for each in probing.readings if not each.position}
     grids = [
-        Grid(f"from {part} (length: {lengths[part].share.value:.1%})", found.shares(part))
+        Grid(f"from {part} (length: {lengths[part].accuracy.value:.1%})", probing.accuracies(part))
         for part in parts
     ]
     title = f"from shuffled states (length: {lengths[parts[-1]].control.value:.1%})"
-    grids.append(Grid(title, found.shares(parts[-1], "control")))
-    title = f"{name}: the symbol at each place of the source, read from the handed-over state"
-    said = f"% of symbols, and of lengths, read by linear probes; learned from {told}"
-    note = "\n".join([said, *found.notes])
-    return draw_grids(title, grids, "symbols in the source", "place of the symbol", note)
+    grids.append(Grid(title, probing.accuracies(parts[-1], "control")))
+    title = f"{name}: the symbol at each position of the source, read from the handed-over state"
+    legend = f"% of symbols, and of lengths, read by linear probes; trained on {data}"
+    note = "\n".join([legend, *probing.notes])
+    return draw_grids(title, grids, "symbols in the source", "position of the symbol", note)
 
 
 def draw_capacity(series: Sequence[Series], runs: int) -> Figure:
-    """Exact match by source length, and where there are several sizes, by units.
+    """Draw exact match by source length, and where there are several sizes, by units.
 
     Args:
         series: at least one.
-        runs: how many there are in all.
+        runs: number of runs.
     """
-    by_length = [Curve(one.name, one.lengths, [one.at(n) for n in one.lengths]) for one in series]
+    by_length = [
+        Curve(each.name, each.lengths, [each.at(n) for n in each.lengths]) for each in series
+    ]
     panels = [Panel("symbols in the source", by_length)]
     groups: dict[str, list[Series]] = {}
-    for one in series:
-        groups.setdefault(one.rest, []).append(one)
+    for each in series:
+        groups.setdefault(each.label, []).append(each)
     if max(map(len, groups.values())) > 1:
         by_units = [
-            Curve(rest or "all lengths", [one.units for one in some], [one.at() for one in some])
-            for rest, some in groups.items()
+            Curve(
+                label or "all lengths",
+                [each.units for each in group],
+                [each.at() for each in group],
+            )
+            for label, group in groups.items()
         ]
         panels.append(Panel("units, over all lengths", by_units, doubling=True))
-    several = any(len(one.runs) > 1 for one in series)
-    note = "bands: 95 % intervals" + ("; of several seeds, least to greatest" if several else "")
+    several = any(len(each.runs) > 1 for each in series)
+    note = "bands: 95 % intervals" + ("; of several seeds, lowest to highest" if several else "")
     title = f"exact match on held-out examples, {runs} run{'s' if runs > 1 else ''}"
     return draw_curves(title, panels, note)

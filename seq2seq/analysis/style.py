@@ -1,4 +1,4 @@
-"""What the figure and the page share: visible symbols, colours, and what is said of a bridge."""
+"""Style of the figure and the page: visible symbols, colours, descriptions of bridges."""
 
 import unicodedata
 
@@ -44,18 +44,18 @@ def visible(symbol: str) -> str:
     >>> visible("a b"), visible("\\t"), visible("\\u0301"), visible("\\u202ex")
     ('a␣b', 'U+0009', '◌́', 'U+202Ex')
     """
-    made = []
+    characters = []
     for character in symbol:
         kind = unicodedata.category(character)
         if character == " ":
-            made.append("␣")
+            characters.append("␣")
         elif kind[0] in "CZ":  # controls, directions, surrogates, other spaces
-            made.append(f"U+{ord(character):04X}")
-        elif kind[0] == "M" and not made:
-            made.append("◌" + character)
+            characters.append(f"U+{ord(character):04X}")
+        elif kind[0] == "M" and not characters:
+            characters.append("◌" + character)
         else:
-            made.append(character)
-    return "".join(made)
+            characters.append(character)
+    return "".join(characters)
 
 
 Label = tuple[str, bool]  # a text, and whether it stands for an end and is no symbol
@@ -91,11 +91,11 @@ def join_symbols(symbols: list[str]) -> str:
     """
     texts = [*symbols[:-1], *(symbol for symbol in symbols[-1:] if symbol != "<end>")]
     if all(len(text) == 1 for text in texts):
-        whole = visible("".join(texts))
+        joined = visible("".join(texts))
     else:
-        whole = " ".join(map(visible, texts))
-    whole = whole or "(nothing)"
-    return whole if len(whole) <= LONGEST else whole[: LONGEST - 1] + "…"
+        joined = " ".join(map(visible, texts))
+    joined = joined or "(nothing)"
+    return joined if len(joined) <= LONGEST else joined[: LONGEST - 1] + "…"
 
 
 def title_of(trace: Trace, number: int) -> tuple[str, str]:
@@ -124,12 +124,12 @@ def find_limits(trace: Trace) -> dict[str, dict[str, float]]:
                 present = np.isfinite(array) & (array != 0)  # padding is zero
                 arrays.setdefault(name, []).append(np.abs(array[present]))
         values[side] = {name: np.concatenate(parts) for name, parts in arrays.items()}
-    hidden = _limit([own["hidden"] for own in values.values() if "hidden" in own], 1.0)
-    limits = {side: dict.fromkeys(own, 1.0) for side, own in values.items()}
-    for side, own in values.items():
+    hidden = _limit([arrays["hidden"] for arrays in values.values() if "hidden" in arrays], 1.0)
+    limits = {side: dict.fromkeys(arrays, 1.0) for side, arrays in values.items()}
+    for side, arrays in values.items():
         limits[side]["hidden"] = hidden
-        if "cell" in own:
-            limits[side]["cell"] = _limit([own["cell"]], 0.995)
+        if "cell" in arrays:
+            limits[side]["cell"] = _limit([arrays["cell"]], 0.995)
     return limits
 
 
@@ -140,13 +140,20 @@ def _limit(arrays: list[np.ndarray], quantile: float) -> float:
 
 def find_scales(limits: dict[str, dict[str, float]]) -> list[tuple[str, float]]:
     """Name the colour scales of a trace, each with its limit."""
-    both = {name: [own[name] for own in limits.values() if name in own] for name in STATES}
-    scales = [("hidden", both["hidden"][0])]
-    if len({*both["cell"]}) == 1:
-        scales.append(("cell", both["cell"][0]))
-    elif both["cell"]:
-        scales += [(f"{side} cell", own["cell"]) for side, own in limits.items() if "cell" in own]
-    if any({*own} - {*STATES} for own in limits.values()):
+    of_states = {
+        name: [limits_of_side[name] for limits_of_side in limits.values() if name in limits_of_side]
+        for name in STATES
+    }
+    scales = [("hidden", of_states["hidden"][0])]
+    if len({*of_states["cell"]}) == 1:
+        scales.append(("cell", of_states["cell"][0]))
+    elif of_states["cell"]:
+        scales += [
+            (f"{side} cell", limits_of_side["cell"])
+            for side, limits_of_side in limits.items()
+            if "cell" in limits_of_side
+        ]
+    if any({*limits_of_side} - {*STATES} for limits_of_side in limits.values()):
         scales.append(("gates", 1.0))
     return scales
 

@@ -38,23 +38,23 @@ def run(options: argparse.Namespace) -> None:
     else:
         examples = read_examples(predictions_of(options.run))
     chosen = evenly_spaced(examples, options.examples)
-    found = ablate(predictor, chosen, seed=options.seed)
+    ablations = ablate(predictor, chosen, seed=options.seed)
     of = f"of {len(chosen):,} held-out examples"
     if len(chosen) < len(examples):
         of = f"{of} (of {len(examples):,}, evenly spread)"
     print(f"exact match {of}, with the decoder's first state changed\n")
     heads = ["state", "exact match", "95 % interval", "tokens"]
-    table = [[one.name, *one.exact.cells(), f"{one.tokens.value:.1%}"] for one in found]
+    table = [[each.name, *each.exact.cells(), f"{each.tokens.value:.1%}"] for each in ablations]
     print(format_table(heads, table), flush=True)
 
     def draw():
         from seq2seq.analysis.study_charts import draw_ablations
 
-        return draw_ablations(found, name_of(predictor), of)
+        return draw_ablations(ablations, name_of(predictor), of)
 
     rows = [
-        [one.name, *one.exact, one.exact.value, *one.exact.interval, one.tokens.value]
-        for one in found
+        [each.name, *each.exact, each.exact.value, *each.exact.interval, each.tokens.value]
+        for each in ablations
     ]
     columns = ["state", "right", "count", "exact_match", "low", "high", "token_accuracy"]
     files.write(columns, rows, draw)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.runtime.progress import progress
-from seq2seq.runtime.quiet import held_back_noise
+from seq2seq.runtime.quiet import filtered_stderr
 
 ENDINGS = (".tar.gz", ".tgz")
 
@@ -26,7 +26,7 @@ def add_parser(verbs: Any) -> None:
         "checkpoints. Unpacked, `seq2seq reproduce DIR` trains a run again and compares.",
     )
     parser.add_argument(
-        "places", nargs="+", metavar="RUN", help="run directories, or directories that hold some"
+        "runs", nargs="+", metavar="RUN", help="run directories, or directories that hold some"
     )
     parser.add_argument(
         "-o", "--output", required=True, metavar="FILE.tar.gz", help="where to write; a new file"
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"no such directory: {output.parent}")
     from seq2seq.runs.compare import find_runs
 
-    paths = find_runs(options.places)
+    paths = find_runs(options.runs)
     top = output.name[: -len(next(end for end in ENDINGS if output.name.endswith(end)))]
     with progress("packing", len(paths), "runs") as advance:
         handle, temporary = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
@@ -84,7 +84,7 @@ def name_runs(paths: list[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def list_files(path: Path, with_data: bool) -> Iterator[tuple[str, Path]]:
-    """What is packed of a run: the name in its directory, and the file.
+    """Yield the files of a run to pack: the name in its directory, and the file.
 
     Raises:
         ValueError: the run is damaged, or its data has changed.
@@ -97,12 +97,12 @@ def list_files(path: Path, with_data: bool) -> Iterator[tuple[str, Path]]:
     for name in (MANIFEST, *DESCRIPTION, *RESULTS):
         if (path / name).is_file():
             yield name, path / name
-    kept = read_kept_data(path) or (find_data(config, path) if with_data else {})
-    for key, files in kept.items():
+    data = read_kept_data(path) or (find_data(config, path) if with_data else {})
+    for key, files in data.items():
         for number, file in enumerate(files, 1):
             yield f"{KEPT_DATA}/{key}/{number}/{file.name}", file
     named = {key: config["task"].get(key) for key in ("train", "validation", "test", "path")}
-    if missing := [f"task.{key}={value}" for key, value in named.items() if value and not kept]:
+    if missing := [f"task.{key}={value}" for key, value in named.items() if value and not data]:
         print(
             f"note: {path}: the data is not in the archive ({', '.join(missing)}); --data packs it",
             file=sys.stderr,
@@ -119,7 +119,7 @@ def find_data(config: dict, path: Path) -> dict[str, list[Path]]:
     from seq2seq.data.task import fingerprint
     from seq2seq.runs.environment import read_environment
 
-    with held_back_noise():
+    with filtered_stderr():
         task = build_task(config)
     if task.files and fingerprint(task) != read_environment(path).get("data"):
         raise ValueError(

@@ -12,12 +12,12 @@ def add_parser(verbs: Any) -> None:
     parser = verbs.add_parser(
         "capacity",
         help="exact match by source length and by units, of one run or many",
-        description="How much goes through one vector: exact match by the length of the source, a "
-        "line for each number of units and whatever else sets the runs apart. Seeds of one "
-        "configuration are one line. It reads the answers that the runs kept.",
+        description="How much a state of fixed size can hold: exact match by the length of "
+        "the source, one line for each number of units and other difference in configuration, with "
+        "all seeds of a configuration on one line. It reads the predictions of the runs.",
     )
     parser.add_argument(
-        "places", nargs="+", metavar="RUN", help="run directories, or directories that hold some"
+        "runs", nargs="+", metavar="RUN", help="run directories, or directories that hold some"
     )
     add_files(parser)
 
@@ -30,14 +30,14 @@ def run(options: argparse.Namespace) -> None:
     from seq2seq.runs.compare import find_runs, format_table
     from seq2seq.runs.existing import gather
 
-    paths = find_runs(options.places)
-    files = Files("capacity", options.places[0], options)
+    paths = find_runs(options.runs)
+    files = Files("capacity", options.runs[0], options)
     series = measure_capacity(gather(paths), paths)
-    lengths = sorted({length for one in series for length in one.lengths})
+    lengths = sorted({length for group in series for length in group.lengths})
     rows = []
-    for one in series:
-        cells = [f"{one.at(n)[0]:.1%}" if n in one.lengths else "" for n in lengths]
-        rows.append([one.name, str(len(one.runs)), f"{one.at()[0]:.2%}", *cells])
+    for group in series:
+        cells = [f"{group.at(n)[0]:.1%}" if n in group.lengths else "" for n in lengths]
+        rows.append([group.name, str(len(group.runs)), f"{group.at()[0]:.2%}", *cells])
     print("exact match by the length of the source, in symbols\n")
     print(format_table(["", "runs", "all", *map(str, lengths)], rows), flush=True)
 
@@ -47,9 +47,9 @@ def run(options: argparse.Namespace) -> None:
         return draw_capacity(series, len(paths))
 
     table = [
-        [one.units, one.rest, length or "all", len(one.runs), *one.at(length)]
-        for one in series
-        for length in (None, *one.lengths)
+        [group.units, group.label, length or "all", len(group.runs), *group.at(length)]
+        for group in series
+        for length in (None, *group.lengths)
     ]
     columns = ["units", "configuration", "source_length", "runs", "exact_match", "low", "high"]
     files.write(columns, table, draw)

@@ -7,7 +7,7 @@ from typing import Any
 
 from seq2seq.cli.options import natural
 from seq2seq.runtime.progress import progress
-from seq2seq.runtime.quiet import held_back_noise
+from seq2seq.runtime.quiet import filtered_stderr
 
 
 def add_parser(verbs: Any) -> None:
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     from seq2seq.data.task import Stream
     from seq2seq.runtime.tagged import Tagged
 
-    with progress("reading the examples"), held_back_noise():
+    with progress("reading the examples"), filtered_stderr():
         task = build_task(compose(options.overrides))
     for note in task.notes:
         print(f"note: {note}", file=sys.stderr)

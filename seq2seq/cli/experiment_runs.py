@@ -45,8 +45,8 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         The exit status: 1 if something was not reproduced or is missing; that of the worst run, or
         of the signal that ended it.
     """
-    whole, experiment = experiment, choose_rows(experiment, options.rows)
-    place = Path(options.output or name_place(experiment.name, options.overrides)).expanduser()
+    complete, experiment = experiment, choose_rows(experiment, options.rows)
+    folder = Path(options.output or name_place(experiment.name, options.overrides)).expanduser()
     seeds = experiment.seeds if options.seeds is None else options.seeds
     for seed in seeds:
         check_choice("seed", str(seed), map(str, experiment.seeds))
@@ -54,25 +54,25 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
     for row in experiment.rows:
         print(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}", file=sys.stderr)
         words = [*row.overrides, *options.overrides]
-        status = launch(experiment.name, words, seeds, place / row.name, options.jobs)
+        status = launch(experiment.name, words, seeds, folder / row.name, options.jobs)
         if status > 128:  # a signal: what is there is kept for the next time
             return status
         worst = max(worst, status)
-    results = [*collect(whole, place)]  # the file keeps the rows that were not chosen
-    place.mkdir(parents=True, exist_ok=True)
-    write_whole(place / RESULTS, write_results(results))
+    results = [*collect(complete, folder)]  # the file keeps the rows that were not chosen
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / RESULTS, write_results(results))
     judged = not options.overrides
     print(f"\n{experiment.name}: {experiment.source}\n")
     print(render(experiment, results, judged), flush=True)
-    print(f"kept in {place}", file=sys.stderr)
+    print(f"kept in {folder}", file=sys.stderr)
     if not judged:
         print(
             f"note: with {' '.join(options.overrides)} these are other runs than the experiment's, "
             "so there are no verdicts",
             file=sys.stderr,
         )
-    found = {verdict for row in verdicts(experiment, results) for verdict in row}
-    return max(worst, int(judged and not found <= {REPRODUCED, UNPUBLISHED}))
+    reached = {verdict for row in verdicts(experiment, results) for verdict in row}
+    return max(worst, int(judged and not reached <= {REPRODUCED, UNPUBLISHED}))
 
 
 def choose_rows(experiment: Experiment, names: Sequence[str] | None) -> Experiment:
@@ -97,28 +97,30 @@ def name_place(name: str, overrides: Sequence[str]) -> str:
     return "runs/reproduce/" + ",".join([name, *(re.sub(r"[^\w=.-]", "_", o) for o in overrides)])
 
 
-def launch(name: str, words: Sequence[str], seeds: Sequence[int], place: Path, jobs: int) -> int:
+def launch(
+    name: str, overrides: Sequence[str], seeds: Sequence[int], folder: Path, jobs: int
+) -> int:
     """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
-    command = [*COMMAND, "-m", f"experiment={name}", *words]
-    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={quote(str(place))}"]
+    command = [*COMMAND, "-m", f"experiment={name}", *overrides]
+    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={quote(str(folder))}"]
     command += ["resume=true", "--jobs", str(jobs)]
     # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
     # A handler, unlike SIG_IGN, is not handed on to it.
-    before = {
+    old_handlers = {
         number: signal.signal(number, lambda number, frame: None) for number in handled_signals()
     }
     try:
         process = subprocess.Popen(command, stdout=sys.stderr, env=environment())
-        for number in before:
+        for number in old_handlers:
             if number != signal.SIGINT:
                 signal.signal(number, lambda number, frame: process.terminate())
         return process.wait()
     finally:
-        for number, handler in before.items():
+        for number, handler in old_handlers.items():
             signal.signal(number, handler)
 
 
-def collect(experiment: Experiment, place: Path) -> Iterator[Result]:
+def collect(experiment: Experiment, folder: Path) -> Iterator[Result]:
     """The results of all runs that an experiment has, made or missing.
 
     Raises:
@@ -126,19 +128,22 @@ def collect(experiment: Experiment, place: Path) -> Iterator[Result]:
     """
     for row in experiment.rows:
         for seed in experiment.seeds:
-            yield read_result(row, seed, place / row.name / f"seed={seed}")
+            yield read_result(row, seed, folder / row.name / f"seed={seed}")
 
 
 def read_result(row: Row, seed: int, path: Path) -> Result:
-    """What came of one run; see `collect`."""
+    """Read the result of one run; see `collect`."""
     if not (path / "summary.json").is_file():
         return Result(row.name, seed, "missing", {})
     summary = read_summary(path)
     train, history = summary["train"], read_history(path)
     environment = read_environment(path)
     end = (train["steps"], train["seconds"], str(environment.get("git_commit") or ""))
-    found = Result(row.name, seed, train["stopped"], {}, *end)
-    if found.counts:
-        values = {one.metric: measure(summary["test"], history, one.metric) for one in row.expected}
-        found = found._replace(metrics=values)
-    return found
+    result = Result(row.name, seed, train["stopped"], {}, *end)
+    if result.counts:
+        values = {
+            expected.metric: measure(summary["test"], history, expected.metric)
+            for expected in row.expected
+        }
+        result = result._replace(metrics=values)
+    return result

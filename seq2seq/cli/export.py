@@ -62,11 +62,13 @@ def report_quantization_cost(predictor: Any, smaller: Path, examples: Path) -> N
     """Print the metric of the held-out examples with the weights of both files."""
     from seq2seq.evaluation.evaluate import evaluate
     from seq2seq.evaluation.predictions import read_examples
-    from seq2seq.inference.predictor import load
+    from seq2seq.inference.loading import load
 
     held_out, family = read_examples(examples), predictor.settings.get("metrics")
     runs = (predictor, load(smaller))
     metrics = [evaluate(run, held_out, family).metrics() for run in runs]
     name = next(iter(metrics[0]))
-    before, after = (values[name] for values in metrics)
-    print(f"{name} {before:.4f} before, {after:.4f} after, of {len(held_out):,} held-out examples")
+    exact, quantized = (values[name] for values in metrics)
+    print(
+        f"{name} {exact:.4f} before, {quantized:.4f} after, of {len(held_out):,} held-out examples"
+    )

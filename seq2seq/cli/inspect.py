@@ -11,7 +11,7 @@ from seq2seq.cli.run_argument import RUN_HELP, load_run
 from seq2seq.cli.study_files import find_output, use_default_style
 from seq2seq.runtime.progress import progress
 
-MOST_FIGURES = 10
+MAX_FIGURES = 10
 
 
 def add_parser(verbs: Any) -> None:
@@ -65,15 +65,15 @@ def run(options: argparse.Namespace) -> None:
     output.mkdir(parents=True, exist_ok=True)
     write_whole(output / "inspect.html", page)
     names = ["inspect.html"]
-    figures = 0 if options.no_figure else min(len(trace), MOST_FIGURES)
+    figures = 0 if options.no_figure else min(len(trace), MAX_FIGURES)
     with progress("drawing", figures, "figures") as advance:
         for number in range(figures):
             names += draw_figures(trace, number, output)
             advance()
     print(f"written to {output}: {', '.join(names)}", file=sys.stderr)
-    if len(trace) > MOST_FIGURES and not options.no_figure:
+    if len(trace) > MAX_FIGURES and not options.no_figure:
         print(
-            f"figures are of the first {MOST_FIGURES} of {len(trace)} sources; the page shows all",
+            f"figures are of the first {MAX_FIGURES} of {len(trace)} sources; the page shows all",
             file=sys.stderr,
         )
 

@@ -11,9 +11,9 @@ def add_parser(verbs: Any) -> None:
     """Add the parser of the verb."""
     parser = verbs.add_parser(
         "interpolate",
-        help="what is said from the states between those of two sources",
-        description="One answer for each step on the straight line from the first source's state "
-        "to the second's. A model that looks at its source answers twice, looking at each.",
+        help="predictions from the states between those of two sources",
+        description="A prediction for each step on the straight line from the first source's state "
+        "to the second's. A model with attention predicts twice, attending to each source.",
     )
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument("sources", nargs=2, metavar="SOURCE")
@@ -24,25 +24,25 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """`seq2seq interpolate`: a row for each state on the way."""
+    """`seq2seq interpolate`: a row for each interpolated state."""
     predictor = load_run(options.run)
-    from seq2seq.analysis.interpolation import walk
+    from seq2seq.analysis.interpolation import interpolate_sources
     from seq2seq.data.files import escape
     from seq2seq.runs.compare import format_table
 
     decoding = choose_decoding(options, predictor.decoding)
-    one, other = options.sources
-    stops = walk(predictor, one, other, options.steps, decoding)
-    answers = ["answer"]
-    if len(stops[0].answers) > 1:
-        answers = [f"answer, looking at {escape(source)!r}" for source in (one, other)]
-    heads = [f"share of {escape(other)!r}"]
-    for name in answers:
+    first, second = options.sources
+    steps = interpolate_sources(predictor, first, second, options.steps, decoding)
+    names = ["prediction"]
+    if len(steps[0].answers) > 1:
+        names = [f"prediction, attending to {escape(source)!r}" for source in (first, second)]
+    heads = [f"weight of {escape(second)!r}"]
+    for name in names:
         heads += [name, "log-probability"]
     rows = []
-    for stop in stops:
-        row = [f"{stop.share:.3f}"]
-        for answer in stop.answers:
+    for step in steps:
+        row = [f"{step.weight:.3f}"]
+        for answer in step.answers:
             row += [escape(answer.text), f"{answer.score:.2f}"]
         rows.append(row)
     print(format_table(heads, rows))

@@ -24,7 +24,7 @@ from seq2seq.cli import (
     score,
 )
 from seq2seq.cli.options import Parser
-from seq2seq.cli.train import cleaned_up_at_sigterm, guarded, train
+from seq2seq.cli.train import cleaned_up_at_sigterm, report_errors, train
 from seq2seq.runtime.progress import show_progress
 from seq2seq.runtime.quiet import set_output_encoding
 
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.overrides = overrides
     show_progress()
     with cleaned_up_at_sigterm():
-        return guarded(lambda: VERBS[verb].run(options), overrides)
+        return report_errors(lambda: VERBS[verb].run(options), overrides)
 
 
 def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

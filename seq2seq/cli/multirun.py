@@ -84,19 +84,19 @@ def plan(jobs: Sequence[Job]) -> list[Planned]:
     for number, job in enumerate(jobs, 1):
         name = name_run(job.swept or [f"seed={job.config['seed']}"])
         if job.config["run_dir"] is not None:
-            path = _place(check_path("run_dir", job.config["run_dir"]), name)
+            path = _directory_of(check_path("run_dir", job.config["run_dir"]), name)
         elif job.config["resume"]:
             raise ValueError("resume=true needs the runs that it goes on with: run_dir=PATH")
         else:
-            here = stamp if number == 1 else f"{stamp}-{number}"
-            path = Path("runs", default_name(job.config), here)
+            folder = stamp if number == 1 else f"{stamp}-{number}"
+            path = Path("runs", default_name(job.config), folder)
         if path in planned:
             raise ValueError(f"{name} is asked for twice")
         planned[path] = Planned(job, name, path)
     return list(planned.values())
 
 
-def _place(parent: Path, name: str) -> Path:
+def _directory_of(parent: Path, name: str) -> Path:
     if (parent / "config.yaml").is_file():
         raise ValueError(
             f"run_dir={parent} holds a run itself; several runs need a directory of their own, in "
@@ -129,8 +129,8 @@ class Multirun:
         self._changing = threading.RLock()  # a signal may come while another is being passed on
         self._speaking = threading.Lock()
         self._shares: queue.SimpleQueue = queue.SimpleQueue()
-        for share in shares(self.at_once):
-            self._shares.put(share)
+        for cores in divide_cores(self.at_once):
+            self._shares.put(cores)
 
     def train(self, runs: Sequence[Planned]) -> list[Ended]:
         """Train all, whatever becomes of the others."""
@@ -139,81 +139,85 @@ class Multirun:
             return list(pool.map(self._train, runs, numbers))
 
     def _train(self, run: Planned, number: str) -> Ended:
-        if nothing_left(run):
-            self._say(f"{number}: {run.name} is complete")
+        if is_finished(run):
+            self._log(f"{number}: {run.name} is complete")
             return Ended(run.name, run.path, 0)
         if is_in_use(run.path):
-            return self._pass_over(run, number)
-        share = self._shares.get()
+            return self._skip(run, number)
+        cores = self._shares.get()
         try:
-            if share is not None:
-                os.sched_setaffinity(0, share)  # of this thread, and of the process that it starts
-            status = self._train_apart(run, number)
+            if cores is not None:
+                os.sched_setaffinity(0, cores)  # of this thread, and of the process that it starts
+            status = self._run_process(run, number)
         finally:
-            self._shares.put(share)
+            self._shares.put(cores)
         if status == EXIT_ERROR and is_in_use(run.path):  # another process was faster
-            return self._pass_over(run, number)
+            return self._skip(run, number)
         return Ended(run.name, run.path, status)
 
-    def _pass_over(self, run: Planned, number: str) -> Ended:
-        self._say(f"{number}: {run.name} is in use by another process, and is passed over")
+    def _skip(self, run: Planned, number: str) -> Ended:
+        self._log(f"{number}: {run.name} is in use by another process, and is passed over")
         return Ended(run.name, run.path, 0, in_use=True)
 
-    def _train_apart(self, run: Planned, number: str) -> int:
+    def _run_process(self, run: Planned, number: str) -> int:
         """Train in a new process; its exit status."""
-        with tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as output:
             with self._changing:
                 if self.received is not None:
                     return EXIT_SIGNAL + self.received
-                self._say(f"{number}: {run.name}")
+                self._log(f"{number}: {run.name}")
                 try:
-                    process = self._start(run, said)
+                    process = self._start(run, output)
                 except OSError as error:  # no memory, too many processes
-                    self._say(f"{run.name}: error: {error}")
+                    self._log(f"{run.name}: error: {error}")
                     return EXIT_ERROR
                 self._going.append(process)
             with process:
                 for line in process.stderr or ():
                     if line.strip():
-                        self._say(f"{run.name}: {line.decode('utf-8', 'replace').rstrip()}")
+                        self._log(f"{run.name}: {line.decode('utf-8', 'replace').rstrip()}")
             with self._changing:
                 self._going.remove(process)
-            said.seek(0)
+            output.seek(0)
             with self._speaking:
-                print(said.read().decode("utf-8", "replace"), end="", flush=True)
+                print(output.read().decode("utf-8", "replace"), end="", flush=True)
         if process.returncode < 0:
-            self._say(f"{run.name}: ended by {signal.Signals(-process.returncode).name}")
+            self._log(f"{run.name}: ended by {signal.Signals(-process.returncode).name}")
             return EXIT_SIGNAL - process.returncode
         return process.returncode
 
-    def _start(self, run: Planned, said: IO) -> subprocess.Popen:
-        told = [one for one in run.job.overrides if one.lstrip("+").partition("=")[0] != "run_dir"]
-        apart = self.at_once > 1
+    def _start(self, run: Planned, output: IO) -> subprocess.Popen:
+        overrides = [
+            override
+            for override in run.job.overrides
+            if override.lstrip("+").partition("=")[0] != "run_dir"
+        ]
+        is_parallel = self.at_once > 1
         return subprocess.Popen(
-            [*COMMAND, *self.flags, *told, f"run_dir={quote(str(run.path))}"],
+            [*COMMAND, *self.flags, *overrides, f"run_dir={quote(str(run.path))}"],
             env={**environment(), PARENT: str(os.getpid())},
             stdin=subprocess.DEVNULL,
-            stdout=said if apart else None,
-            stderr=subprocess.PIPE if apart else None,
+            stdout=output if is_parallel else None,
+            stderr=subprocess.PIPE if is_parallel else None,
             # The terminal's signals come once: they are passed on.
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # of Windows
         )
 
-    def _say(self, line: str) -> None:
+    def _log(self, line: str) -> None:
         with self._speaking:
             print(line, file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
     def _passing_signals_on(self) -> Iterator[None]:
-        before = {}
+        old_handlers = {}
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
             for number in handled_signals():
-                before[number] = signal.signal(number, self._pass_on)
+                old_handlers[number] = signal.signal(number, self._pass_on)
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in old_handlers.items():
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def _pass_on(self, number: int, frame) -> None:
@@ -224,18 +228,18 @@ class Multirun:
                 process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGTERM))
 
 
-def nothing_left(run: Planned) -> bool:
+def is_finished(run: Planned) -> bool:
     """Whether it is to be resumed and is complete."""
     if run.job.config["resume"] is not True:
         return False
     try:
-        _, found = resume({**run.job.config, "run_dir": str(run.path)}, run.job.overrides)
+        _, resumed = resume({**run.job.config, "run_dir": str(run.path)}, run.job.overrides)
     except ValueError:
         return False  # it will say itself what is wrong with it
-    return found is not None and found.complete
+    return resumed is not None and resumed.complete
 
 
-def shares(parts: int) -> list[set[int] | None]:
+def divide_cores(parts: int) -> list[set[int] | None]:
     """The cores of this process in `parts` equal parts; None: nothing is to be divided, or can be.
 
     How a sum is divided among cores changes its last bits, so no part is larger than another. Where
@@ -251,5 +255,5 @@ def shares(parts: int) -> list[set[int] | None]:
 
 def environment() -> dict[str, str]:
     """The environment of a run: this one, and this package is found wherever it was found here."""
-    places = [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
+    paths = [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}

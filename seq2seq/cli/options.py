@@ -157,33 +157,33 @@ def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
     """
     from seq2seq.decoding import Beam, Greedy, Sample
 
-    kinds = {"greedy": Greedy, "beam": Beam, "sample": Sample}
-    given = {name: value for name, value in vars(options).items() if value is not None}
+    strategies = {"greedy": Greedy, "beam": Beam, "sample": Sample}
+    values = {name: value for name, value in vars(options).items() if value is not None}
     chosen = decoding.strategy
-    if options.strategy and not isinstance(chosen, kinds[options.strategy]):
-        chosen = None if options.strategy == "greedy" else kinds[options.strategy]()
+    if options.strategy and not isinstance(chosen, strategies[options.strategy]):
+        chosen = None if options.strategy == "greedy" else strategies[options.strategy]()
     elif options.strategy == "greedy":
         chosen = None
-    if chosen is None and options.strategy is None and given.get("n_best", 1) > 1:
-        chosen = Beam(width=max(Beam.width, given["n_best"]))  # the likeliest one has no second
-    for name, kind in (("beam", Beam), ("sample", Sample)):
-        own = {f.name: given[f.name] for f in fields(kind) if f.name in given}
-        own.pop("n_best", None)  # `Predictor.predict` takes care of it
-        if not own:
+    if chosen is None and options.strategy is None and values.get("n_best", 1) > 1:
+        chosen = Beam(width=max(Beam.width, values["n_best"]))  # the likeliest one has no second
+    for name, strategy in (("beam", Beam), ("sample", Sample)):
+        settings = {f.name: values[f.name] for f in fields(strategy) if f.name in values}
+        settings.pop("n_best", None)  # `Predictor.predict` takes care of it
+        if not settings:
             continue
         if chosen is None and options.strategy is None:
-            chosen = kind()  # --width 5 alone says clearly what is meant
-        if not isinstance(chosen, kind):
-            flag = "--" + next(iter(own)).replace("_", "-")
+            chosen = strategy()  # --width 5 alone says clearly what is meant
+        if not isinstance(chosen, strategy):
+            flag = "--" + next(iter(settings)).replace("_", "-")
             raise ValueError(f"{flag} belongs to --strategy {name}")
-        chosen = replace(chosen, **own)
-    if given.get("unknown") == "skip":
-        given["unknown"] = "error"  # of the text; the line is then left empty
+        chosen = replace(chosen, **settings)
+    if values.get("unknown") == "skip":
+        values["unknown"] = "error"  # of the text; the line is then left empty
     shared = ("max_length", "min_length", "no_repeat_ngram_size", "unknown")
-    changes = {name: given[name] for name in shared if name in given}
+    changes = {name: values[name] for name in shared if name in values}
     for flag, name in (("ban", "banned"), ("allow", "allowed")):
-        if flag in given:
-            changes[name] = given[flag]
+        if flag in values:
+            changes[name] = values[flag]
     if options.lexicon:
         from seq2seq.data.files import read_lines
 

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
     check_texts("sources", [*options.sources, options.prefix or ""])  # a shell takes any bytes
     predictor = load_run(options.run, options.others)
     decoding = choose_decoding(options, predictor.decoding)
-    answerer = Answerer(options, predictor, decoding)
+    answerer = PredictionWriter(options, predictor, decoding)
     if options.sources:
         answerer.answer_all(batch_lines(options.sources, CHUNK))
     elif options.input not in (None, "-"):
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
         answerer.answer_all(batch_as_available(lines, CHUNK))
 
 
-class Answerer:
+class PredictionWriter:
     """Answers lines and prints what the options ask for.
 
     Args:
@@ -82,8 +82,8 @@ class Answerer:
     def __init__(self, options: argparse.Namespace, predictor: Any, decoding: Any):
         self.options, self.predictor, self.decoding = options, predictor, decoding
         self.show = {"text": self._text, "tsv": self._tsv, "jsonl": self._jsonl}[options.format]
-        own = decoding.strategy.n_best if decoding.strategy else 1
-        self.n_best = options.n_best or own
+        n_best = decoding.strategy.n_best if decoding.strategy else 1
+        self.n_best = options.n_best or n_best
         if options.format == "tsv":
             print("source", "rank", *(["score"] if options.scores else []), "answer", sep="\t")
 
@@ -146,8 +146,11 @@ class Answerer:
             return
         columns = [  # a tab in a text would be a column
             part
-            for one in hypotheses
-            for part in (escape(one.text), *([f"{one.score:.4f}"] if self.options.scores else []))
+            for hypothesis in hypotheses
+            for part in (
+                escape(hypothesis.text),
+                *([f"{hypothesis.score:.4f}"] if self.options.scores else []),
+            )
         ]
         print("\t".join(columns))
 
@@ -156,11 +159,11 @@ class Answerer:
 
         if not hypotheses:
             print(escape(source), *[""] * (3 if self.options.scores else 2), sep="\t")
-        for rank, one in enumerate(hypotheses, 1):
-            score = [f"{one.score:.4f}"] if self.options.scores else []
-            print(escape(source), rank, *score, escape(one.text), sep="\t")
+        for rank, hypothesis in enumerate(hypotheses, 1):
+            score = [f"{hypothesis.score:.4f}"] if self.options.scores else []
+            print(escape(source), rank, *score, escape(hypothesis.text), sep="\t")
 
     def _jsonl(self, source: str, hypotheses: list) -> None:
-        kept = ("text", "tokens", "score", "token_scores", "ended")
-        rows = [{name: one._asdict()[name] for name in kept} for one in hypotheses]
+        fields = ("text", "tokens", "score", "token_scores", "ended")
+        rows = [{name: hypothesis._asdict()[name] for name in fields} for hypothesis in hypotheses]
         print(json.dumps({"source": source, "hypotheses": rows}, ensure_ascii=False))

@@ -36,7 +36,7 @@ def add_parser(verbs: Any) -> None:
         "by-length and curves (PNG and SVG).",
         epilog="for example: seq2seq report runs/reverse-lstm --lengths 1-10,11-20 -o results",
     )
-    parser.add_argument("places", nargs="+", metavar="DIRECTORY")
+    parser.add_argument("directories", nargs="+", metavar="DIRECTORY")
     parser.add_argument(
         "--lengths", metavar="RANGES", help="exact match by length, for example 1-20,20,21-30"
     )
@@ -76,10 +76,10 @@ def run(options: argparse.Namespace) -> None:
     lengths = parse_lengths(options.lengths) if options.lengths else []
     if options.output:
         check_figures(options)
-        output = find_output(options.places[0], options.output)
+        output = find_output(options.directories[0], options.output)
     elif options.curve:
         raise ValueError(f"--curve {options.curve} is for the charts, which need --output DIR")
-    groups = group_runs(gather(options.places))
+    groups = group_runs(gather(options.directories))
     table, remarks = make_table(groups, options.metric, lengths), list_remarks(groups)
     selection = describe_selection(select(groups, options.select)) if options.select else ""
     charts = options.output and not options.no_figure
@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def list_remarks(groups: Sequence[Group]) -> list[str]:
-    """What a reader of the table must know: runs that do not count, and seeds that count twice."""
+    """List remarks on the table: runs that do not count, and seeds that count twice."""
     remarks = []
     for group in groups:
         remarks += [f"not counted: {run.path} ({run.failure})" for run in group.failed]
@@ -148,7 +148,7 @@ def draw(
         remarks.append("no learning curves: not all histories have a metric that tasks go by")
     if names:
         left_out = choose_drawn(groups)[1]
-        remarks += [f"not in the charts, for want of colours: {one.name}" for one in left_out]
+        remarks += [f"not in the charts, for want of colours: {group.name}" for group in left_out]
     return names, remarks
 
 
@@ -173,7 +173,7 @@ def make_page(
         in_markdown(table),
         in_markdown(selection),
         EXPLANATION,
-        in_markdown("\n".join(f"- {one}" for one in remarks)),
+        in_markdown("\n".join(f"- {remark}" for remark in remarks)),
     ]
     parts += [f"![{PICTURES[name]}]({name}.png)" for name in pictures]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -181,7 +181,7 @@ def make_page(
 
 def say_command(options: argparse.Namespace) -> str:
     """The command line that has these options."""
-    words = ["seq2seq", "report", *options.places]
+    words = ["seq2seq", "report", *options.directories]
     for flag in ("lengths", "output", "curve", "select"):
         if value := getattr(options, flag):
             words += [f"--{flag}", value]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.cli.options import count, names, naturals, tolerance
-from seq2seq.cli.train import run_training, tell_end
+from seq2seq.cli.train import report_outcome, run_training
 from seq2seq.runtime.paths import EXPERIMENTS
 from seq2seq.runtime.validation import check_choice
 from seq2seq.training.signals import Interrupted
@@ -50,8 +50,8 @@ def add_parser(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """`seq2seq reproduce`: an experiment, or a run."""
-    what = Path(options.what).expanduser()
-    if (what / "config.yaml").is_file() or len(what.parts) > 1:
+    path = Path(options.what).expanduser()
+    if (path / "config.yaml").is_file() or len(path.parts) > 1:
         if options.overrides or options.seeds or options.rows or options.jobs != 1:
             raise ValueError(
                 f"{options.what} is a run, which is made again as it was; seeds, rows, jobs and "
@@ -71,17 +71,17 @@ def reproduce_run(options: argparse.Namespace) -> int:
     from seq2seq.runs.existing import find_begun, is_complete, read_finished_config
     from seq2seq.runs.rerun import DIFFERENT, compare_runs, render, verdict
 
-    before = Path(options.what).expanduser()
-    config = read_finished_config(before, compose([]))
-    now = None if options.output is None else Path(options.output).expanduser()
-    if now is not None and now.resolve() == before.resolve():
-        raise ValueError(f"--output {now} is the run itself; name another directory")
+    original = Path(options.what).expanduser()
+    config = read_finished_config(original, compose([]))
+    output = None if options.output is None else Path(options.output).expanduser()
+    if output is not None and output.resolve() == original.resolve():
+        raise ValueError(f"--output {output} is the run itself; name another directory")
     start = {"run_dir": options.output, "overwrite": False, "resume": False}
-    resumed = find_begun({**config, **start}, now)  # it was stopped, or is only to be compared
-    if resumed is None or not is_complete(now):
-        outcome, now = run_training({**config, **start}, resumed, before)
+    resumed = find_begun({**config, **start}, output)  # it was stopped, or is only to be compared
+    if resumed is None or not is_complete(output):
+        outcome, output = run_training({**config, **start}, resumed, original)
         if isinstance(outcome.error, Interrupted):
-            return tell_end(outcome, now)
-    rows = compare_runs(before, now, options.tolerance)
-    print("\n" + render(before, now, rows), flush=True)
+            return report_outcome(outcome, output)
+    rows = compare_runs(original, output, options.tolerance)
+    print("\n" + render(original, output, rows), flush=True)
     return int(verdict(rows) == DIFFERENT)

@@ -14,7 +14,7 @@ def load_run(run: str, others: Sequence[str] = ()) -> Any:
     """The run, or the ensemble of several, after the engine has started quietly."""
     with progress(f"loading {run}"):
         quiet_engine()
-        from seq2seq.inference.predictor import ensemble, load
+        from seq2seq.inference.loading import ensemble, load
 
         return ensemble([run, *others]) if others else load(run)
 
@@ -25,5 +25,5 @@ def predictions_of(run: str) -> Path:
 
 
 def name_of(predictor: Any) -> str:
-    """What a run is called, as in `reverse-lstm`."""
+    """Name of a run, as in `reverse-lstm`."""
     return f"{predictor.settings['task']}-{predictor.settings['model']}"

@@ -54,17 +54,19 @@ def score_records(predictor: Any, pairs: PairInput, records: list, options: Any)
     while True:
         sources, targets = ([record.pair[side] for record in good] for side in (0, 1))
         try:
-            found = predictor.score(sources, targets, options.per_token, options.unknown)
+            results = predictor.score(sources, targets, options.per_token, options.unknown)
             break
         except BadText as error:
-            bad, place = good.pop(error.number - 1), f"{error.side}: {error.reason}"
+            bad, problem = good.pop(error.number - 1), f"{error.side}: {error.reason}"
         at = records.index(bad)
         if pairs.reader.on_bad_row == "error":
             score_records(predictor, pairs, records[:at], options)
-        records = [*records[:at], pairs.reject(bad, place), *records[at + 1 :]]
+        records = [*records[:at], pairs.reject(bad, problem), *records[at + 1 :]]
     scores = {
-        record.line: "\t".join(f"{value:.4f}" for value in (one if options.per_token else [one]))
-        for record, one in zip(good, found, strict=True)
+        record.line: "\t".join(
+            f"{value:.4f}" for value in (result if options.per_token else [result])
+        )
+        for record, result in zip(good, results, strict=True)
     }
     for record in records:
         if record.problem:

@@ -17,10 +17,14 @@ from seq2seq.runtime.progress import progress
 PACKAGES = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}  # of the extra `analysis`
 
 
-def add_examples(parser: argparse.ArgumentParser, most: int, what: str) -> None:
-    """How many examples, and what is drawn at random."""
+def add_examples(parser: argparse.ArgumentParser, default: int, description: str) -> None:
+    """Add the options for the number of examples and the seed."""
     parser.add_argument(
-        "--examples", type=count, default=most, metavar="N", help=f"{what} (default {most:,})"
+        "--examples",
+        type=count,
+        default=default,
+        metavar="N",
+        help=f"{description} (default {default:,})",
     )
     parser.add_argument("--seed", type=int, default=0, help="of what is shuffled (default 0)")
 
@@ -85,14 +89,14 @@ class Files:
 
     def __init__(self, stem: str, run: str, options: argparse.Namespace):
         self.stem, self.figures = stem, not options.no_figure
-        self.place = find_output(run, options.output)
+        self.folder = find_output(run, options.output)
 
     def write(self, heads: Sequence[str], rows: Sequence[Sequence], draw: Any) -> None:
         """Write `rows` as tab-separated values, and what `draw()` draws."""
         lines = ["\t".join(map(str, row)) + "\n" for row in (heads, *rows)]
-        write_file(self.place / f"{self.stem}.tsv", "".join(lines))
+        write_file(self.folder / f"{self.stem}.tsv", "".join(lines))
         if self.figures:
-            write_figure(self.place / self.stem, draw())
+            write_figure(self.folder / self.stem, draw())
 
 
 def write_figure(stem: Path, figure: Any) -> None:
@@ -117,13 +121,13 @@ def write_file(path: Path, content: bytes | str) -> None:
     print(f"written: {path}", file=sys.stderr)
 
 
-def evenly_spaced(items: Sequence, most: int) -> list:
+def evenly_spaced(items: Sequence, maximum: int) -> list:
     """At most so many of `items`, evenly spread.
 
     >>> evenly_spaced("abcdefg", 3)
     ['a', 'd', 'g']
     """
-    if len(items) <= most:
+    if len(items) <= maximum:
         return list(items)
-    step = (len(items) - 1) / max(most - 1, 1)
-    return [items[round(number * step)] for number in range(most)]
+    step = (len(items) - 1) / max(maximum - 1, 1)
+    return [items[round(number * step)] for number in range(maximum)]

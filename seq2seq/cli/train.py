@@ -1,6 +1,6 @@
 """`python train.py` from its arguments to its exit status: one training, or several.
 
-Errors are one line, see `guarded`.
+Errors are one line, see `report_errors`.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from typing import Any
 
 from seq2seq.runtime.paths import CONFIGS
 from seq2seq.runtime.progress import progress, show_progress
-from seq2seq.runtime.quiet import held_back_noise, quiet_engine, set_output_encoding
+from seq2seq.runtime.quiet import filtered_stderr, quiet_engine, set_output_encoding
 from seq2seq.runtime.validation import check_count, check_flag
 from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, Interrupted
 
@@ -32,9 +32,9 @@ def train(arguments: list[str]) -> int:
         from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
         from seq2seq.runs.safe_instantiate import check_arguments
 
-        at_once, rest = split_jobs(arguments)
-        check_resumed(rest)
-        sys.argv = [*sys.argv[:1], *in_hydras_words(rest)]
+        at_once, remaining = split_jobs(arguments)
+        check_resumed(remaining)
+        sys.argv = [*sys.argv[:1], *to_hydra_arguments(remaining)]
         options = check_arguments(sys.argv[1:])
         check_launcher(options, at_once)
 
@@ -42,7 +42,7 @@ def train(arguments: list[str]) -> int:
         def run(config) -> None:
             # Errors end here: beyond, Hydra would say more than a line.
             if not any(statuses):
-                statuses.append(guarded(lambda: train_or_plan(config), rest))
+                statuses.append(report_errors(lambda: train_or_plan(config), remaining))
 
         def train_or_plan(config) -> int:
             if job := describe_job(config, options.overrides):
@@ -56,10 +56,10 @@ def train(arguments: list[str]) -> int:
         return train_several(jobs, at_once, options) if jobs and not status else status
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come here, where they become one line
-    return guarded(launch, arguments)
+    return report_errors(launch, arguments)
 
 
-def guarded(command: Callable[[], int | None], overrides: Sequence[str] = ()) -> int:
+def report_errors(command: Callable[[], int | None], overrides: Sequence[str] = ()) -> int:
     """Run `command`; whatever goes wrong becomes one line on standard error and an exit status."""
     try:
         return command() or 0
@@ -81,21 +81,21 @@ def guarded(command: Callable[[], int | None], overrides: Sequence[str] = ()) ->
 @contextlib.contextmanager
 def cleaned_up_at_sigterm() -> Iterator[None]:
     """At SIGTERM, which Python dies of, leave by an exception: what is half written is removed."""
-    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))
+    old_handler = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, old_handler)
 
 
 def split_jobs(arguments: Sequence[str]) -> tuple[int, list[str]]:
-    """How many runs at once (`--jobs N`), and the other arguments of `seq2seq train`."""
+    """Split off the number of parallel runs (`--jobs N`) from the arguments of `seq2seq train`."""
     parser = argparse.ArgumentParser(
         usage="python train.py -m KEY=VALUE,VALUE ... --jobs N", add_help=False, allow_abbrev=False
     )
     parser.add_argument("--jobs", type=int, default=1)
-    options, rest = parser.parse_known_args(arguments)
-    return check_count("--jobs", options.jobs), rest
+    options, remaining = parser.parse_known_args(arguments)
+    return check_count("--jobs", options.jobs), remaining
 
 
 def check_launcher(options: argparse.Namespace, at_once: int) -> None:
@@ -103,7 +103,11 @@ def check_launcher(options: argparse.Namespace, at_once: int) -> None:
     several = options.multirun or "hydra.mode=MULTIRUN" in options.overrides
     if at_once > 1 and not several:
         raise ValueError(f"--jobs {at_once} is for several runs: add -m (python train.py -m ...)")
-    launchers = [one for one in options.overrides if one.lstrip("+").startswith("hydra/launcher=")]
+    launchers = [
+        override
+        for override in options.overrides
+        if override.lstrip("+").startswith("hydra/launcher=")
+    ]
     if launchers and launchers[-1].partition("=")[2] != "basic":
         raise ValueError(
             f"{launchers[-1]}: this program begins the runs itself; --jobs N lets N run at once"
@@ -112,27 +116,27 @@ def check_launcher(options: argparse.Namespace, at_once: int) -> None:
 
 def train_several(jobs: Sequence[Any], at_once: int, options: argparse.Namespace) -> int:
     """Several trainings, each in a process of its own, and a table of them; the worst status."""
-    from seq2seq.cli.multirun import Multirun, nothing_left, plan
+    from seq2seq.cli.multirun import Multirun, is_finished, plan
     from seq2seq.runs.compare import group_runs
-    from seq2seq.runs.existing import is_complete, read_run, with_kept_data
+    from seq2seq.runs.existing import is_complete, read_run, with_data_files
     from seq2seq.runs.tables import make_table
 
     flags = ("config_dir", "config_name")
-    given = {f"--{flag.replace('_', '-')}": getattr(options, flag) for flag in flags}
-    multirun = Multirun(at_once, [f"{key}={value}" for key, value in given.items() if value])
+    values = {f"--{flag.replace('_', '-')}": getattr(options, flag) for flag in flags}
+    multirun = Multirun(at_once, [f"{key}={value}" for key, value in values.items() if value])
     planned = plan(jobs)
-    left = [run for run in planned if not nothing_left(run)]
-    check_tasks([with_kept_data(run.job.config, run.path) for run in left])
+    left = [run for run in planned if not is_finished(run)]
+    check_tasks([with_data_files(run.job.config, run.path) for run in left])
     ended = multirun.train(planned)
     complete = [
-        one
-        for one in ended
-        if one.status != EXIT_ERROR and not one.in_use and is_complete(one.path)
+        run
+        for run in ended
+        if run.status != EXIT_ERROR and not run.in_use and is_complete(run.path)
     ]
     if len(complete) > 1:
-        runs = [read_run(one.path) for one in complete]
+        runs = [read_run(run.path) for run in complete]
         print("\n" + make_table(group_runs(runs)), flush=True)
-    if in_use := [one.name for one in ended if one.in_use]:
+    if in_use := [run.name for run in ended if run.in_use]:
         print(
             f"{len(in_use)} of {len(ended)} runs are in use by other processes, and not in the "
             "table; the same command with resume=true shows them once they have ended:",
@@ -141,11 +145,11 @@ def train_several(jobs: Sequence[Any], at_once: int, options: argparse.Namespace
             file=sys.stderr,
         )
     cut = multirun.received
-    failed = [one.name for one in ended if one.status and not (cut and one.status > EXIT_SIGNAL)]
+    failed = [run.name for run in ended if run.status and not (cut and run.status > EXIT_SIGNAL)]
     if failed:
         print(f"{len(failed)} of {len(ended)} runs failed:", *failed, sep="\n", file=sys.stderr)
     if cut is None:
-        return max(one.status for one in ended)
+        return max(run.status for run in ended)
     print(
         f"interrupted by {signal.Signals(cut).name}: {len(complete)} of {len(ended)} runs are "
         "complete; with run_dir=PATH resume=true the same command goes on with the others",
@@ -165,7 +169,7 @@ def check_tasks(configs: Sequence[dict]) -> None:
     errors = []
     for config in configs if len(configs) > 1 else ():
         try:
-            with held_back_noise():
+            with filtered_stderr():
                 task = build_task(config)
                 for split in ("validation", "test"):
                     task.examples(split)
@@ -177,26 +181,26 @@ def check_tasks(configs: Sequence[dict]) -> None:
         raise ValueError(f"none of {len(errors)} runs can begin: {errors[0]}")
 
 
-def in_hydras_words(arguments: Sequence[str]) -> list[str]:
+def to_hydra_arguments(arguments: Sequence[str]) -> list[str]:
     """`arguments` of `seq2seq train` as Hydra takes them.
 
-    >>> in_hydras_words(["runs/latest", "--resume", "training.epochs=20", "-m"])
+    >>> to_hydra_arguments(["runs/latest", "--resume", "training.epochs=20", "-m"])
     ['-m', 'training.epochs=20', "run_dir='runs/latest'", 'resume=true']
     """
     from seq2seq.runs.overrides import quote, quote_overrides
 
     # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
-    several = [one for one in arguments if one in ("-m", "--multirun")]
-    rest = [one for one in arguments if one not in (*several, "--resume")]
+    several = [argument for argument in arguments if argument in ("-m", "--multirun")]
+    remaining = [argument for argument in arguments if argument not in (*several, "--resume")]
     if "--resume" in arguments:
-        run = _resumed_run(rest)
-        rest.remove(run)
+        run = _resumed_run(remaining)
+        remaining.remove(run)
         if not several:
             from seq2seq.cli.resumption import check_overrides
 
-            rest = check_overrides(Path(run).expanduser(), quote_overrides(rest))
-        rest += [f"run_dir={quote(run)}", "resume=true"]
-    return [*several[:1], *quote_overrides(rest, is_multirun=bool(several))]
+            remaining = check_overrides(Path(run).expanduser(), quote_overrides(remaining))
+        remaining += [f"run_dir={quote(run)}", "resume=true"]
+    return [*several[:1], *quote_overrides(remaining, is_multirun=bool(several))]
 
 
 def check_resumed(arguments: Sequence[str]) -> None:
@@ -207,7 +211,9 @@ def check_resumed(arguments: Sequence[str]) -> None:
     """
     if "--resume" not in arguments:
         return
-    run = _resumed_run([one for one in arguments if one not in ("-m", "--multirun", "--resume")])
+    run = _resumed_run(
+        [argument for argument in arguments if argument not in ("-m", "--multirun", "--resume")]
+    )
     path = Path(run).expanduser()
     if not (path / "config.yaml").is_file() and not any(path.glob("*/config.yaml")):
         raise ValueError(
@@ -218,7 +224,11 @@ def check_resumed(arguments: Sequence[str]) -> None:
 
 def _resumed_run(arguments: Sequence[str]) -> str:
     """Return the one run that `arguments` beside `--resume` name."""
-    runs = [one for one in arguments if "=" not in one or Path(one).expanduser().is_dir()]
+    runs = [
+        argument
+        for argument in arguments
+        if "=" not in argument or Path(argument).expanduser().is_dir()
+    ]
     if len(runs) != 1:
         raise ValueError("--resume needs one run: seq2seq train runs/latest --resume")
     return runs[0]
@@ -236,25 +246,29 @@ def train_one(config: dict, overrides: Sequence[str] = ()) -> int:
             return 0
         for key, (old, new) in resumed.changes.items() if resumed else ():
             print(f"note: it goes on with {key}={new} in place of {old}", file=sys.stderr)
-    return tell_end(*run_training(config, resumed))
+    return report_outcome(*run_training(config, resumed))
 
 
-def run_training(config: dict, resumed: Any = None, before: Path | None = None) -> tuple[Any, Path]:
+def run_training(
+    config: dict, resumed: Any = None, original: Path | None = None
+) -> tuple[Any, Path]:
     """Train, and report on standard output; the outcome and the run directory.
 
     Args:
         config: of the run.
         resumed: what goes on; None: a new run.
-        before: a run whose data is read, if it keeps some.
+        original: a run whose data is read, if it keeps some.
     """
     from seq2seq import config as configuration
-    from seq2seq.runs.existing import with_kept_data
+    from seq2seq.runs.existing import with_data_files
 
-    place = before if resumed is None else resumed.path
+    data_folder = original if resumed is None else resumed.path
 
     # Reading data needs no engine, fetching a dictionary does.
-    with progress("reading the examples"), held_back_noise():
-        task = configuration.build_task(with_kept_data(config, place) if place else config)
+    with progress("reading the examples"), filtered_stderr():
+        task = configuration.build_task(
+            with_data_files(config, data_folder) if data_folder else config
+        )
     for note in task.notes:
         print(f"note: {note}", file=sys.stderr)
     quiet_engine()
@@ -273,15 +287,15 @@ def run_training(config: dict, resumed: Any = None, before: Path | None = None) 
     )
     print(render(outcome.evaluation))
     print(f"kept in {path}", flush=True)
-    if (most := config["training"].get("max_steps")) is not None:  # older runs lack the key
+    if (max_steps := config["training"].get("max_steps")) is not None:  # older runs lack the key
         print(
-            f"note: a smoke test of at most {most} updates: its numbers mean nothing",
+            f"note: a smoke test of at most {max_steps} updates: its numbers mean nothing",
             file=sys.stderr,
         )
     return outcome, path
 
 
-def tell_end(outcome: Any, path: Path) -> int:
+def report_outcome(outcome: Any, path: Path) -> int:
     """Say why a training ended and what its curves show; its exit status."""
     if isinstance(outcome.error, Interrupted):
         print(

@@ -105,8 +105,8 @@ def draw_missing(rng: random.Random, length: int) -> str:
     if length == 1:
         return "1"
     twice = 2 * draw_bits(rng, length // 2)
-    place = rng.randrange(len(twice))
-    return f"{twice[:place]}2{twice[place + 1 :]}{'3' * (length % 2)}"
+    index = rng.randrange(len(twice))
+    return f"{twice[:index]}2{twice[index + 1 :]}{'3' * (length % 2)}"
 
 
 def missing_duplicate_string(source: str) -> str:
@@ -214,8 +214,8 @@ class Language(NamedTuple):
 
 
 LANGUAGES = {
-    one.answer.__name__: one
-    for one in (
+    language.answer.__name__: language
+    for language in (
         # regular
         Language(even_pairs),
         Language(modular.modular_arithmetic, modular.draw_chain, "01234+-*", "01234"),

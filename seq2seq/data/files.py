@@ -26,7 +26,7 @@ from seq2seq.runtime.validation import check_choice
 BAD_ROW = ("error", "skip")
 STANDARD_INPUT = "standard input"
 # A packed file of more than `LARGE` bytes may be so many times smaller than its text.
-LARGE, MOST_PACKED = 2**28, 100
+LARGE, MAX_RATIO = 2**28, 100
 LONGEST = 2**26  # bytes of a line: a few packed ones may unpack to any number
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 UNESCAPES = {escaped[1]: character for character, escaped in ESCAPES.items()}
@@ -34,7 +34,7 @@ UNESCAPES = {escaped[1]: character for character, escaped in ESCAPES.items()}
 
 def list_paths(path: str | Path | Sequence[str | Path]) -> list[Path]:
     """The path of a file, or those of parallel ones."""
-    return [Path(one).expanduser() for one in ([path] if isinstance(path, str | Path) else path)]
+    return [Path(item).expanduser() for item in ([path] if isinstance(path, str | Path) else path)]
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
@@ -88,9 +88,9 @@ def decode_lines(file: BufferedReader, name: str) -> Iterator[tuple[int, str]]:
         for number, raw in enumerate(iter(partial(stream.readline, LONGEST + 1), b""), 1):
             unpacked += len(raw)
             if packed and unpacked > LARGE and file.seekable():
-                if unpacked > MOST_PACKED * file.tell():
+                if unpacked > MAX_RATIO * file.tell():
                     raise ValueError(
-                        f"{name}, line {number}: it unpacks to more than {MOST_PACKED} times its "
+                        f"{name}, line {number}: it unpacks to more than {MAX_RATIO} times its "
                         "size, as no text does; unpack it yourself if it is right"
                     )
             if len(raw) > LONGEST:
@@ -106,8 +106,8 @@ def escape(text: str) -> str:
 
 
 def unescape(field: str) -> str:
-    """What `escape` was given."""
-    return re.sub(r"\\(.)", lambda found: UNESCAPES.get(found[1], found[0]), field)
+    """Undo `escape`."""
+    return re.sub(r"\\(.)", lambda match: UNESCAPES.get(match[1], match[0]), field)
 
 
 def _decode(name: str, number: int, raw: bytes) -> str:
@@ -124,7 +124,7 @@ def _decode(name: str, number: int, raw: bytes) -> str:
 
 
 class Record(NamedTuple):
-    """What a line of a file of pairs is.
+    """A line of a file of pairs.
 
     Attributes:
         line: its number, counted from 1.
@@ -232,10 +232,10 @@ class PairReader:
 
     def bad_row(self, path: str | Path, number: int, reason: str) -> None:
         """Raise a ValueError for the row, or count it, as `on_bad_row` says."""
-        place = f"{path}, line {number}: {reason}"
+        location = f"{path}, line {number}: {reason}"
         if self.on_bad_row == "error":
-            raise ValueError(f"{place}{self.advice}")
-        self._first_skipped = self._first_skipped or place
+            raise ValueError(f"{location}{self.advice}")
+        self._first_skipped = self._first_skipped or location
         self.skipped += 1
 
     def _is_layout(self, line: str) -> bool:

@@ -31,23 +31,24 @@ def bound_lengths(
     """
     split = str.split if tokenizer == "numbers" else Vocabulary("", tokenizer).tokens
     lengths = {
-        part: [len(split(row[side].partition(TAB)[0])) for row in own] for part, own in rows.items()
+        part: [len(split(row[side].partition(TAB)[0])) for row in kept_rows]
+        for part, kept_rows in rows.items()
     }
     if limit is None:
         return rows, note_longest(SIDES[side], lengths["train"])
     key = f"task.max_{SIDES[side]}_length"
     check_count(key, limit)
     short = {
-        part: [row for row, n in zip(own, lengths[part], strict=True) if n <= limit]
-        for part, own in rows.items()
+        part: [row for row, n in zip(kept_rows, lengths[part], strict=True) if n <= limit]
+        for part, kept_rows in rows.items()
     }
-    for part, own in short.items():
-        if not own:
+    for part, kept_rows in short.items():
+        if not kept_rows:
             raise ValueError(f"{key}={limit} leaves no {part} row")
     dropped = sum(len(rows[part]) - len(short[part]) for part in rows)
     notes = (f"{dropped:,} rows were left out: their {SIDES[side]} is longer than {key}={limit}",)
-    kept = [n for n in lengths["train"] if n <= limit]
-    return short, (notes if dropped else ()) + note_longest(SIDES[side], kept)
+    short_lengths = [n for n in lengths["train"] if n <= limit]
+    return short, (notes if dropped else ()) + note_longest(SIDES[side], short_lengths)
 
 
 def note_longest(side: str, lengths: list[int]) -> tuple[str, ...]:
@@ -72,8 +73,8 @@ def note_features(side: int, features: int, rows: list[tuple[str, str]]) -> tupl
         return ()
     note = f"a {SIDES[side]} has {features} features a step, separated by commas"
     steps = [step.split(",") for row in rows for step in row[side].split()]
-    whole = all(part.strip("+-").isdigit() for step in steps for part in step)
-    if features == 2 and whole and not any(step[1][0] in "+-" for step in steps):
+    is_whole = all(part.strip("+-").isdigit() for step in steps for part in step)
+    if features == 2 and is_whole and not any(step[1][0] in "+-" for step in steps):
         note += (
             ": each value looks like a number with a decimal comma; if it is one, write a point "
             "(0.5 in place of 0,5)"

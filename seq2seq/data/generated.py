@@ -54,7 +54,7 @@ class Rewrite(LengthTask):
             self.metrics, self.monitor = "translation", ("bleu", "max")
 
     def reorder(self, symbols: list[str]) -> list[str]:
-        """What the symbols of a source become."""
+        """Make the symbols of the target from those of the source."""
         raise NotImplementedError
 
     def rewrite(self, source: str) -> str:
@@ -100,7 +100,7 @@ class Sort(Rewrite):
 
     def __post_init__(self):
         super().__post_init__()
-        self._places = {symbol: place for place, symbol in enumerate(self.alphabet)}
+        self._places = {symbol: position for position, symbol in enumerate(self.alphabet)}
 
     def reorder(self, symbols: list[str]) -> list[str]:
         """The symbols in the vocabulary's order."""

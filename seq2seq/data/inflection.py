@@ -45,8 +45,8 @@ def change_vowel(lemma: str) -> str:
     >>> change_vowel("sing"), change_vowel("spend")
     ('sang', 'spond')
     """
-    place = max(lemma.rfind(vowel) for vowel in STRONG)
-    return lemma[:place] + STRONG[lemma[place]] + lemma[place + 1 :]
+    index = max(lemma.rfind(vowel) for vowel in STRONG)
+    return lemma[:index] + STRONG[lemma[index]] + lemma[index + 1 :]
 
 
 def is_strong(lemma: str) -> bool:
@@ -117,7 +117,7 @@ class Inflection(GeneratedTask):
         return self.min_syllables, self.max_syllables
 
     def count(self, split: str) -> int:
-        """How many rows a split has; training is finite, too."""
+        """Number of rows of a split; training is finite, too."""
         return self.training_examples if split == "train" else super().count(split)
 
     def examples(self, split: str) -> list[Example]:

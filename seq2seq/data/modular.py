@@ -75,11 +75,11 @@ def draw_equation(rng: random.Random, length: int) -> str:
     if length < 3:
         return "0" * length
     expression = draw_expression(rng, length - 2, "+-")
-    place = rng.randrange(len(expression))
-    while expression[place] not in DIGITS:
-        place = (place + 1) % len(expression)
+    index = rng.randrange(len(expression))
+    while expression[index] not in DIGITS:
+        index = (index + 1) % len(expression)
     value = modular_arithmetic_brackets(expression)
-    return f"{expression[:place]}x{expression[place + 1 :]}={value}"
+    return f"{expression[:index]}x{expression[index + 1 :]}={value}"
 
 
 def solve_equation(source: str) -> str:

@@ -33,7 +33,8 @@ def group_by_source(
     for source, target in rows:
         answers.setdefault(spelling.setdefault(canonical(source), source), {})[target] = None
     return [
-        Example(source, *list(found)[:1], tuple(found)[1:]) for source, found in answers.items()
+        Example(source, *list(targets)[:1], tuple(targets)[1:])
+        for source, targets in answers.items()
     ]
 
 
@@ -63,8 +64,8 @@ def hold_out(
         )
     part, start = {}, 0
     for split in splits:
-        share, most = held_out[split]
-        stop = start + max(1, min(most, round(share * len(sources))))
+        fraction, maximum = held_out[split]
+        stop = start + max(1, min(maximum, round(fraction * len(sources))))
         part.update(dict.fromkeys(sources[start:stop], split))
         start = stop
     divided: dict[str, list[tuple[str, str]]] = {split: [] for split in ("train", *splits)}
@@ -74,7 +75,7 @@ def hold_out(
 
 
 class FileTask(Task):
-    """What tasks read from files share: rows divided into splits, without overlap.
+    """Base of tasks read from files: rows divided into splits, without overlap.
 
     Training sees every row; in the held-out splits a source's targets are all right answers.
     Rows whose source stands in the test are left out of validation, and rows whose source stands in
@@ -108,9 +109,9 @@ class FileTask(Task):
         self.normalization = check_choice("task.normalization", normalization, NORMAL_FORMS)
         rows = self._normalize(rows, (source, target))
         if separator is not None:  # one text for one bag of tags, or equal sources were divided
-            own, spelling = Tagged(Vocabulary(""), (), separator), {}
+            empty, spelling = Tagged(Vocabulary(""), (), separator), {}
             rows = {
-                split: [(spelling.setdefault(own.canonical(text), text), _) for text, _ in part]
+                split: [(spelling.setdefault(empty.canonical(text), text), _) for text, _ in part]
                 for split, part in rows.items()
             }
         self._leave_out(rows, "validation", "test")
@@ -138,9 +139,9 @@ class FileTask(Task):
             for split, part in rows.items()
         }
         changed = sum(
-            row != before
+            row != original
             for split in rows
-            for row, before in zip(normal[split], rows[split], strict=True)
+            for row, original in zip(normal[split], rows[split], strict=True)
         )
         if changed:
             form = self.normalization.upper()
@@ -155,12 +156,12 @@ class FileTask(Task):
         if split not in rows or held_out not in rows:
             return
         sources = {source for source, _ in rows[held_out]}
-        kept = [row for row in rows[split] if row[0] not in sources]
-        if dropped := len(rows[split]) - len(kept):
+        remaining = [row for row in rows[split] if row[0] not in sources]
+        if dropped := len(rows[split]) - len(remaining):
             self.notes += (f"{dropped} {split} rows were left out: their source is in {held_out}",)
-        if not kept:
+        if not remaining:
             raise ValueError(f"no {split} rows are left: all their sources are in {held_out}")
-        rows[split] = kept
+        rows[split] = remaining
 
     def _side(self, name: str, texts: list[str], separator: str | None = None) -> Codec:
         if name == "numbers":
@@ -174,16 +175,18 @@ class FileTask(Task):
 
     def _share_vocabulary(self) -> None:
         """Give both sides the symbols of both."""
-        own = self.source.symbols if isinstance(self.source, Tagged) else self.source
-        if isinstance(own, Numbers) or isinstance(self.target, Numbers):
+        vocabulary = self.source.symbols if isinstance(self.source, Tagged) else self.source
+        if isinstance(vocabulary, Numbers) or isinstance(self.target, Numbers):
             raise ValueError("task.shared_vocabulary=true: real values have no vocabulary to share")
-        if own.tokenizer != self.target.tokenizer:
+        if vocabulary.tokenizer != self.target.tokenizer:
             raise ValueError(
                 "task.shared_vocabulary=true needs both sides split alike, got "
-                f"{own.tokenizer} and {self.target.tokenizer}"
+                f"{vocabulary.tokenizer} and {self.target.tokenizer}"
             )
-        symbols = sorted({*own.symbols[len(SPECIALS) :], *self.target.symbols[len(SPECIALS) :]})
-        self.target = shared = Vocabulary(symbols, own.tokenizer, self.normalization)
+        symbols = sorted(
+            {*vocabulary.symbols[len(SPECIALS) :], *self.target.symbols[len(SPECIALS) :]}
+        )
+        self.target = shared = Vocabulary(symbols, vocabulary.tokenizer, self.normalization)
         tagged = self.source
         self.source = shared
         if isinstance(tagged, Tagged):
@@ -251,9 +254,7 @@ class Pairs(FileTask):
             check_choice(f"task.{side}", name, (*TOKENIZERS, "numbers"))
         if train is None:
             raise ValueError("task=pairs needs a file: task.train=my.tsv")
-        numbers = [
-            place for place, n in enumerate((source_tokens, target_tokens)) if n == "numbers"
-        ]
+        numbers = [side for side, n in enumerate((source_tokens, target_tokens)) if n == "numbers"]
         advice = "; mend the row, or leave such rows out with task.on_bad_row=skip"
         reader = PairReader(columns, on_bad_row, advice, comment)
         tagged = columns is not None and len(columns) == 3
@@ -271,8 +272,8 @@ class Pairs(FileTask):
         self.columns = None if columns is None else tuple(columns)
         self.comment = comment
         self.notes = reader.notes
-        for place, count in features.items():
-            self.notes += note_features(place, count, rows["train"])
+        for side, count in features.items():
+            self.notes += note_features(side, count, rows["train"])
         if repeats := len(rows["train"]) - len(set(rows["train"])):
             self.notes += (
                 f"{repeats:,} of {len(rows['train']):,} train rows repeat an earlier one, and are "
@@ -299,17 +300,17 @@ class Pairs(FileTask):
     ) -> list:
         rows = []
         for number, *row in reader.read(path):
-            own = {}
+            rows_of_split = {}
             try:
-                for place in numbers:
-                    if not (first := row[place].split()[:1]):
+                for side in numbers:
+                    if not (first := row[side].split()[:1]):
                         raise ValueError("a side that must hold numbers is empty")
-                    own[place] = features.get(place, first[0].count(",") + 1)
-                    Numbers(own[place]).tokens(row[place])
+                    rows_of_split[side] = features.get(side, first[0].count(",") + 1)
+                    Numbers(rows_of_split[side]).tokens(row[side])
             except ValueError as error:
                 reader.bad_row(path, number, str(error))
             else:
-                features |= own  # a bad row does not say what a good one holds
+                features |= rows_of_split  # a bad row does not say what a good one holds
                 rows.append(tuple(row))
         if not rows:
             raise ValueError(f"{path} holds no usable row")

@@ -57,10 +57,10 @@ def split_line(line: str) -> tuple[str, list[str], bool] | None:
     """
     if line.startswith(";;;") or re.match(r"\s*(#\s|#?$)", line):
         return None
-    word, tab, rest = line.partition("\t")
+    word, tab, phones = line.partition("\t")
     if tab:
-        rest = re.split(r"(?:^|\s)#", rest)[0]
-        return word.strip(), [field.strip() for field in rest.split("\t") if field.strip()], True
+        phones = re.split(r"(?:^|\s)#", phones)[0]
+        return word.strip(), [field.strip() for field in phones.split("\t") if field.strip()], True
     word, *fields = re.split(r"(?<=\S)\s+#", line)[0].split()
     return word, fields, False
 
@@ -131,7 +131,7 @@ def _read_symbols(entries: list[Entry]) -> Iterable[Pronounced]:
 
 
 def _count_numbers(fields: list[str]) -> int:
-    """How many numbers stand before the phones, of which there is one at least."""
+    """Count the numbers before the phones, of which there is at least one."""
     for count, field in enumerate(fields[:-1]):
         if not _is_number(field):
             return count

@@ -136,9 +136,9 @@ class FlaxAddition(GeneratedTask):
         """The most that either operand can be."""
         return 99, 999
 
-    def write(self, one: int, other: int) -> tuple[str, str]:
+    def write(self, first: int, second: int) -> tuple[str, str]:
         """Source and target of two operands."""
-        return f"{min(one, other)}+{max(one, other)}", str(one + other)
+        return f"{min(first, second)}+{max(first, second)}", str(first + second)
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
         """An operand up to `low` and one up to `high`, and their sum."""

@@ -20,7 +20,7 @@ def write_values(values: list[float]) -> str:
 
 @dataclass(kw_only=True, eq=False)
 class Series(LengthTask):
-    """What the real-valued tasks share: sources of at least one value."""
+    """Base of the real-valued tasks: sources of at least one value."""
 
     metrics = "values"
     monitor = ("mae", "min")

@@ -71,16 +71,16 @@ class Table:
         Raises:
             BadRow: it has another number of columns.
         """
-        found = f"found {len(fields)} column(s)"
+        description = f"found {len(fields)} column(s)"
         if self.columns is None:
             if len(fields) == 2:
                 return fields
             more = " (task.columns, or --columns, says which to take)" if len(fields) > 2 else ""
             expected = "source,target" if self.commas else "source<TAB>target"
-            raise BadRow(f"expected {expected}, {found}{more}{self._hint(fields)}")
+            raise BadRow(f"expected {expected}, {description}{more}{self._hint(fields)}")
         if max(self.columns) > len(fields):
             asked = f"column {max(self.columns)} was asked for"
-            raise BadRow(f"{asked}, {found}{self._hint(fields)}")
+            raise BadRow(f"{asked}, {description}{self._hint(fields)}")
         return [fields[column - 1] for column in self.columns]
 
     def _hint(self, fields: list[str]) -> str:
@@ -103,14 +103,14 @@ def divide_csv(line: str, lines: Iterator[tuple[int, str]]) -> list[str]:
     """
     taken: list[int] = []
 
-    def follow() -> Iterator[str]:
+    def physical_lines() -> Iterator[str]:
         yield line + "\n"
         for number, more in lines:
             taken.append(number)
             yield more + "\n"
 
     try:
-        return next(csv.reader(follow(), strict=True))
+        return next(csv.reader(physical_lines(), strict=True))
     except csv.Error as error:
         if not taken and error.args != ("unexpected end of data",):
             raise BadRow(f"not comma-separated values: {error}") from None

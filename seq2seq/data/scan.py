@@ -43,10 +43,10 @@ def commands() -> dict[str, tuple[str, ...]]:
         sentences[f"{phrase} twice"] = actions * 2
         sentences[f"{phrase} thrice"] = actions * 3
     everything = dict(sentences)
-    for first, before in sentences.items():
-        for second, after in sentences.items():
-            everything[f"{first} and {second}"] = before + after
-            everything[f"{first} after {second}"] = after + before
+    for first, first_actions in sentences.items():
+        for second, second_actions in sentences.items():
+            everything[f"{first} and {second}"] = first_actions + second_actions
+            everything[f"{first} after {second}"] = second_actions + first_actions
     return everything
 
 
@@ -124,7 +124,9 @@ class Scan(Task):
         train, test = self._published()
         primitive = PRIMITIVES.get(split)
         repeated = [example for example in train if example.source == primitive]
-        repeated += sorted(test, key=lambda one: position(f"added {one.source}", seed))[:added]
+        repeated += sorted(test, key=lambda example: position(f"added {example.source}", seed))[
+            :added
+        ]
         candidates = sorted(
             (example for example in train if example.source != primitive),
             key=lambda example: position(example.source, seed),
@@ -150,9 +152,11 @@ class Scan(Task):
             order = sorted(everything, key=lambda command: position(f"simple {command}", self.seed))
             train, test = order[:SIMPLE_TRAINING], order[SIMPLE_TRAINING:]
         else:
-            place = {c: is_test(self.split, c, actions) for c, actions in everything.items()}
-            train = [command for command, test in place.items() if test is False]
-            test = [command for command, test in place.items() if test]
+            is_test_command = {
+                c: is_test(self.split, c, actions) for c, actions in everything.items()
+            }
+            train = [command for command, test in is_test_command.items() if test is False]
+            test = [command for command, test in is_test_command.items() if test]
         return tuple(
             [Example(command, " ".join(everything[command])) for command in part]
             for part in (train, test)

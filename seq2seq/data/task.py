@@ -51,16 +51,16 @@ class Stream:
         self._number, self._examples = -1, []
 
     def __getitem__(self, index: int) -> Example:
-        number, place = divmod(index, self._block)
+        number, offset = divmod(index, self._block)
         if number != self._number:
             rng = random.Random(f"{self._seed}/{number}")
             self._examples = [self._draw(rng) for _ in range(self._block)]
             self._number = number
-        return self._examples[place]
+        return self._examples[offset]
 
 
 class Task:
-    """What every task has; a subclass fills it in.
+    """Interface of a task; a subclass implements it.
 
     Attributes:
         source, target: how each side's text becomes numbers (`Vocabulary`, `Numbers`,
@@ -105,11 +105,11 @@ def position(key: str, seed: int) -> float:
 
 def part_of(key: str, seed: int, held_out: dict[str, float] = HELD_OUT) -> str:
     """The split that `key` belongs to; all examples with the same key are in the same split."""
-    place = position(key, seed)
-    for split, share in held_out.items():
-        if place < share:
+    fraction = position(key, seed)
+    for split, size in held_out.items():
+        if fraction < size:
             return split
-        place -= share
+        fraction -= size
     return "train"
 
 
@@ -131,10 +131,10 @@ def fingerprint(task: Task) -> str:
 
 def _without_form(config: dict) -> dict:
     """A side without its normal form: the examples are in it, and runs from before it go on."""
-    own = {key: value for key, value in config.items() if key != "normalization"}
-    if isinstance(own.get("symbols"), dict):
-        own["symbols"] = _without_form(own["symbols"])
-    return own
+    remaining = {key: value for key, value in config.items() if key != "normalization"}
+    if isinstance(remaining.get("symbols"), dict):
+        remaining["symbols"] = _without_form(remaining["symbols"])
+    return remaining
 
 
 @dataclass(kw_only=True, eq=False)
@@ -183,7 +183,7 @@ class GeneratedTask(Task):
         raise NotImplementedError
 
     def count(self, split: str) -> int:
-        """How many examples a finite split has."""
+        """Number of examples of a finite split."""
         return self.test_examples if split == "test" else self.validation_examples
 
     def draw(self, rng: random.Random, low: int, high: int) -> tuple[str, str]:
@@ -191,7 +191,7 @@ class GeneratedTask(Task):
         raise NotImplementedError
 
     def key(self, source: str, target: str) -> str:
-        """What examples share that must not be divided between training and test."""
+        """Key of an example; examples of equal keys are in the same split."""
         return source
 
     def examples(self, split: str) -> list[Example] | Stream:
@@ -225,26 +225,26 @@ class GeneratedTask(Task):
     def _draw_distinct(self, split: str) -> list[Example]:
         rng = random.Random(f"{self.seed}/{split}")
         count = self.count(split)
-        found: dict[str, Example] = {}
+        examples: dict[str, Example] = {}
         misses = 0
-        while len(found) < count:
+        while len(examples) < count:
             example = self._draw_part(rng, split)
-            if example and example.source not in found:
-                found[example.source] = example
+            if example and example.source not in examples:
+                examples[example.source] = example
                 misses = 0
             elif (misses := misses + 1) > PATIENCE:
                 name = "training" if split == "train" else split
                 where = "there" if split == "train" else "held out of training"
-                if not found:
+                if not examples:
                     raise ValueError(
                         f"{self._space(split)}: no {name} example is {where}; widen the sizes"
                     )
                 self._notes[split] = (
-                    f"{self._space(split)} for task.{name}_examples={count}: all {len(found)} "
+                    f"{self._space(split)} for task.{name}_examples={count}: all {len(examples)} "
                     f"distinct ones that are {where} were taken"
                 )
                 break
-        return list(found.values())
+        return list(examples.values())
 
     def _space(self, split: str) -> str:
         low, high = self.sizes(split)
@@ -297,4 +297,6 @@ def either(
     """
     if split != "test":
         return train
-    return tuple(own if other is None else other for own, other in zip(train, test, strict=True))
+    return tuple(
+        first if second is None else second for first, second in zip(train, test, strict=True)
+    )

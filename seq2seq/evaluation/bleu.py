@@ -1,6 +1,6 @@
 """BLEU (Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine Translation").
 
-The corpus score, 0 to 100, of tokens as they are given: up to 4-grams, the geometric mean of their
+The corpus score, 0 to 100, without further tokenization: up to 4-grams, the geometric mean of their
 precisions, the brevity penalty, and the smoothing ("exp", NIST's) that sacrebleu has by default, so
 that the numbers are those of `sacrebleu.corpus_bleu(..., tokenize="none")`.
 """
@@ -14,7 +14,7 @@ ORDERS = range(1, 5)  # of n-grams
 
 
 class NGrams(NamedTuple):
-    """What BLEU counts of one prediction; the corpus score needs only sums.
+    """N-gram counts of a prediction; the corpus score needs only their sums.
 
     Attributes:
         matches: for each order, n-grams of the prediction that a reference has, each at most as
@@ -31,25 +31,25 @@ class NGrams(NamedTuple):
 
 
 def count_ngrams(prediction: Sequence, references: Sequence[Sequence]) -> NGrams:
-    """The n-grams of `prediction` and how many of them any of `references` has.
+    """Count the n-grams of `prediction` and those that any of `references` has.
 
     >>> count_ngrams("abab", ["abcab"])
     NGrams(matches=(4, 2, 0, 0), totals=(4, 3, 2, 1), length=4, reference_length=5)
     """
     matches, totals = [], []
     for order in ORDERS:
-        said, known = _ngrams(prediction, order), Counter()
+        ngrams, reference_ngrams = _ngrams(prediction, order), Counter()
         for reference in references:
-            known |= _ngrams(reference, order)
-        matches.append((said & known).total())
-        totals.append(said.total())
+            reference_ngrams |= _ngrams(reference, order)
+        matches.append((ngrams & reference_ngrams).total())
+        totals.append(ngrams.total())
     length = len(prediction)
-    nearest = min(map(len, references), key=lambda other: (abs(other - length), other))
+    nearest = min(map(len, references), key=lambda size: (abs(size - length), size))
     return NGrams(tuple(matches), tuple(totals), length, nearest)
 
 
 def bleu(counts: Sequence[NGrams]) -> float:
-    """The corpus score of all `counts` together, 0 to 100.
+    """Corpus score of all `counts`, 0 to 100.
 
     A corpus without any 4-gram scores 0, whatever else is right in it. Where no n-gram of an order
     matches, half a match is counted, then a quarter for the next such order, and so on.
@@ -57,17 +57,17 @@ def bleu(counts: Sequence[NGrams]) -> float:
     >>> bleu([count_ngrams("abcde", ["abcde"])]), bleu([count_ngrams("abc", ["abc"])])
     (100.0, 0.0)
     """
-    matches = [sum(row) for row in zip(*(one.matches for one in counts), strict=True)]
-    totals = [sum(row) for row in zip(*(one.totals for one in counts), strict=True)]
-    length = sum(one.length for one in counts)
-    reference_length = sum(one.reference_length for one in counts)
+    matches = [sum(row) for row in zip(*(each.matches for each in counts), strict=True)]
+    totals = [sum(row) for row in zip(*(each.totals for each in counts), strict=True)]
+    length = sum(each.length for each in counts)
+    reference_length = sum(each.reference_length for each in counts)
     if not any(matches) or not all(totals):
         return 0.0
-    logarithms, share = [], 1.0
-    for right, total in zip(matches, totals, strict=True):
-        if not right:
-            share /= 2
-        logarithms.append(math.log((right or share) / total))
+    logarithms, smoothing = [], 1.0
+    for count, total in zip(matches, totals, strict=True):
+        if not count:
+            smoothing /= 2
+        logarithms.append(math.log((count or smoothing) / total))
     penalty = min(0.0, 1 - reference_length / length)
     return 100 * math.exp(penalty + sum(logarithms) / len(ORDERS))
 

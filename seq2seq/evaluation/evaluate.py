@@ -1,4 +1,4 @@
-"""Judging a predictor on held-out examples, from free-running predictions."""
+"""Evaluation of a predictor on held-out examples, by free-running predictions."""
 
 import json
 from collections.abc import Sequence
@@ -8,79 +8,77 @@ from typing import NamedTuple
 from seq2seq.data.batching import check_text, encode_row
 from seq2seq.data.files import escape
 from seq2seq.data.task import Example
-from seq2seq.evaluation.metrics import FAMILIES, judge_all, summarise
+from seq2seq.evaluation.metrics import METRICS, score_all, summarize
 from seq2seq.evaluation.predictions import COLUMNS
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.predictor import Predictor
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_choice, check_flag
 
-ORACLE = ("exact_match", "per_sequence_accuracy")  # metrics that are told with the oracle's length
+ORACLE_METRICS = ("exact_match", "per_sequence_accuracy")  # also computed with oracle lengths
 
 
 class Evaluation(NamedTuple):
-    """What an evaluation found.
+    """Result of an evaluation.
 
     Attributes:
-        family: which metrics, see `seq2seq.evaluation.metrics.FAMILIES`.
+        kind: of metrics, one of `seq2seq.evaluation.metrics.METRICS`.
         examples: the held-out examples.
-        predictions: the text said for each.
-        judged: each prediction against its references.
-        oracle: the same of predictions whose end was put where the reference ends; None: there are
-            none.
+        predictions: text predicted for each.
+        scores: of each prediction against its references.
+        oracle_scores: of predictions that end where the reference ends; None: not computed.
     """
 
-    family: str
+    kind: str
     examples: Sequence[Example]
     predictions: list[str]
-    judged: list
-    oracle: list | None = None
+    scores: list
+    oracle_scores: list | None = None
 
     def metrics(self) -> dict:
-        """The metrics, over all and by length, as `summary.json` holds them."""
-        found = summarise(self.family, self.judged)
-        if self.oracle is None:
-            return found
-        told, by_length = summarise(self.family, self.oracle), found.pop("by_length")
-        for name in ORACLE:
-            found[f"oracle_{name}"] = told[name]
+        """Metrics over all and by length, as in `summary.json`."""
+        metrics = summarize(self.kind, self.scores)
+        if self.oracle_scores is None:
+            return metrics
+        oracle, by_length = summarize(self.kind, self.oracle_scores), metrics.pop("by_length")
+        for name in ORACLE_METRICS:
+            metrics[f"oracle_{name}"] = oracle[name]
             for length, row in by_length.items():
-                row[f"oracle_{name}"] = told["by_length"][length][name]
-        return {**found, "by_length": by_length}
+                row[f"oracle_{name}"] = oracle["by_length"][length][name]
+        return {**metrics, "by_length": by_length}
 
     def verdicts(self) -> list[str]:
-        """`"right"`, or what is wrong; of real values the mean absolute error."""
-        if self.family == "values":
-            return [f"{one.absolute / max(one.values, 1):.4g}" for one in self.judged]
-        return [one.error or "right" for one in self.judged]
+        """`"right"`, or the kind of error; of real values the mean absolute error."""
+        if self.kind == "values":
+            return [f"{score.absolute / max(score.values, 1):.4g}" for score in self.scores]
+        return [score.error or "right" for score in self.scores]
 
 
 def evaluate(
     predictor: Predictor,
     examples: Sequence[Example],
-    family: str,
+    kind: str,
     decoding: Decoding | None = None,
     oracle_length: bool = False,
 ) -> Evaluation:
-    """Let `predictor` answer every source freely, and judge what it says.
+    """Predict the answers to all sources, and score them.
 
-    Symbols that training never showed are read as the unknown token, so that held-out data can
-    always be judged.
+    Symbols never seen in training are read as the unknown token, so that held-out data can always
+    be evaluated.
 
     Args:
         predictor: the model.
         examples: held-out examples.
-        family: which metrics, see `seq2seq.evaluation.metrics.FAMILIES`.
-        decoding: how answers are made; None: as the predictor's settings say.
-        oracle_length: whether everything is answered a second time with each answer's end put where
-            that of the reference (the first) is: not before, and cut off there. It tells wrong ends
-            from wrong tokens (Lake and Baroni 2018, experiment 2).
+        kind: of metrics, one of `seq2seq.evaluation.metrics.METRICS`.
+        decoding: decoding options; None: those of the predictor.
+        oracle_length: whether to predict a second time with the length of the (first) reference,
+            which separates wrong ends from wrong tokens (Lake and Baroni 2018, experiment 2).
 
     Raises:
         ValueError: no examples, or a target that does not fit: of real values, another length than
             the answer's, or no numbers; it says which example.
     """
-    check_choice("family of metrics", family, FAMILIES)
+    check_choice("kind of metrics", kind, METRICS)
     if not examples:
         raise ValueError("there is nothing to evaluate: no examples")
     references = [_references(predictor, n, example) for n, example in enumerate(examples, 1)]
@@ -89,13 +87,15 @@ def evaluate(
         decoding = replace(decoding, unknown="token")
     sources = [example.source for example in examples]
     best = [hypotheses[0] for hypotheses in predictor.hypotheses(sources, decoding)]
-    judged = judge_all(family, [hypothesis.tokens for hypothesis in best], references)
-    oracle = None
+    scores = score_all(kind, [hypothesis.tokens for hypothesis in best], references)
+    oracle_scores = None
     if check_flag("oracle_length", oracle_length):
         lengths = [len(first) for first, *_ in references]
-        told = predictor.hypotheses(sources, decoding, lengths=lengths)
-        oracle = judge_all(family, [hypotheses[0].tokens for hypotheses in told], references)
-    return Evaluation(family, examples, [one.text for one in best], judged, oracle)
+        results = predictor.hypotheses(sources, decoding, lengths=lengths)
+        tokens = [hypotheses[0].tokens for hypotheses in results]
+        oracle_scores = score_all(kind, tokens, references)
+    predictions = [hypothesis.text for hypothesis in best]
+    return Evaluation(kind, examples, predictions, scores, oracle_scores)
 
 
 def _references(predictor: Predictor, number: int, example: Example) -> list:
@@ -106,7 +106,7 @@ def _references(predictor: Predictor, number: int, example: Example) -> list:
     except ValueError as error:
         raise ValueError(f"target of example {number}: {error}") from None
     if isinstance(predictor.target, Numbers):
-        length = predictor.limit(len(encode_row(example.source, predictor.source, "token")))
+        length = predictor.max_length(len(encode_row(example.source, predictor.source, "token")))
         for reference in references:
             if len(reference) != length:
                 raise ValueError(
@@ -117,9 +117,9 @@ def _references(predictor: Predictor, number: int, example: Example) -> list:
 
 
 def format_predictions(evaluation: Evaluation) -> str:
-    """The lines of `predictions.tsv`, with a header; tabs and line ends are written \\t, \\n, \\r.
+    """Format `predictions.tsv`, with a header; tabs and line ends are escaped: \\t, \\n, \\r.
 
-    `other_targets` holds further right answers as a JSON list, or nothing.
+    `other_targets` has further references as a JSON list, or nothing.
     """
     lines = ["\t".join(COLUMNS)]
     rows = zip(evaluation.examples, evaluation.predictions, evaluation.verdicts(), strict=True)

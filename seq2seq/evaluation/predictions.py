@@ -1,4 +1,4 @@
-"""Reading `predictions.tsv`: a run's held-out examples and its answers. No engine is needed."""
+"""Reading of `predictions.tsv`: the held-out examples of a run and its predictions."""
 
 import json
 from pathlib import Path
@@ -12,12 +12,12 @@ COLUMNS = ("source", "target", "prediction", "verdict", "other_targets")
 
 
 class Answer(NamedTuple):
-    """What a run said to one example.
+    """Prediction of a run for an example.
 
     Attributes:
         example: the example.
-        prediction: the text that was said.
-        verdict: `"right"`, or what is wrong with it.
+        prediction: the predicted text.
+        verdict: `"right"`, or the kind of error.
     """
 
     example: Example
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
 
 
 def read_answers(path: Path) -> list[Answer]:
-    """What `seq2seq.evaluation.evaluate.format_predictions` wrote.
+    """Read a file of `seq2seq.evaluation.evaluate.format_predictions`.
 
     Raises:
         ValueError: the file is missing or damaged.
@@ -44,12 +44,12 @@ def read_answers(path: Path) -> list[Answer]:
             more = json.loads(others or "[]")
         except (ValueError, RecursionError):
             raise ValueError(f"{path} is damaged in line {number}") from None
-        if not isinstance(more, list) or not all(isinstance(one, str) for one in more):
+        if not isinstance(more, list) or not all(isinstance(text, str) for text in more):
             raise ValueError(f"{path} is damaged in line {number}: other_targets must be texts")
         answers.append(Answer(Example(source, target, tuple(more)), prediction, verdict))
     return answers
 
 
 def read_examples(path: Path) -> list[Example]:
-    """The held-out examples alone; see `read_answers`."""
+    """Read the held-out examples only; see `read_answers`."""
     return [answer.example for answer in read_answers(path)]

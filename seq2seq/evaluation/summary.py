@@ -1,4 +1,4 @@
-"""The short table and the ten examples that a person reads at the end."""
+"""Report of an evaluation: a short table, ten examples, and a headline."""
 
 import io
 
@@ -7,14 +7,14 @@ from rich.table import Table
 
 from seq2seq.data.files import escape
 from seq2seq.evaluation.evaluate import Evaluation
-from seq2seq.evaluation.metrics import FAMILIES, group_by_length
+from seq2seq.evaluation.metrics import METRICS, group_by_length
 from seq2seq.runtime.escaping import printable
 
-SHOWN_LENGTHS = 12  # rows of a by-length table; more lengths are put together
+SHOWN_LENGTHS = 12  # rows of a by-length table; more lengths are merged
 
 
 def render(evaluation: Evaluation) -> str:
-    """The whole report: the table, ten examples, and the line that matters."""
+    """Render the report: the table, ten examples, and the headline."""
     out = io.StringIO()
     Console(file=out, width=120, color_system=None).print(make_table(evaluation))
     table = "\n".join(line.rstrip() for line in out.getvalue().splitlines())
@@ -22,19 +22,23 @@ def render(evaluation: Evaluation) -> str:
 
 
 def make_table(evaluation: Evaluation) -> Table:
-    """The metrics by length, and over all."""
-    values = evaluation.family == "values"
-    names = ("MAE", "RMSE") if values else ("exact", "tokens", "content", "too short", "too long")
+    """Make the table of metrics by length, and over all."""
+    is_regression = evaluation.kind == "values"
+    names = (
+        ("MAE", "RMSE")
+        if is_regression
+        else ("exact", "tokens", "content", "too short", "too long")
+    )
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("length", "count", *names):
         table.add_column(name, justify="right")
-    summarise = FAMILIES[evaluation.family].summarise
+    summarize = METRICS[evaluation.kind].summarize
     for label, group in [
-        *group_by_length(evaluation.judged, SHOWN_LENGTHS),
-        ("all", evaluation.judged),
+        *group_by_length(evaluation.scores, SHOWN_LENGTHS),
+        ("all", evaluation.scores),
     ]:
-        row = summarise(group)
-        if values:
+        row = summarize(group)
+        if is_regression:
             cells = [f"{row['mae']:.4f}", f"{row['rmse']:.4f}"]
         else:
             cells = [f"{row['exact_match']:.2%}", f"{row['token_accuracy']:.2%}"]
@@ -44,7 +48,7 @@ def make_table(evaluation: Evaluation) -> Table:
 
 
 def headline(metrics: dict) -> str:
-    """The one line that matters.
+    """Format the headline.
 
     >>> headline({"exact_match": 0.9915, "count": 2000})
     'exact match 99.15 % of 2,000 held-out examples'
@@ -62,19 +66,21 @@ def headline(metrics: dict) -> str:
 
 
 def sample_lines(evaluation: Evaluation, count: int = 10, width: int = 48) -> list[str]:
-    """`count` examples, evenly spread, each with ✓ or ✗ (real values with their error)."""
+    """Format `count` examples, evenly spaced, each with ✓ or ✗ (real values with their error)."""
     total, verdicts = len(evaluation.examples), evaluation.verdicts()
     lines = []
-    for place in sorted({round(n * (total - 1) / max(count - 1, 1)) for n in range(count)}):
-        example, verdict = evaluation.examples[place], verdicts[place]
-        said = _shorten(evaluation.predictions[place], width)
-        source, right = _shorten(example.source, width), _shorten(example.target, width)
-        if evaluation.family == "values":
-            lines.append(f"{source} -> {said}   right: {right}   error {verdict}")
+    for index in sorted({round(n * (total - 1) / max(count - 1, 1)) for n in range(count)}):
+        example, verdict = evaluation.examples[index], verdicts[index]
+        prediction = _shorten(evaluation.predictions[index], width)
+        source, target = _shorten(example.source, width), _shorten(example.target, width)
+        if evaluation.kind == "values":
+            lines.append(f"{source} -> {prediction}   right: {target}   error {verdict}")
         elif verdict == "right":
-            lines.append(f"✓ {source} -> {said}")
+            lines.append(f"✓ {source} -> {prediction}")
         else:
-            lines.append(f"✗ {source} -> {said}   right: {right}   ({verdict.replace('_', ' ')})")
+            lines.append(
+                f"✗ {source} -> {prediction}   right: {target}   ({verdict.replace('_', ' ')})"
+            )
     return lines
 
 

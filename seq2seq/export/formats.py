@@ -39,17 +39,17 @@ def write_onnx(graphs: list[Graph], folder: Path) -> dict[str, dict]:
     return {graph.name: {"file": f"{graph.name}.onnx"} for graph in graphs}
 
 
-def _declare(found: Any, ports: tuple[Port, ...]) -> None:
+def _declare(declared: Any, ports: tuple[Port, ...]) -> None:
     """Make `ports` the inputs or outputs of an ONNX graph, with words for the free sizes.
 
     tf2onnx drops an input of which nothing is made, and a runtime would refuse to be given it.
     """
     from onnx import helper
 
-    del found[:]
+    del declared[:]
     for name, dtype, shape in ports:
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        found.append(helper.make_tensor_value_info(name, kind, shape))
+        declared.append(helper.make_tensor_value_info(name, kind, shape))
 
 
 def write_litert(graphs: list[Graph], folder: Path) -> dict[str, dict]:
@@ -79,7 +79,7 @@ def write_saved_model(graphs: list[Graph], folder: Path) -> dict[str, dict]:
 
 
 class Format(NamedTuple):
-    """How a format is written.
+    """A format of exported graphs.
 
     Attributes:
         write: the writer.
@@ -122,16 +122,16 @@ def quiet() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     sys.stderr.flush()
     shown = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         try:
             yield
         except BaseException:
-            said.seek(0)
+            output.seek(0)
             with os.fdopen(os.dup(shown), "wb") as file:
-                shutil.copyfileobj(said, file)
+                shutil.copyfileobj(output, file)
             raise
         finally:
             for logger, level in zip(loggers, levels, strict=True):

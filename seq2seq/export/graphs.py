@@ -61,22 +61,22 @@ def export_graphs(predictor: Predictor, format: str, path: str | Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _whole_folder(path) as folder, quiet():
         graphs = trace(predictor.model, kind.loop, kind.greedy)
-        places = kind.write(graphs, folder)
-        header = json.dumps(describe(predictor, format, graphs, places), indent=2)
+        files = kind.write(graphs, folder)
+        header = json.dumps(describe(predictor, format, graphs, files), indent=2)
         (folder / "header.json").write_text(header + "\n", "utf-8")
     return path
 
 
 def describe(
-    predictor: Predictor, format: str, graphs: list[Graph], places: dict[str, dict]
+    predictor: Predictor, format: str, graphs: list[Graph], files: dict[str, dict]
 ) -> dict:
-    """What `header.json` holds.
+    """Make the content of `header.json`.
 
     Args:
         predictor: what is exported.
         format: its format.
         graphs: what was written.
-        places: of each graph, as a writer returns them.
+        files: of each graph, as a writer returns them.
     """
     return {
         "format": format,
@@ -90,7 +90,7 @@ def describe(
         "settings": {**predictor.settings, "decoding": predictor.decoding.to_config()},
         "graphs": {
             graph.name: {
-                **places[graph.name],
+                **files[graph.name],
                 "inputs": [port._asdict() for port in graph.inputs],
                 "outputs": [port._asdict() for port in graph.outputs],
             }

@@ -124,7 +124,7 @@ def shrink(arrays: dict[str, np.ndarray], weights: str) -> dict[str, np.ndarray]
 
 
 def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
-    """What `save_model` wrote: the model with its weights, source, target and settings.
+    """Load what `save_model` wrote: the model with its weights, source, target and settings.
 
     Raises:
         ValueError: the file is missing, damaged or of another format; it says what is wrong.
@@ -132,7 +132,7 @@ def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
     header, arrays = read_artifact(path)
     try:
         source, target = make_codec(header["source"]), make_codec(header["target"])
-        model = make_model(header["model"], {name: one.shape for name, one in arrays.items()})
+        model = make_model(header["model"], {name: array.shape for name, array in arrays.items()})
         _check_sides(model, source, target)
     except ForeignPart as error:
         raise ValueError(f"{path} can't be loaded: {error}") from None
@@ -148,15 +148,17 @@ def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
 
 def _check_sides(model: Seq2Seq, source: Codec, target: Codec) -> None:
     """Raise a ValueError if the sides have other sizes than the model was made for."""
-    own, tags = (source.symbols, len(source.tags)) if isinstance(source, Tagged) else (source, None)
+    symbols, tags = (
+        (source.symbols, len(source.tags)) if isinstance(source, Tagged) else (source, None)
+    )
     needed = [model.encoder.vocabulary_size, model.decoder.vocabulary_size, model.decoder.tags]
-    found = [len(side) if isinstance(side, Vocabulary) else None for side in (own, target)]
+    sizes = [len(side) if isinstance(side, Vocabulary) else None for side in (symbols, target)]
     needed += [model.encoder.features, model.decoder.features]
-    features = [side.features if isinstance(side, Numbers) else None for side in (own, target)]
+    features = [side.features if isinstance(side, Numbers) else None for side in (symbols, target)]
     if (model.start_id, model.end_id) != (START, END):
         raise ValueError(f"its model starts and ends with {model.start_id} and {model.end_id}")
-    if needed != [*found, tags, *features]:
+    if needed != [*sizes, tags, *features]:
         raise ValueError(
             f"its model needs sides of {needed[:2]} symbols, {needed[3:]} values and "
-            f"{needed[2]} tags, and has {found}, {features} and {tags}"
+            f"{needed[2]} tags, and has {sizes}, {features} and {tags}"
         )

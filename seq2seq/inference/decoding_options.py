@@ -1,4 +1,4 @@
-"""Decoding settings: how answers are made, in words that a person or a file can say."""
+"""Serializable decoding options."""
 
 import functools
 import re
@@ -6,50 +6,38 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from seq2seq.decoding.beam import Beam
-from seq2seq.decoding.constraints import (
-    AllowTokens,
-    Constraint,
-    CopyRange,
-    Length,
-    Lexicon,
-    NoRepeat,
-    Prefix,
-    SuppressTokens,
-)
+from seq2seq.decoding.constraints import Lexicon
 from seq2seq.decoding.sample import Sample
 from seq2seq.decoding.search import Greedy
 from seq2seq.runtime.validation import check_choice, check_count
-from seq2seq.runtime.vocabulary import END, PAD, START, Vocabulary
+from seq2seq.runtime.vocabulary import END, Vocabulary
 
-LONGEST_ANSWER = 100_000  # more would only fill the memory
+MAX_LENGTH = 100_000  # tokens of an answer: more would only fill the memory
 UNKNOWN_POLICIES = ("error", "token", "copy")
 STRATEGIES = {strategy.name: strategy for strategy in (Greedy, Beam, Sample)}
-# A length, as 1.5x+2: times the source's.
+# A length relative to the source's, as 1.5x+2.
 RELATIVE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)x([+-]\d{1,9})?")
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How answers are made.
+    """Decoding options.
 
     Args:
-        strategy: how tokens are chosen: `Beam` or `Sample`; None: the likeliest each time, or real
-            values as they are predicted.
-        max_length: tokens after which an answer is cut off, at most 100,000; None: ample, see
-            `Predictor.limit`. Real values have the length that their task says.
-        min_length: tokens before which no answer ends. Both lengths are numbers, or in relation to
-            the source's: `"1.5x"`, `"2x+3"`.
-        unknown: what to do with symbols never seen in training: `"error"` names the symbol and its
-            place, `"token"` reads the unknown token instead, `"copy"` also puts, where the model
-            says the unknown token, the symbol of the source that it attends to most (Luong et al.
-            2015b, section 3.3).
-        banned: symbols that are never said.
-        allowed: the only symbols that are said; None: all.
-        no_repeat_ngram_size: no sequence of so many symbols is said twice; None: any may be.
-        lexicon: the only answers that are given; None: any.
+        strategy: `Beam` or `Sample`; None: greedy, or real values as they are predicted.
+        max_length: tokens after which an answer is cut off, at most 100,000; None: see
+            `Predictor.max_length`. Real values have the length that their task sets.
+        min_length: tokens before which no answer ends. Both lengths are numbers, or relative to the
+            source's: `"1.5x"`, `"2x+3"`.
+        unknown: policy for symbols never seen in training: `"error"` names the symbol and its
+            position; `"token"` reads the unknown token instead; `"copy"` also replaces each unknown
+            token of the answer by the symbol of the source with the highest attention weight (Luong
+            et al. 2015b, section 3.3).
+        banned: symbols that are never generated.
+        allowed: the only symbols that are generated; None: all.
+        no_repeat_ngram_size: no n-gram of this size occurs twice in an answer; None: no limit.
+        lexicon: the only possible answers; None: any.
 
     Raises:
         ValueError: a length below 1 or of another form, an unknown policy, an empty lexicon.
@@ -66,9 +54,11 @@ class Decoding:
 
     def __post_init__(self):
         if not isinstance(self.strategy, (*STRATEGIES.values(), type(None))):
-            raise ValueError(f"decoding.strategy must be one, as Beam(5), got {self.strategy!r}")
-        for name, least in (("max_length", 1), ("min_length", 0)):
-            check_length(f"decoding.{name}", self.__dict__[name], least)
+            raise ValueError(
+                f"decoding.strategy must be a strategy, as Beam(5), got {self.strategy!r}"
+            )
+        for name, minimum in (("max_length", 1), ("min_length", 0)):
+            check_length(f"decoding.{name}", self.__dict__[name], minimum)
         check_choice("decoding.unknown", self.unknown, UNKNOWN_POLICIES)
         for name in ("banned", "allowed", "lexicon"):
             texts = self.__dict__[name]
@@ -80,30 +70,30 @@ class Decoding:
                 object.__setattr__(self, name, tuple(texts))
         if self.no_repeat_ngram_size is not None:
             check_count(
-                "decoding.no_repeat_ngram_size", self.no_repeat_ngram_size, maximum=LONGEST_ANSWER
+                "decoding.no_repeat_ngram_size", self.no_repeat_ngram_size, maximum=MAX_LENGTH
             )
         if self.lexicon is not None and not self.lexicon:
-            raise ValueError("decoding.lexicon is empty: nothing could be said")
+            raise ValueError("decoding.lexicon is empty: there would be no answer")
 
     def to_config(self) -> dict:
-        """A dictionary for JSON; `from_config` reads it."""
+        """Dictionary for JSON; see `from_config`."""
         strategy = Greedy() if self.strategy is None else self.strategy
         fields = {name: self.__dict__[name] for name in self.__dataclass_fields__}
         return {**fields, "strategy": {"name": strategy.name, **asdict(strategy)}}
 
     @classmethod
     def from_config(cls, config: dict) -> "Decoding":
-        """What `to_config` wrote.
+        """Make the options that `to_config` described.
 
         Raises:
-            ValueError, TypeError, KeyError: it did not.
+            ValueError, TypeError, KeyError: the description is of none.
         """
-        chosen = dict(config["strategy"])
-        kind = STRATEGIES[check_choice("strategy", chosen.pop("name"), STRATEGIES)]
-        return cls(**{**config, "strategy": None if kind is Greedy else kind(**chosen)})
+        arguments = dict(config["strategy"])
+        strategy = STRATEGIES[check_choice("strategy", arguments.pop("name"), STRATEGIES)]
+        return cls(**{**config, "strategy": None if strategy is Greedy else strategy(**arguments)})
 
     def with_best(self, strategy: Any, n_best: int | None) -> Any:
-        """`strategy`, or the own one, so that it gives `n_best` hypotheses if it can."""
+        """`strategy`, or that of the options, returning `n_best` hypotheses if it can."""
         strategy = self.strategy if strategy is None else strategy
         if n_best is None:
             return strategy
@@ -113,59 +103,15 @@ class Decoding:
             return replace(strategy, num_samples=n_best)
         return strategy
 
-    def limit(self, steps: int, ample: int) -> int:
-        """Tokens after which the answer to a source of `steps` tokens is cut off."""
-        most = ample if self.max_length is None else in_tokens(self.max_length, steps)
-        return min(max(1, most), LONGEST_ANSWER)
-
-    def rules(self) -> list[str]:
-        """The names of the constraints that are set, but for `max_length`."""
+    def constraint_names(self) -> list[str]:
+        """Names of the constraints that are set, but for `max_length`."""
         names = ("min_length", "banned", "allowed", "no_repeat_ngram_size", "lexicon")
         return [name for name in names if self.__dict__[name] not in (None, ())]
-
-    def constraints(
-        self,
-        target: Vocabulary,
-        steps: np.ndarray,
-        prefixes: Sequence[Sequence[int]] | None,
-        copying: bool,
-    ) -> list[Constraint]:
-        """The constraints of a batch; padding and start are never said.
-
-        Args:
-            target: the vocabulary of what is said.
-            steps: (batch,) of each source, without its end.
-            prefixes: what each answer begins with, as tokens; None: anything.
-            copying: whether symbols of the source are said, too.
-        """
-        never = [PAD, START, *self._ids(target, self.banned, "banned")]
-        rules: list[Constraint] = [SuppressTokens(np.array(never, "int32"))]
-        if copying:
-            rules.append(CopyRange(len(target) + steps))
-        if self.allowed is not None:
-            rules.append(AllowTokens(np.array(self._ids(target, self.allowed, "allowed"), "int32")))
-        if self.no_repeat_ngram_size is not None:
-            rules.append(NoRepeat(self.no_repeat_ngram_size))
-        if self.lexicon is not None:
-            rules.append(make_lexicon(self.lexicon, target))
-        if self.min_length is not None:
-            least = np.array([in_tokens(self.min_length, length) for length in steps], "int32")
-            rules.append(Length(least, np.full(len(steps), LONGEST_ANSWER, "int32")))
-        if prefixes is not None:
-            rules.append(Prefix.of(prefixes))
-        return rules
-
-    def _ids(self, target: Vocabulary, symbols: Sequence[str], field: str) -> list[int]:
-        symbols = [target.canonical(symbol) for symbol in symbols]
-        for symbol in symbols:
-            if symbol not in target.symbols:
-                raise ValueError(f"decoding.{field} names {symbol!r}, which the model cannot say")
-        return [target.symbols.index(symbol) for symbol in symbols]
 
 
 @functools.lru_cache(maxsize=8)
 def make_lexicon(lexicon: tuple[str, ...], target: Vocabulary) -> Lexicon:
-    """The tree of all texts of a lexicon, made once.
+    """Make the constraint of a lexicon, once for each.
 
     Raises:
         ValueError: a text has a symbol that `target` lacks.
@@ -175,11 +121,11 @@ def make_lexicon(lexicon: tuple[str, ...], target: Vocabulary) -> Lexicon:
         try:
             rows.append(target.encode(text))
         except ValueError as error:
-            raise ValueError(f"{text!r} of the lexicon can't be said: {error}") from None
+            raise ValueError(f"{text!r} of the lexicon can't be encoded: {error}") from None
     return Lexicon.of(rows, len(target), END)
 
 
-def check_length(name: str, length: int | str | None, least: int) -> None:
+def check_length(name: str, length: int | str | None, minimum: int) -> None:
     """Raise a ValueError unless `length` is None, a whole number, or like `"1.5x+2"`."""
     if length is None or (isinstance(length, str) and RELATIVE.fullmatch(length)):
         return
@@ -188,13 +134,12 @@ def check_length(name: str, length: int | str | None, least: int) -> None:
             f'{name} must be a whole number, or like "1.5x" or "2x+3" of the source\'s length, '
             f"got {length!r}"
         )
-    if check_count(name, length, least) > LONGEST_ANSWER:
-        raise ValueError(f"{name} must be at most {LONGEST_ANSWER}, got {length}")
+    check_count(name, length, minimum, MAX_LENGTH)
 
 
-def in_tokens(length: int | str, steps: int) -> int:
-    """A length in tokens, for a source of `steps` of them."""
+def resolve_length(length: int | str, tokens: int) -> int:
+    """Number of tokens of a length option, for a source of so many tokens."""
     if isinstance(length, int):
         return length
-    factor, more = RELATIVE.fullmatch(length).groups()
-    return min(max(0, int(float(factor) * steps) + int(more or 0)), LONGEST_ANSWER)
+    factor, offset = RELATIVE.fullmatch(length).groups()
+    return min(max(0, int(float(factor) * tokens) + int(offset or 0)), MAX_LENGTH)

@@ -1,4 +1,4 @@
-"""From the numbers that a search found to answers that a person reads."""
+"""Hypotheses as texts, from the arrays of a search."""
 
 import math
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from seq2seq.runtime.vocabulary import UNKNOWN
 
 
 class Hypothesis(NamedTuple):
-    """One answer.
+    """Answer to a source.
 
     Attributes:
-        text: as a person reads it.
-        tokens: its symbols; of real values, a tuple of features a step.
+        text: the answer.
+        tokens: its symbols; of real values, a tuple of features per step.
         score: log-probability of its tokens and end; 0 for real values; minus infinity where the
             constraints leave no answer.
         token_scores: log-probability of each token, and of the end if there is one.
-        ended: whether it came to its end, and was not cut off.
-        attention: (tokens and end, source tokens and end), the weights while each was said; None
-            unless it was asked for.
+        ended: whether it has an end; else it was cut off.
+        attention: (tokens and end, source tokens and end), attention weights; None unless
+            requested.
     """
 
     text: str
@@ -35,51 +35,56 @@ class Hypothesis(NamedTuple):
 
 
 def read_row(
-    found: Hypotheses, row: int, target: Codec, source: Sequence, steps: int
+    hypotheses: Hypotheses, row: int, target: Codec, source: Sequence, length: int
 ) -> list[Hypothesis]:
-    """The hypotheses of a row; where none is possible, an empty one says so by its score.
+    """Hypotheses of a row; where none is possible, an empty one with a score of minus infinity.
 
     Args:
-        found: what was found for a batch.
-        row: which source of it.
-        target: how numbers become text.
-        source: the symbols that may have been copied.
-        steps: of the source, for the attention.
+        hypotheses: of a batch.
+        row: number of the source in it.
+        target: codec of the target side.
+        source: symbols of the source, which may have been copied.
+        length: steps of the source.
     """
-    made = [
-        _read(found, (row, place), target, source, steps)
-        for place in range(found.tokens.shape[1])
-        if np.isfinite(found.scores[row, place])
+    results = [
+        _read(hypotheses, (row, rank), target, source, length)
+        for rank in range(hypotheses.tokens.shape[1])
+        if np.isfinite(hypotheses.scores[row, rank])
     ]
-    return made or [Hypothesis("", [], -math.inf, [], False)]
+    return results or [Hypothesis("", [], -math.inf, [], False)]
 
 
-def _read(found: Hypotheses, place: tuple[int, int], target: Codec, source, steps) -> Hypothesis:
-    length, ended = int(found.lengths[place]), bool(found.ended[place])
-    said = length + (ended and not isinstance(target, Numbers))  # and the end
+def _read(
+    hypotheses: Hypotheses, index: tuple[int, int], target: Codec, source, length
+) -> Hypothesis:
+    count, ended = int(hypotheses.lengths[index]), bool(hypotheses.ended[index])
+    steps = count + (ended and not isinstance(target, Numbers))  # with the end
     attention = None
-    if found.attention is not None and found.attention.ndim == 4:
-        attention = found.attention[place][:said, :steps]
-    symbols = target.decode_tokens(np.array(found.tokens[place][:length]), source)
+    if hypotheses.attention is not None and hypotheses.attention.ndim == 4:
+        attention = hypotheses.attention[index][:steps, :length]
+    tokens = target.decode_tokens(np.array(hypotheses.tokens[index][:count]), source)
     return Hypothesis(
-        target.join(symbols),
-        symbols,
-        float(found.scores[place]),
-        found.token_scores[place][:said].tolist(),
+        target.join(tokens),
+        tokens,
+        float(hypotheses.scores[index]),
+        hypotheses.token_scores[index][:steps].tolist(),
         ended,
         attention,
     )
 
 
-def point(found: Hypotheses, steps: np.ndarray, symbols: int) -> Hypotheses:
-    """`found` with places of the source, numbered from `symbols` on, for the unknown token.
+def copy_attended(hypotheses: Hypotheses, lengths: np.ndarray, symbols: int) -> Hypotheses:
+    """Replace unknown tokens by the most attended position of the source, numbered from `symbols`.
 
-    Each is the place that was attended to most; `steps` (batch,) are the sources', with their ends.
+    Args:
+        hypotheses: with attention weights or their positions.
+        lengths: (batch,), steps of the sources, with their ends.
+        symbols: size of the vocabulary.
     """
-    pointed = found.attention  # (batch, n, time)
-    if pointed.ndim == 4:  # weights
-        places = np.arange(pointed.shape[-1])
-        real = (places < steps[:, None] - 1)[:, None, None]  # without the end
-        pointed = np.where(real, pointed, -1.0).argmax(-1)
-    unknown = (found.tokens == UNKNOWN) & (steps > 1)[:, None, None]
-    return found._replace(tokens=np.where(unknown, symbols + pointed, found.tokens))
+    attended = hypotheses.attention  # (batch, n, time)
+    if attended.ndim == 4:  # weights
+        positions = np.arange(attended.shape[-1])
+        is_symbol = (positions < lengths[:, None] - 1)[:, None, None]  # without the end
+        attended = np.where(is_symbol, attended, -1.0).argmax(-1)
+    is_unknown = (hypotheses.tokens == UNKNOWN) & (lengths > 1)[:, None, None]
+    return hypotheses._replace(tokens=np.where(is_unknown, symbols + attended, hypotheses.tokens))

@@ -1,4 +1,4 @@
-"""Predictor: a trained model from text to text."""
+"""Predictor: a trained model from text to text, and its states."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,48 +8,57 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import tree
 
-from seq2seq.data.batching import bucket, check_each, count_steps, encode_sources, make_batch
-from seq2seq.data.task import Example
-from seq2seq.decoding.constraints import Length
+from seq2seq.data.batching import (
+    EncodedSource,
+    bucket,
+    encode_target,
+    stack_examples,
+    stack_sources,
+)
+from seq2seq.decoding.constraints import CopyRange, Length
 from seq2seq.decoding.search import ARGMAX, Hypotheses
-from seq2seq.inference.artifact import load_model, save_model
-from seq2seq.inference.decoding_options import Decoding
-from seq2seq.inference.hypotheses import Hypothesis, point, read_row
+from seq2seq.inference.artifact import save_model
+from seq2seq.inference.decoding_options import UNKNOWN_POLICIES, Decoding
+from seq2seq.inference.decoding_plan import DecodingPlan
+from seq2seq.inference.hypotheses import Hypothesis, copy_attended, read_row
 from seq2seq.inference.inputs import (
-    check_targets,
-    fill,
-    find_bad,
-    group,
+    BadSource,
+    BadTarget,
+    batches_by_length,
+    encode_texts,
     list_texts,
     make_source,
-    measure,
+    pad_batch,
 )
-from seq2seq.inference.inspection import Inside
-from seq2seq.layers import backend as kernels
+from seq2seq.inference.trace import Trace
+from seq2seq.inference.tracing import make_trace
+from seq2seq.layers import backend
+from seq2seq.models.decoding_mixin import source_keys
+from seq2seq.models.encoder import Memory
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.codec import Codec
-from seq2seq.runtime.predictor import check_lengths
 from seq2seq.runtime.progress import progress
-from seq2seq.runtime.quiet import quiet_engine
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_choice, check_count
+from seq2seq.runtime.vocabulary import START
 
 logger = logging.getLogger("seq2seq")
 
 LONG_ANSWER = 10_000  # steps: they take a tenth of a minute and more
 
 
-class Predictor(Inside):
-    """Text in, text out: a model, how both sides become numbers, and decoding settings.
+class Predictor:
+    """Trained model with the codecs of both sides and decoding options.
 
     Args:
         model: a trained model, or an `Ensemble` of several.
-        source, target: how each side's text becomes numbers.
-        decoding: how answers are made.
-        settings: `longest_source` and `longest_target` (steps, as trained), `target_length` (values
-            a real-valued answer has; None: as many as its source), and what else is to be kept.
+        source, target: codecs of the two sides.
+        decoding: decoding options.
+        settings: `longest_source` and `longest_target` (steps, in training), `target_length`
+            (values of a real-valued answer; None: as many as its source), and others to be saved.
         batch_size: sources decoded together.
     """
 
@@ -64,7 +73,14 @@ class Predictor(Inside):
     ):
         self.model, self.source, self.target = model, source, target
         self.decoding, self.settings, self.batch_size = decoding, settings, batch_size
-        self._warned = False
+        self._has_warned = False
+
+    @property
+    def copies_symbols(self) -> bool:
+        """Whether the model copies symbols from the source."""
+        return self.model.copies_symbols
+
+    # ---- from text to text
 
     def predict(
         self,
@@ -75,76 +91,115 @@ class Predictor(Inside):
         prefix: str | Sequence[str] | None = None,
         decoding: Decoding | None = None,
     ) -> list:
-        """The answers to `sources`, in their order.
+        """Predict the answers to `sources`, in their order.
 
         Args:
             sources: texts; an empty one is answered too.
-            strategy: how tokens are chosen: `Greedy()`, `Beam(5)`, `Sample(seed=1)`; None: as
-                `decoding` says.
-            n_best: None: one text a source; a number: a list of `Hypothesis` a source, at most so
+            strategy: `Greedy()`, `Beam(5)`, `Sample(seed=1)`; None: that of `decoding`.
+            n_best: None: a text per source; a number: a list of `Hypothesis` per source, at most so
                 many, the best first.
-            unknown: what to do with unknown symbols, see `Decoding`; None: as `decoding` says.
-            prefix: what answers begin with: one text for all, or one a source; None: anything.
-            decoding: all settings; None: the run's own. `dataclasses.replace(run.decoding,
+            unknown: policy for unknown symbols, see `Decoding`; None: that of `decoding`.
+            prefix: first tokens of the answers: a text for all, or one per source; None: any.
+            decoding: all options; None: those of the run. `dataclasses.replace(run.decoding,
                 no_repeat_ngram_size=3)` makes others.
 
         Raises:
-            BadSource: a source can't be encoded (a ValueError that says which and why).
-            ValueError: a setting does not fit the model.
+            BadSource: a source can't be encoded (a ValueError with its number and the reason).
+            ValueError: an option does not fit the model.
         """
-        decoding = self._settle(decoding, strategy, n_best, unknown)
-        found = self.hypotheses(sources, decoding, prefix)
+        plan = self.plan(decoding, strategy, n_best, unknown)
+        results = self._predict(sources, plan, prefix)
         if n_best is None:
-            return [best[0].text for best in found]
-        return [best[:n_best] for best in found]
+            return [hypotheses[0].text for hypotheses in results]
+        return [hypotheses[:n_best] for hypotheses in results]
 
     def hypotheses(
         self,
         sources: Iterable[str],
         decoding: Decoding | None = None,
-        prefix: str | Sequence[str] | None = None,
         attention: bool = False,
         lengths: Sequence[int] | None = None,
-    ) -> Iterator[list[Hypothesis]]:
-        """Hypotheses of each source, the best first, and at least one.
+    ) -> list[list[Hypothesis]]:
+        """Predict the hypotheses of each source, the best first, and at least one.
 
         Args:
-            sources, decoding, prefix: see `predict`.
+            sources, decoding: see `predict`.
             attention: whether they have their attention weights.
-            lengths: tokens of each answer, which doesn't end before and is cut off there; None: it
-                ends where the model says.
+            lengths: tokens of each answer, which has no end before and is cut off there; None: the
+                model decides.
         """
         if lengths is not None and isinstance(self.target, Numbers):
-            raise ValueError("real values have the length that their task says, no other")
-        decoding = self.decoding if decoding is None else decoding
-        self.check(decoding)
-        texts = list_texts("sources", sources)
-        steps = self._measure(texts, decoding.unknown)
-        prefixes = self._encode_prefixes(texts, prefix)
-        self._warn_of_length(steps, decoding)
-        answers: list[list[Hypothesis]] = [[] for _ in texts]
-        with progress("predicting", len(texts), "sources") as advance:
-            for rows in self.group(steps, decoding):
-                some = [texts[row] for row in rows]
-                before = None if prefixes is None else [prefixes[row] for row in rows]
-                own = None if lengths is None else [lengths[row] for row in rows]
-                found, arrays = self._find(some, decoding, before, attention, own)
-                steps_read = arrays["source_mask"].sum(1)
-                best = self._read(found, steps_read, some, self._points(decoding))
-                for place, row in enumerate(rows):
-                    answers[row] = best[place]
-                advance(len(rows))
-        return (best or [Hypothesis("", [], 0.0)] for best in answers)
+            raise ValueError("real values have the length that their task sets, no other")
+        return self._predict(sources, self.plan(decoding), None, attention, lengths)
 
-    def check(self, decoding: Decoding) -> None:
-        """Raise a ValueError if the settings do not fit the model or its vocabulary."""
-        self.model.check_strategy(decoding.strategy)
-        if decoding.unknown == "copy" and not (self.copying or self.model.has_weights):
-            raise ValueError("unknown=copy needs attention, and this model has no weights")
-        if not isinstance(self.target, Numbers):
-            decoding.constraints(self.target, np.ones(1, "int32"), None, self.copying)
-        elif rules := decoding.rules():
-            raise ValueError(f"this model says real values: decoding.{rules[0]} is not for them")
+    def plan(
+        self,
+        decoding: Decoding | None = None,
+        strategy: Any = None,
+        n_best: int | None = None,
+        unknown: str | None = None,
+    ) -> DecodingPlan:
+        """Resolve and check decoding options; see `predict`."""
+        if n_best is not None:
+            check_count("n_best", n_best)
+        decoding = self.decoding if decoding is None else decoding
+        strategy = decoding.with_best(strategy, n_best)
+        maximum = 1 if strategy is None else strategy.n_best
+        if n_best is not None and n_best > maximum:
+            raise ValueError(f"n_best={n_best} is more than this strategy returns: {maximum}")
+        decoding = replace(decoding, strategy=strategy, unknown=unknown or decoding.unknown)
+        return DecodingPlan(decoding, self.model, self.source, self.target, self.settings)
+
+    def _predict(
+        self, sources, plan: DecodingPlan, prefix=None, attention: bool = False, lengths=None
+    ) -> list[list[Hypothesis]]:
+        encoded = self.encode_texts(list_texts("sources", sources), plan.unknown)
+        prefixes = self._encode_prefixes(encoded, prefix)
+        self._warn_about_length(encoded, plan)
+        answers = [[Hypothesis("", [], 0.0)] for _ in encoded]  # of sources without a step
+        with progress("predicting", len(encoded), "sources") as advance:
+            for rows in self.batches(encoded, plan):
+                padded = pad_batch(rows, self.batch_size)
+                batch = [encoded[row] for row in padded]
+                hypotheses = self._search(
+                    batch,
+                    plan,
+                    None if prefixes is None else [prefixes[row] for row in padded],
+                    attention,
+                    None if lengths is None else [lengths[row] for row in padded],
+                )
+                for row, best in zip(rows, self._read(hypotheses, batch, plan), strict=False):
+                    answers[row] = best
+                advance(len(rows))
+        return answers
+
+    def _search(
+        self, batch: list[EncodedSource], plan, prefixes=None, attention=False, lengths=None
+    ) -> Hypotheses:
+        """Search for the answers to a batch of sources."""
+        steps = np.array([len(source.row) for source in batch])
+        constraints, limits = plan.constraints(steps, prefixes), plan.limits(steps)
+        if lengths is not None:
+            exact = np.array(lengths, "int32")
+            limits = {"max_length": bucket(int(exact.max())), "limits": exact}
+            constraints.append(Length(exact, exact))
+        return self.model.decode(
+            **stack_sources(batch),
+            strategy=plan.strategy,
+            **limits,
+            constraints=constraints,
+            attention=attention or (ARGMAX if plan.copies_attended else False),
+        )
+
+    def _read(
+        self, hypotheses: Hypotheses, batch: Sequence[EncodedSource], plan: DecodingPlan
+    ) -> Iterator[list[Hypothesis]]:
+        """Hypotheses of each source of a batch, as texts."""
+        steps = np.array([len(source.row) for source in batch])
+        if plan.copies_attended:
+            hypotheses = copy_attended(hypotheses, steps, len(self.target))
+        for row, source in enumerate(batch):
+            yield read_row(hypotheses, row, self.target, source.tokens, len(source.row))
 
     def score(
         self,
@@ -153,70 +208,314 @@ class Predictor(Inside):
         per_token: bool = False,
         unknown: str | None = None,
     ) -> np.ndarray | list[np.ndarray]:
-        """The log-probabilities of given targets, with their ends.
+        """Log-probabilities of known targets, with their ends.
 
         Args:
-            sources, targets: texts, as many of each.
-            per_token: whether each token's and the end's own is returned.
-            unknown: what to do with unknown symbols, `"error"` or `"token"`; None: as `decoding`
-                says.
+            sources, targets: texts, the same number of each.
+            per_token: whether those of each token and the end are returned.
+            unknown: policy for unknown symbols, `"error"` or `"token"`; None: that of the run.
 
         Returns:
-            (sources,) log-probabilities; of tokens, one array (tokens and end,) a target.
+            (sources,) log-probabilities; of tokens, an array (tokens and end,) per target.
 
         Raises:
-            BadSource, BadTarget: a text can't be encoded (a ValueError that says which and why).
-            ValueError: there are not as many of each.
+            BadSource, BadTarget: a text can't be encoded (a ValueError with its number and reason).
+            ValueError: the numbers of sources and targets differ.
         """
         sources, targets = list_texts("sources", sources), list_texts("targets", targets)
         if len(sources) != len(targets):
             raise ValueError(
                 f"each source needs a target, got {len(sources)} sources and {len(targets)} targets"
             )
-        pairs = [Example(*pair) for pair in zip(sources, targets, strict=True)]
-        found: list[np.ndarray] = [np.zeros(0)] * len(pairs)
-        if unknown is not None:
-            check_choice("unknown", unknown, ("error", "token"))
+        encoded = self.encode_texts(sources, unknown or self.decoding.unknown)
         policy = "error" if (unknown or self.decoding.unknown) == "error" else "token"
-        steps = self._measure(sources, policy)
-        check_targets(targets, self.target, policy, self.copying)
-        # Pairs of like size go together: a long target takes as much room as a long source.
-        long = [count_steps(text, self.target) for text in targets]
-        steps = [max(pair) if pair[0] else 0 for pair in zip(steps, long, strict=True)]
-        with progress("scoring", len(pairs), "pairs") as advance:
-            for rows in self.group(steps):
-                some = [pairs[row] for row in fill(rows, self.batch_size)]
-                batch = make_batch(some, self.source, self.target, policy, self.copying)
-                scores = self.model.score(batch.inputs, batch.target_out)
-                for place, row in enumerate(rows):
-                    found[row] = scores[place][batch.target_mask[place]]
+        rows_of_targets = []
+        for number, (text, source) in enumerate(zip(targets, encoded, strict=True), 1):
+            try:
+                rows_of_targets.append(encode_target(text, source, self.target, policy))
+            except ValueError as error:
+                raise BadTarget(number, str(error)) from None
+        scores = [np.zeros(0, "float32") for _ in encoded]
+        # A long target takes as much memory as a long source.
+        pairs = zip(encoded, rows_of_targets, strict=True)
+        steps = [max(len(s.row), len(t)) if len(s.row) else 0 for s, t in pairs]
+        with progress("scoring", len(encoded), "pairs") as advance:
+            for rows in self._group(steps):
+                padded = pad_batch(rows, self.batch_size)
+                batch = stack_examples(
+                    [encoded[row] for row in padded], [rows_of_targets[row] for row in padded]
+                )
+                token_scores = self.model.score(batch.inputs, batch.target_out)
+                for index, row in enumerate(rows):
+                    scores[row] = token_scores[index][batch.target_mask[index]]
                 advance(len(rows))
-        return found if per_token else np.array([scores.sum() for scores in found])
+        return scores if per_token else np.array([each.sum() for each in scores])
 
-    def limit(self, length: int) -> int:
-        """Steps after which the answer to a source of `length` steps is cut off.
+    # ---- states
 
-        Twice the longest target of training and twice the source: ample, so that a model that can
-        say more than it was trained on is not cut off, and one that never ends does not run on.
-        """
-        return self._limit(length, self.decoding)
+    def encode(self, sources: str | Sequence[str], unknown: str | None = None) -> tuple[Any, Any]:
+        """Initial state of the decoder, and memory, for a batch of sources.
 
-    def _limit(self, length: int, decoding: Decoding) -> int:
-        if isinstance(self.target, Numbers):
-            own = length if isinstance(self.source, Numbers) else length - 1  # without the end
-            return self.settings["target_length"] or own
-        own = length - (0 if isinstance(self.source, Numbers) else 1)
-        return decoding.limit(own, 2 * (self.settings["longest_target"] + length))
-
-    def warm_up(self, lengths: Sequence[int], batch_sizes: Sequence[int] = (1,), **options) -> None:
-        """Compile for sources of these sizes now, and not while somebody waits for an answer.
-
-        Sources of about one length share a program; each batch size has its own, and so has each
-        strategy and each kind of constraint.
+        Both are structures of tensors whose first axis is the batch. A state may be saved, changed
+        or exchanged (see `seq2seq.states`), and passed to `step` or `decode`; memories too.
 
         Args:
-            lengths: symbols (values, words) of the sources to come.
-            batch_sizes: how many come at once.
+            sources: a text, or several.
+            unknown: see `predict`.
+
+        Returns:
+            State and memory: a `DecoderState` and a `Memory`, or of an ensemble one per model.
+
+        Raises:
+            BadSource: a source can't be encoded, or has no step.
+
+        Example:
+            >>> state, memory = run.encode(["hello", "world"])  # doctest: +SKIP
+            >>> run.decode(state, memory)  # doctest: +SKIP
+            ['olleh', 'dlrow']
+            >>> run.decode(seq2seq.states.swap(state, 0, 1), memory)  # doctest: +SKIP
+            ['dlrow', 'olleh']
+        """
+        encoded = self._encode_batch(sources, unknown or self.decoding.unknown)
+        return self.model.start(stack_sources(encoded))
+
+    def step(self, tokens: Sequence | None, state: Any, memory: Any) -> Any:
+        """Compute a step: log-probabilities (batch, symbols) as `logits`, new state, attention.
+
+        Args:
+            tokens: previous tokens, a symbol or an id per source; None: the start. Of real values
+                (batch, features).
+            state, memory: from `encode`, or the state of a step before.
+        """
+        return self.model.log_prob_step(self._encode_previous(tokens, state), state, memory)
+
+    def decode(
+        self,
+        state: Any,
+        memory: Any,
+        strategy: Any = None,
+        n_best: int | None = None,
+        tokens: Sequence | None = None,
+        sources: Sequence[str] | None = None,
+        decoding: Decoding | None = None,
+    ) -> list:
+        """Decode from a state; `decode(*encode(sources))` equals `predict(sources)`.
+
+        Args:
+            state, memory: from `encode`, or the state of a step; each may have been changed. The
+                maximum length of an answer depends on the memory, which has its source's length.
+            strategy, n_best, decoding: see `predict`. Samples are those of `predict` if `sources`
+                are given; else they depend on the position in the batch.
+            tokens: see `step`; they are no part of the answers.
+            sources: texts of the memory, to spell symbols that a model copies and its vocabulary
+                lacks; None: only those of the vocabulary are generated.
+
+        Raises:
+            ValueError: an option does not fit the model, or state and memory differ in batch size.
+        """
+        plan = self.plan(decoding, strategy, n_best)
+        mask = np.asarray((memory if isinstance(memory, Memory) else memory[0]).mask)
+        batch, steps = len(tree.flatten(state)[0]), mask.sum(1)
+        encoded = None
+        if sources is not None:
+            encoded = self.encode_texts(list_texts("sources", sources), "token")
+        if len(mask) != batch or (encoded is not None and len(encoded) != batch):
+            texts = "" if encoded is None else f", and there are {len(encoded)} sources"
+            raise ValueError(f"the state is of {batch} sources, the memory of {len(mask)}{texts}")
+        constraints = plan.constraints(steps)
+        if self.copies_symbols and encoded is None:
+            constraints.append(CopyRange(np.full(batch, len(self.target))))
+        copies_attended = encoded is not None and plan.copies_attended
+        hypotheses = self.model.continue_decoding(
+            self._encode_previous(tokens, state),
+            state,
+            memory,
+            plan.strategy,
+            **plan.limits(steps),
+            constraints=constraints,
+            source_mask=mask,
+            attention=ARGMAX if copies_attended else False,
+            keys=None if encoded is None else source_keys(stack_sources(encoded)),
+        )
+        if copies_attended:
+            hypotheses = copy_attended(hypotheses, steps, len(self.target))
+        symbols = [[]] * batch if encoded is None else [source.tokens for source in encoded]
+        results = [
+            read_row(hypotheses, row, self.target, symbols[row], int(steps[row]))
+            for row in range(batch)
+        ]
+        if n_best is None:
+            return [best[0].text for best in results]
+        return [best[:n_best] for best in results]
+
+    def trace(
+        self,
+        sources: str | Sequence[str],
+        strategy: Any = None,
+        gates: bool = False,
+        top: int = 5,
+        decoding: Decoding | None = None,
+    ) -> Trace:
+        """Record all states of a model while it reads sources and generates their answers.
+
+        The answers are those of `predict`, computed once more step by step.
+
+        Args:
+            sources: a text, or several, which are traced in one batch.
+            strategy, decoding: see `predict`; the best answer is traced.
+            gates: whether gates are recorded.
+            top: number of the likeliest symbols that are recorded of each step.
+
+        Raises:
+            BadSource: a source can't be encoded, or has no step.
+            ValueError: there is no source, an option does not fit, an answer has no step, or the
+                model is an ensemble, which has several states.
+
+        Example:
+            >>> trace = run.trace("hello")  # doctest: +SKIP
+            >>> trace.encoder[0].hidden.shape  # h e l l o <end>  # doctest: +SKIP
+            (1, 6, 128)
+        """
+        if not isinstance(self.model, Seq2Seq):
+            raise ValueError("an ensemble has a state for each model: trace its runs one by one")
+        check_count("top", top)
+        plan = self.plan(decoding, strategy)
+        batch = self._encode_batch(sources, plan.unknown)
+        padded = [batch[row] for row in pad_batch(range(len(batch)), self.batch_size)]
+        hypotheses = self._search(padded, plan)
+        texts = [sources] if isinstance(sources, str) else list_texts("sources", sources)
+        trace = make_trace(self, texts, batch, hypotheses, gates, top)
+        return replace(trace, task=self.settings["task"], model=self.settings["model"])
+
+    # ---- inputs
+
+    def encode_texts(self, texts: Sequence[str], unknown: str) -> list[EncodedSource]:
+        """Encode sources; a BadSource has the number and reason of one that can't be."""
+        check_choice("unknown", unknown, UNKNOWN_POLICIES)
+        return encode_texts(texts, self.source, self.target, unknown, self.copies_symbols)
+
+    def find_bad(self, sources: Sequence[str], unknown: str | None = None) -> dict[int, str]:
+        """Find the sources that `predict` would refuse.
+
+        Args:
+            sources: texts.
+            unknown: see `predict`.
+
+        Returns:
+            The number of each, counted from 1, and the reason.
+        """
+        bad = {}
+        for number, text in enumerate(sources, 1):
+            try:
+                self.encode_texts([text], unknown or self.decoding.unknown)
+            except BadSource as error:
+                bad[number] = error.reason
+        return bad
+
+    def batches(
+        self, sources: Sequence[EncodedSource], plan: DecodingPlan | None = None
+    ) -> Iterator[list[int]]:
+        """Yield batches of row numbers, of similar length.
+
+        Args:
+            sources: encoded sources.
+            plan: how they are decoded; None: they are only encoded.
+        """
+        return self._group([len(source.row) for source in sources], plan)
+
+    def _group(self, lengths: Sequence[int], plan: DecodingPlan | None = None):
+        symbols = len(self.target) if self.copies_symbols else None
+        answer_steps = None
+        if plan is not None:
+
+            def answer_steps(steps: int) -> int:
+                return plan.size * plan.max_length(steps)
+
+        return batches_by_length(lengths, self.batch_size, symbols, answer_steps)
+
+    def max_length(self, length: int) -> int:
+        """Steps after which the answer to a source of `length` steps is cut off."""
+        return self.plan().max_length(length)
+
+    def _encode_batch(self, sources: str | Sequence[str], unknown: str) -> list[EncodedSource]:
+        """Encode sources that all have a step."""
+        texts = [sources] if isinstance(sources, str) else list_texts("sources", sources)
+        if not texts:
+            raise ValueError("there is no source: give at least one")
+        encoded = self.encode_texts(texts, unknown)
+        for number, source in enumerate(encoded, 1):
+            if not len(source.row):
+                raise BadSource(number, "it is empty: there is no value to read")
+        return encoded
+
+    def _encode_prefixes(self, sources: list[EncodedSource], prefix) -> list[list[int]] | None:
+        """First tokens of each answer."""
+        if prefix is None:
+            return None
+        if isinstance(self.target, Numbers):
+            raise ValueError("real values have no prefix")
+        is_one = isinstance(prefix, str)
+        texts = [prefix] * len(sources) if is_one else list_texts("prefix", prefix)
+        if len(texts) != len(sources):
+            raise ValueError(f"{len(sources)} sources need as many prefixes, got {len(texts)}")
+        rows = []
+        for number, (text, source) in enumerate(zip(texts, sources, strict=True), 1):
+            try:
+                rows.append(encode_target(text, source, self.target)[:-1])  # without the end
+            except ValueError as error:
+                raise ValueError(f"prefix {number}: {error}") from None
+        return rows
+
+    def _encode_previous(self, tokens: Sequence | None, state: Any) -> np.ndarray:
+        """Inputs of a step from previous tokens; None: the start."""
+        batch = len(tree.flatten(state)[0]) if tokens is None else len(tokens)
+        if isinstance(self.target, Numbers):
+            values = np.zeros((batch, self.target.features)) if tokens is None else tokens
+            return np.asarray(values, "float32")
+        if tokens is None:
+            return np.full(batch, START, "int32")
+        symbols = self.target.symbols
+        for token in tokens:
+            if isinstance(token, str) and token not in symbols:
+                raise ValueError(
+                    f"{token!r} can't be a previous token: it is not in the vocabulary"
+                )
+        ids = [symbols.index(token) if isinstance(token, str) else token for token in tokens]
+        return np.array(ids, "int32")
+
+    def _warn_about_length(self, sources: list[EncodedSource], plan: DecodingPlan) -> None:
+        longest = max((len(source.row) for source in sources), default=0)
+        if self._has_warned or not longest:
+            return
+        maximum, trained = plan.max_length(longest), self.settings["longest_source"]
+        if maximum > LONG_ANSWER:
+            self._has_warned = True
+            logger.warning(
+                "warning: an answer may have %s steps, as the longest target in training had %s; "
+                "one that does not end takes minutes (--max-length N, decoding.max_length=N)",
+                f"{maximum:,}",
+                f"{self.settings['longest_target']:,}",
+            )
+        if longest > trained:
+            self._has_warned = True
+            logger.warning(
+                "warning: a source has %d steps, the longest in training had %d; "
+                "expect worse answers",
+                longest,
+                trained,
+            )
+
+    # ---- compilation and files
+
+    def warm_up(self, lengths: Sequence[int], batch_sizes: Sequence[int] = (1,), **options) -> None:
+        """Compile for sources of these sizes in advance.
+
+        Sources of about one length share a program; each batch size has its own, and so has each
+        strategy and each set of constraints.
+
+        Args:
+            lengths: symbols (values, words) of the expected sources.
+            batch_sizes: numbers of sources of a call.
             options: of `predict`: `strategy`, `n_best`, `decoding`.
 
         Raises:
@@ -229,9 +528,9 @@ class Predictor(Inside):
         for number in lengths:
             check_count("lengths", number)
         sources = [make_source(self.source, number) for number in sorted(set(lengths))]
-        steps = self._measure(sources, "error")
-        shapes = {bucket(count): text for count, text in zip(steps, sources, strict=True)}
-        calls = kernels.COMPILE_AFTER + 1 if self.jit_compile == "auto" else 1
+        encoded = self.encode_texts(sources, "error")
+        shapes = {bucket(len(e.row)): text for e, text in zip(encoded, sources, strict=True)}
+        calls = backend.COMPILE_AFTER + 1 if self.jit_compile == "auto" else 1
         for size in batch_sizes:
             check_count("batch_sizes", size)
             for text in shapes.values():
@@ -242,9 +541,9 @@ class Predictor(Inside):
     def jit_compile(self) -> bool | str:
         """Whether XLA compiles searches, as in `keras.Model.compile`.
 
-        `"auto"`, the default: each shape once it has come 50 times, the first 8 of a strategy;
-        True: each shape at its first call; False: never, and no call waits for it. JAX compiles
-        each shape at its first call.
+        `"auto"`, the default: each shape after 50 calls, the first 8 of a strategy; True: each
+        shape at its first call; False: never, and no call waits for it. JAX compiles each shape at
+        its first call.
         """
         return self.model.calls.jit_compile
 
@@ -261,228 +560,11 @@ class Predictor(Inside):
 
         Args:
             path: of the file, for example `"model.npz"`.
-            weights: how they are kept: `"float32"`, `"float16"` or `"int8"`.
+            weights: dtype of the stored weights: `"float32"`, `"float16"` or `"int8"`.
 
         Raises:
             ValueError: a part of the model is not of this package, so that no other program could
                 load it; or see `save_model`.
         """
-        kept = {**self.settings, "decoding": self.decoding.to_config()}
-        save_model(Path(path).expanduser(), self.model, self.source, self.target, kept, weights)
-
-    @property
-    def copying(self) -> bool:
-        """Whether the model copies symbols from the source."""
-        return self.model.copies_symbols
-
-    def group(self, steps: Sequence[int], decoding: Decoding | None = None) -> Iterator[list[int]]:
-        """Numbers of sources that go together, given the steps of each.
-
-        Args:
-            steps: of each source.
-            decoding: how they are answered; None: they are read alone.
-        """
-        size = 1 if decoding is None or decoding.strategy is None else decoding.strategy.size
-        room = None if decoding is None else lambda steps: size * self._limit(steps, decoding)
-        return group(steps, self.batch_size, len(self.target) if self.copying else None, room)
-
-    def _settle(self, decoding, strategy, n_best: int | None, unknown: str | None) -> Decoding:
-        """All settings of an answer, from what was asked for."""
-        if n_best is not None:
-            check_count("n_best", n_best)
-        decoding = self.decoding if decoding is None else decoding
-        strategy = decoding.with_best(strategy, n_best)
-        most = 1 if strategy is None else strategy.n_best
-        if n_best is not None and n_best > most:
-            raise ValueError(f"n_best={n_best} is more than this strategy gives: {most}")
-        return replace(decoding, strategy=strategy, unknown=unknown or decoding.unknown)
-
-    def find_bad(self, sources: Sequence[str], unknown: str | None = None) -> dict[int, str]:
-        """Find the sources that `predict` would refuse.
-
-        Args:
-            sources: texts.
-            unknown: see `predict`.
-
-        Returns:
-            The number of each, counted from 1, and what is wrong with it.
-        """
-        return find_bad(sources, self.source, unknown or self.decoding.unknown, self.copying)
-
-    def _measure(self, texts: Sequence[str], unknown: str) -> list[int]:
-        return measure(texts, self.source, unknown, self.copying)
-
-    def _warn_of_length(self, lengths: list[int], decoding: Decoding) -> None:
-        if self._warned or not any(lengths):
-            return
-        longest, most = max(lengths), self._limit(max(lengths), decoding)
-        if most > LONG_ANSWER:
-            self._warned = True
-            logger.warning(
-                "warning: an answer may have %s steps, as the longest target in training had %s; "
-                "one that does not end takes minutes (--max-length N, decoding.max_length=N)",
-                f"{most:,}",
-                f"{self.settings['longest_target']:,}",
-            )
-        trained = self.settings["longest_source"]
-        if longest > trained:
-            self._warned = True
-            logger.warning(
-                "warning: a source has %d steps, the longest in training had %d; "
-                "expect worse answers",
-                longest,
-                trained,
-            )
-
-    def _encode(self, texts: Sequence[str], unknown: str) -> dict[str, np.ndarray]:
-        policy = "token" if unknown == "copy" else unknown
-        return encode_sources(texts, self.source, self.target, policy, self.copying)
-
-    def _encode_prefixes(self, texts: list[str], prefix) -> list[list[int]] | None:
-        """The tokens that each answer begins with."""
-        if prefix is None:
-            return None
-        prefixes = (
-            [prefix] * len(texts) if isinstance(prefix, str) else list_texts("prefix", prefix)
-        )
-        check_each("prefix", prefixes)
-        if len(prefixes) != len(texts):
-            raise ValueError(f"{len(texts)} sources need as many prefixes, got {len(prefixes)}")
-        if isinstance(self.target, Numbers):
-            raise ValueError("real values have no prefix")
-        if not self.copying:
-            return [self.target.encode(text) for text in prefixes]
-        return [
-            self.target.encode_copies(self.target.tokens(text), self.source.tokens(source))
-            for source, text in zip(texts, prefixes, strict=True)
-        ]
-
-    def _find(
-        self, texts: list[str], decoding: Decoding, prefixes, attention: bool, lengths=None
-    ) -> tuple[Hypotheses, dict[str, np.ndarray]]:
-        """What a search finds for sources, and their arrays; both may have more rows, to be left.
-
-        Args:
-            texts, decoding: see `predict`.
-            prefixes: the tokens that each answer begins with, or None.
-            attention: whether the weights are wanted.
-            lengths: see `hypotheses`.
-        """
-        rows = fill(range(len(texts)), self.batch_size)
-        arrays = self._encode([texts[row] for row in rows], decoding.unknown)
-        steps = arrays["source_mask"].sum(1)
-        before = None if prefixes is None else [prefixes[row] for row in rows]
-        limits, rules = self._limits(steps, decoding), self._rules(steps, decoding, before)
-        if lengths is not None:
-            given = np.array([lengths[row] for row in rows], "int32")
-            limits = {"max_length": bucket(int(given.max())), "limits": given}
-            rules.append(Length(given, given))
-        found = self.model.decode(
-            **arrays,
-            strategy=decoding.strategy,
-            **limits,
-            constraints=rules,
-            attention=attention or (ARGMAX if self._points(decoding) else False),
-        )
-        return found, arrays
-
-    def _limits(self, steps: np.ndarray, decoding: Decoding) -> dict:
-        """Where answers are cut off, each by itself, and a round number for the loop of all."""
-        limits = np.array([self._limit(int(length), decoding) for length in steps], "int32")
-        # Rounded up, so that few loops are compiled; each row stops at its own limit.
-        most = max(1, self._limit(bucket(int(steps.max())), decoding), int(limits.max()))
-        return {"max_length": most, "limits": limits}
-
-    def _rules(self, steps: np.ndarray, decoding: Decoding, prefixes) -> list:
-        if isinstance(self.target, Numbers):
-            return []
-        own = steps - (0 if isinstance(self.source, Numbers) else 1)
-        return decoding.constraints(self.target, own, prefixes, self.copying)
-
-    def _points(self, decoding: Decoding) -> bool:
-        """Whether attention tells which symbol of the source is put for the unknown token."""
-        return decoding.unknown == "copy" and not self.copying
-
-    def _read(
-        self, found: Hypotheses, steps: np.ndarray, texts: Sequence[str], pointing: bool
-    ) -> list[list[Hypothesis]]:
-        """The hypotheses of each text; `steps` (batch,) are those of the sources."""
-        if pointing:
-            found = point(found, steps, len(self.target))
-        return [
-            read_row(found, row, self.target, self.source.tokens(text), int(steps[row]))
-            for row, text in enumerate(texts)
-        ]
-
-
-def load(path: str | Path) -> Predictor:
-    """A trained model from a run directory, or from a `model.npz`.
-
-    Args:
-        path: for example `"runs/latest"`.
-
-    Raises:
-        ValueError: there is no run, or it is incomplete or damaged; the error says what is missing.
-
-    Example:
-        >>> load("runs/latest").predict(["hello"])  # doctest: +SKIP
-        ['olleh']
-    """
-    quiet_engine()
-    path = Path(path).expanduser()
-    if path.is_dir():
-        if not (path / "model.npz").is_file():
-            has = "has not finished its first evaluation" if (path / "config.yaml").exists() else ""
-            raise ValueError(
-                f"{path} is not a complete run: model.npz is missing"
-                + (f" (the run {has})" if has else " (give a run directory, as in runs/latest)")
-            )
-        path = path / "model.npz"
-    elif not path.exists():
-        raise ValueError(f"no such run: {path}{_newest_beside(path)}")
-    model, source, target, settings = load_model(path)
-    try:
-        decoding = Decoding.from_config(settings.pop("decoding"))
-        check_lengths(settings)
-    except KeyError as error:
-        raise ValueError(f"{path} is damaged: its settings lack {error}") from None
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: its settings can't be read: {error}") from None
-    return Predictor(model, source, target, decoding, settings)
-
-
-def _newest_beside(path: Path) -> str:
-    """Advice where `runs/latest` is missing, as on a file system without links."""
-    if path.name != "latest":
-        return ""
-    runs = [*path.parent.glob("*/*/model.npz"), *path.parent.glob("*/model.npz")]
-    newest = max(runs, key=lambda model: model.stat().st_mtime, default=None)
-    return "" if newest is None else f" (the newest run there is {newest.parent})"
-
-
-def ensemble(runs: Sequence[Predictor | str | Path], mean: str = "probabilities") -> Predictor:
-    """Several runs that answer together, as one.
-
-    Args:
-        runs: predictors, or what `load` takes; all of one task.
-        mean: see `Ensemble`.
-
-    Raises:
-        ValueError: their vocabularies differ.
-
-    Example:
-        >>> ensemble(["runs/a", "runs/b"]).predict(["hello"])  # doctest: +SKIP
-        ['olleh']
-    """
-    loaded = [run if isinstance(run, Predictor) else load(run) for run in runs]
-    first = loaded[0]
-    for other in loaded[1:]:
-        for side in ("source", "target"):
-            if getattr(other, side).to_config() != getattr(first, side).to_config():
-                raise ValueError(
-                    f"the runs of an ensemble must have one {side} vocabulary, and these differ; "
-                    "train them on the same task"
-                )
-    model = Ensemble([run.model for run in loaded], mean)
-    settings = {**first.settings, "model": "ensemble"}
-    return Predictor(model, first.source, first.target, first.decoding, settings)
+        settings = {**self.settings, "decoding": self.decoding.to_config()}
+        save_model(Path(path).expanduser(), self.model, self.source, self.target, settings, weights)

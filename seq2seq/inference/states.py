@@ -1,15 +1,15 @@
-"""States as values: changed, exchanged, mixed, and kept in a file. Nothing is changed in place.
+"""States as values: changed, exchanged, mixed, and saved. Nothing is changed in place.
 
-What is made here can be handed to `seq2seq.Predictor.step` and `decode`, and to `Decoder.step`:
+The results can be passed to `seq2seq.Predictor.step` and `decode`, and to `Decoder.step`:
 
     state, memory = run.encode(["hello", "world"])
-    run.decode(zero(state), memory)                             # told nothing
-    run.decode(swap(state, 0, 1), memory)                       # told of the other source
-    run.decode(swap(state, 0, 1, Part("cell")), memory)         # half and half
+    run.decode(zero(state), memory)                             # no information
+    run.decode(swap(state, 0, 1), memory)                       # exchanged
+    run.decode(swap(state, 0, 1, StateSlice("cell")), memory)   # cell states only
     run.decode(interpolate(state, take(state, [1, 0]), 0.5), memory)
 
-A memory, which a decoder with attention looks at, is another value: `take(memory, [1, 0])`
-exchanges it without the state, `blind(memory)` takes it away.
+A memory, which a decoder with attention reads, is another value: `take(memory, [1, 0])` exchanges
+it without the state, `without_values(memory)` replaces it by zeros.
 """
 
 import json
@@ -35,8 +35,8 @@ CHECKSUMS = "checksums"  # a member of a file of a state
 
 
 @dataclass(frozen=True)
-class Part:
-    """Which numbers of a state are meant: those that fit all that is said, without a word all.
+class StateSlice:
+    """Selects part of a state: every field that is set narrows it; by default everything.
 
     Args:
         field: `"hidden"` or `"cell"`; None: both.
@@ -44,8 +44,8 @@ class Part:
         units: of each vector, counted from 0; None: all.
 
     Raises:
-        ValueError: no such field, or a number below 0. What a state does not have is refused when
-            it is used.
+        ValueError: no such field, or a number below 0. A part that a state does not
+            have is refused when it is used.
     """
 
     field: str | None = None
@@ -62,88 +62,90 @@ class Part:
             object.__setattr__(self, "units", units)
 
     @property
-    def whole(self) -> bool:
-        """Whether it is all there is."""
-        return self == Part()
+    def is_all(self) -> bool:
+        """Whether everything is selected."""
+        return self == StateSlice()
 
     def mask(self, layer: int, field: str, size: int) -> np.ndarray:
-        """(size,) bool, True for the units of one vector that are meant."""
-        here = self.layer in (None, layer) and self.field in (None, field)
+        """Mask of the selected units of a vector, (size,) bool."""
+        is_selected = self.layer in (None, layer) and self.field in (None, field)
         if self.units is None:
-            return np.full(size, here)
-        return np.isin(np.arange(size), self.units) & here
+            return np.full(size, is_selected)
+        return np.isin(np.arange(size), self.units) & is_selected
 
 
-ALL = Part()
+ALL = StateSlice()
 
 
-def zero(state: DecoderState, part: Part = ALL) -> DecoderState:
-    """Zeros: what a decoder starts from that is told nothing."""
+def zero(state: DecoderState, part: StateSlice = ALL) -> DecoderState:
+    """Zeros: a state without information about the source."""
     return clamp(state, 0.0, part)
 
 
-def keep(state: DecoderState, part: Part) -> DecoderState:
-    """Only this part, zeros for the rest."""
-    return graft(zero(state), state, part)
+def only(state: DecoderState, part: StateSlice) -> DecoderState:
+    """Keep only a part, with zeros elsewhere."""
+    return replace_part(zero(state), state, part)
 
 
-def clamp(state: DecoderState, value: float | Sequence[float], part: Part = ALL) -> DecoderState:
-    """A part held at a value, for every source.
+def clamp(
+    state: DecoderState, value: float | Sequence[float], part: StateSlice = ALL
+) -> DecoderState:
+    """Set a part to a value, for every source.
 
     Args:
-        state: what is changed.
-        value: one number, or one for each unit, in the order of `part.units`.
-        part: what of it.
+        state: the state.
+        value: a number, or one for each unit, in the order of `part.units`.
+        part: the part.
     """
     value = np.asarray(value, "float32")
 
-    def hold(tensor, mask):
+    def set_value(tensor, mask):
         units = range(len(mask)) if part.units is None else part.units
         if value.ndim and value.shape != (len(units),):
             raise ValueError(f"{value.size} values were given for {len(units)} units")
-        held = np.zeros(len(mask), "float32")
-        held[list(units)] = value
-        return ops.zeros_like(tensor) + ops.cast(held, tensor.dtype)
+        values = np.zeros(len(mask), "float32")
+        values[list(units)] = value
+        return ops.zeros_like(tensor) + ops.cast(values, tensor.dtype)
 
-    return _change(state, part, hold)
-
-
-def graft(state: DecoderState, other: DecoderState, part: Part) -> DecoderState:
-    """`state` with a part of `other`, which is as large."""
-    _check_alike(state, other)
-    if part.whole:
-        return other
-    pairs = iter(tree.flatten(other.layers))
-    return _change(state, part, lambda tensor, mask: next(pairs))
+    return _change(state, part, set_value)
 
 
-def swap(state: DecoderState, one: int, other: int, part: Part = ALL) -> DecoderState:
-    """The same batch with the states of two sources exchanged, or a part of them.
+def replace_part(state: DecoderState, donor: DecoderState, part: StateSlice) -> DecoderState:
+    """Replace a part of `state` by that of `donor`, a state of the same sizes."""
+    _check_same_sizes(state, donor)
+    if part.is_all:
+        return donor
+    tensors = iter(tree.flatten(donor.layers))
+    return _change(state, part, lambda tensor, mask: next(tensors))
+
+
+def swap(state: DecoderState, first: int, second: int, part: StateSlice = ALL) -> DecoderState:
+    """Exchange the states of two sources of a batch, or a part of them.
 
     Args:
         state: of a batch.
-        one, other: which two rows.
-        part: what is exchanged; where it is all, also what a decoder's attention remembers.
+        first, second: the two rows.
+        part: the part that is exchanged; if it is all, also attentional vector and coverage.
     """
-    rows = np.arange(_batch(state))
-    for row in (one, other):
+    rows = np.arange(_batch_size(state))
+    for row in (first, second):
         if not 0 <= row < len(rows):
             raise ValueError(f"there is no source {row} in a batch of {len(rows)}")
-    rows[[one, other]] = rows[[other, one]]
-    return graft(state, take(state, rows), part)
+    rows[[first, second]] = rows[[second, first]]
+    return replace_part(state, take(state, rows), part)
 
 
-def shuffle(state: DecoderState, seed: int = 0, part: Part = ALL) -> DecoderState:
-    """Each source with another one's state, or part of it; none keeps its own.
+def shuffle(state: DecoderState, seed: int = 0, part: StateSlice = ALL) -> DecoderState:
+    """Give each source the state of another, or a part of it; none keeps its own.
 
     Raises:
         ValueError: the batch is of one source.
     """
-    return graft(state, take(state, derange(_batch(state), seed)), part)
+    return replace_part(state, take(state, derange(_batch_size(state), seed)), part)
 
 
 def derange(count: int, seed: int = 0) -> np.ndarray:
-    """A random order of `count` in which nothing stays in its place (Sattolo 1986).
+    """Draw a cyclic permutation of `count`, without fixed points (Sattolo 1986).
 
     >>> derange(5, seed=1).tolist()
     [1, 3, 0, 4, 2]
@@ -152,58 +154,60 @@ def derange(count: int, seed: int = 0) -> np.ndarray:
         raise ValueError("there is one source only: nothing to exchange it with")
     order, rng = np.arange(count), np.random.default_rng(seed)
     for last in range(count - 1, 0, -1):
-        place = rng.integers(last)
-        order[[place, last]] = order[[last, place]]
+        index = rng.integers(last)
+        order[[index, last]] = order[[last, index]]
     return order
 
 
-def add_noise(state: DecoderState, size: float, seed: int = 0, part: Part = ALL) -> DecoderState:
-    """Gaussian noise on every unit of a part.
+def add_noise(
+    state: DecoderState, size: float, seed: int = 0, part: StateSlice = ALL
+) -> DecoderState:
+    """Add Gaussian noise to every unit of a part.
 
     Args:
-        state: of a batch; a source's noise depends on its place alone.
+        state: of a batch; the noise of a source depends only on its row.
         size: the standard deviation.
         seed: of the draws.
-        part: what is made noisy.
+        part: the part.
     """
     check_number("size", size)
     seeds = iter(range(len(tree.flatten(state.layers))))
 
-    def disturb(tensor, mask):
-        noise = np.random.default_rng((seed, next(seeds))).normal(0, size, tuple(tensor.shape))
-        return tensor + ops.cast(noise, tensor.dtype)
+    def add(tensor, mask):
+        sample = np.random.default_rng((seed, next(seeds))).normal(0, size, tuple(tensor.shape))
+        return tensor + ops.cast(sample, tensor.dtype)
 
-    return _change(state, part, disturb)
+    return _change(state, part, add)
 
 
-def interpolate(one: Any, other: Any, share: float) -> Any:
-    """`(1 - share) * one + share * other`, number by number; beyond 0 and 1 it extrapolates.
+def interpolate(first: Any, second: Any, weight: float) -> Any:
+    """Compute `(1 - weight) * first + weight * second`; beyond 0 and 1 it extrapolates.
 
     Args:
-        one, other: states of one structure and shape.
-        share: of `other`.
+        first, second: states of one structure and shape.
+        weight: of `second`.
     """
-    _check_alike(one, other)
-    return map_tensors(lambda a, b: (1 - share) * a + share * b, one, other)
+    _check_same_sizes(first, second)
+    return map_tensors(lambda a, b: (1 - weight) * a + weight * b, first, second)
 
 
 def take(state: Any, rows: Sequence[int]) -> Any:
-    """The state, or the memory, of other rows of the batch, which may repeat: `take(s, [0, 0])`."""
+    """Take rows of a state or memory, which may repeat: `take(state, [0, 0])`."""
     rows = np.asarray(rows, "int32")
     return map_tensors(lambda tensor: ops.take(tensor, rows, axis=0), state)
 
 
-def blind(memory: Memory) -> Memory:
-    """A memory in which there is nothing to see: zeros for values and keys, nothing to copy.
+def without_values(memory: Memory) -> Memory:
+    """Replace values, keys and copies of a memory by zeros.
 
     Its lengths, tags and final state stay.
     """
-    gone = {
+    zeros = {
         name: ops.zeros_like(tensor)
         for name in ("values", "keys", "copies")
         if (tensor := getattr(memory, name)) is not None
     }
-    return memory._replace(**gone)
+    return memory._replace(**zeros)
 
 
 def save_state(path: str | Path, state: DecoderState) -> None:
@@ -217,17 +221,17 @@ def save_state(path: str | Path, state: DecoderState) -> None:
         for number, layer in enumerate(state.layers)
         for field, tensor in layer._asdict().items()
     }
-    rest = {"attentional": state.attentional, "coverage": state.coverage}
-    arrays |= {name: tensor for name, tensor in rest.items() if tensor is not None}
-    plain = {name: np.asarray(ops.convert_to_numpy(one), order="C") for name, one in arrays.items()}
-    checksums = {name: checksum(one.tobytes()) for name, one in plain.items()}
+    others = {"attentional": state.attentional, "coverage": state.coverage}
+    arrays |= {name: tensor for name, tensor in others.items() if tensor is not None}
+    plain = {k: np.asarray(ops.convert_to_numpy(a), order="C") for k, a in arrays.items()}
+    checksums = {name: checksum(array.tobytes()) for name, array in plain.items()}
     encoded = np.frombuffer(json.dumps(checksums).encode(), "uint8")
     with open(Path(path).expanduser(), "wb") as file:
         np.savez(file, **plain, **{CHECKSUMS: encoded})
 
 
 def load_state(path: str | Path) -> DecoderState:
-    """What `save_state` wrote.
+    """Read a file of `save_state`.
 
     Raises:
         ValueError: the file is missing or damaged, or holds no state.
@@ -237,11 +241,12 @@ def load_state(path: str | Path) -> DecoderState:
         raise ValueError(f"no such state: {path}")
     members = read_members(path, check=True)
     if CHECKSUMS in members:  # files of version 0.1 have none
-        said = _read_checksums(path, members.pop(CHECKSUMS))
-        found = {name: one.digest() for name, one in members.items()}
-        if wrong := sorted(name for name in {*said, *found} if said.get(name) != found.get(name)):
+        expected = _read_checksums(path, members.pop(CHECKSUMS))
+        digests = {name: array.digest() for name, array in members.items()}
+        names = {*expected, *digests}
+        if wrong := sorted(name for name in names if expected.get(name) != digests.get(name)):
             raise ValueError(f"{path} is damaged: {wrong[0]} is not what was saved")
-    arrays = {name: one.array() for name, one in members.items()}
+    arrays = {name: array.array() for name, array in members.items()}
     layers = []
     while f"layers.{len(layers)}.hidden" in arrays:
         hidden = arrays.pop(f"layers.{len(layers)}.hidden")
@@ -255,16 +260,16 @@ def load_state(path: str | Path) -> DecoderState:
 
 def _read_checksums(path: Path, stored: Any) -> dict:
     try:
-        found = parse_json(stored.array().tobytes())
+        checksums = parse_json(stored.array().tobytes())
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        checksums = None
+    if not isinstance(checksums, dict):
         raise ValueError(f"{path} is damaged: its checksums can't be read")
-    return found
+    return checksums
 
 
-def _change(state: DecoderState, part: Part, change: Callable) -> DecoderState:
-    """`state` with `change(tensor, mask)` for the numbers of each vector that are of `part`."""
+def _change(state: DecoderState, part: StateSlice, change: Callable) -> DecoderState:
+    """Replace the selected units of each vector by those of `change(tensor, mask)`."""
     _check(state)
     _check_part(state, part)
     layers = []
@@ -286,7 +291,7 @@ def _check(state: Any) -> None:
         )
 
 
-def _check_part(state: DecoderState, part: Part) -> None:
+def _check_part(state: DecoderState, part: StateSlice) -> None:
     sizes = {field: size.shape[-1] for field, size in state.layers[0]._asdict().items()}
     if part.layer is not None and part.layer >= len(state.layers):
         raise ValueError(f"there is no layer {part.layer}: the state has {len(state.layers)}")
@@ -296,20 +301,20 @@ def _check_part(state: DecoderState, part: Part) -> None:
         raise ValueError(f"there is no unit {max(part.units)}: a layer has {sizes['hidden']}")
 
 
-def _check_alike(one: Any, other: Any) -> None:
-    """Raise a ValueError unless two states can stand in for one another."""
-    tensors = [flatten_tensors(state)[0] for state in (one, other)]
+def _check_same_sizes(first: Any, second: Any) -> None:
+    """Raise a ValueError unless two states have the same structure and sizes."""
+    tensors = [flatten_tensors(state)[0] for state in (first, second)]
     sizes = [[tuple(tensor.shape) for tensor in state] for state in tensors]
     if sizes[0] != sizes[1]:
-        layers = [len(state.layers) for state in (one, other) if isinstance(state, DecoderState)]
+        layers = [len(state.layers) for state in (first, second) if isinstance(state, DecoderState)]
         raise ValueError(
             f"the states differ: {layers[0]} and {layers[1]} layers"
             if len(set(layers)) == 2
             else f"the states differ in size: {sizes[0]} and {sizes[1]}"
         )
-    tree.assert_same_structure(one, other)
+    tree.assert_same_structure(first, second)
 
 
-def _batch(state: DecoderState) -> int:
+def _batch_size(state: DecoderState) -> int:
     _check(state)
     return int(state.layers[0].hidden.shape[0])

@@ -16,7 +16,7 @@ from seq2seq.runtime.file_format import parse_json
 
 VERSION = 2  # of the file; 1 had no tags
 BACKWARDS = " backwards"
-MOST_PACKED = 200  # times smaller than its content a file may be
+MAX_RATIO = 200  # times smaller than its content a file may be
 
 
 class NotATrace(ValueError):
@@ -50,7 +50,7 @@ class Layer:
 
     @property
     def units(self) -> int:
-        """How many."""
+        """Number of units."""
         return self.hidden.shape[-1]
 
     @property
@@ -67,7 +67,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Trace:
-    """What went on inside a model, for a batch of sources.
+    """States, gates, attention weights and probabilities of a model, for a batch of sources.
 
     Time is counted in symbols: `encoder[n].hidden[b, t]` is the state after symbol `sources[b][t]`
     was read (going backwards, too: after it and all behind it), `decoder[n].hidden[b, t]` the state
@@ -124,26 +124,32 @@ class Trace:
         """(batch, target time), True for real steps."""
         return _mask(self.outputs, self.decoder)
 
-    def one(self, number: int) -> "Trace":
+    def select(self, number: int) -> "Trace":
         """The trace of one source of the batch, a batch of one without padding."""
         if not 0 <= number < len(self):
             raise ValueError(f"the trace is of {len(self)} sources, there is no number {number}")
-        read, said = len(self.sources[number]), len(self.outputs[number])
+        source_length, output_length = len(self.sources[number]), len(self.outputs[number])
         row = slice(number, number + 1)
         return replace(
             self,
             sources=self.sources[row],
             outputs=self.outputs[row],
             tags=None if self.tags is None else self.tags[row],
-            encoder=[layer.map(lambda a: a[row, :read]) for layer in self.encoder],
+            encoder=[layer.map(lambda a: a[row, :source_length]) for layer in self.encoder],
             handed_over=[layer.map(lambda a: a[row]) for layer in self.handed_over],
             received=[layer.map(lambda a: a[row]) for layer in self.received],
-            decoder=[layer.map(lambda a: a[row, :said]) for layer in self.decoder],
-            attention=None if self.attention is None else self.attention[row, :said, :read],
-            probabilities=None if self.probabilities is None else self.probabilities[row, :said],
+            decoder=[layer.map(lambda a: a[row, :output_length]) for layer in self.decoder],
+            attention=None
+            if self.attention is None
+            else self.attention[row, :output_length, :source_length],
+            probabilities=None
+            if self.probabilities is None
+            else self.probabilities[row, :output_length],
             top_symbols=None if self.top_symbols is None else self.top_symbols[row],
             top_probabilities=(
-                None if self.top_probabilities is None else self.top_probabilities[row, :said]
+                None
+                if self.top_probabilities is None
+                else self.top_probabilities[row, :output_length]
             ),
         )
 
@@ -168,7 +174,7 @@ class Trace:
 
     @classmethod
     def load(cls, path: str | Path) -> "Trace":
-        """What `save` wrote.
+        """Load a trace that `save` wrote.
 
         Raises:
             ValueError: the file is missing, damaged, or holds no trace.
@@ -185,7 +191,7 @@ class Trace:
     def _read(cls, path: Path) -> "Trace":
         with zipfile.ZipFile(path) as file:
             unpacked = sum(member.file_size for member in file.infolist())
-        if unpacked > MOST_PACKED * path.stat().st_size + 2**20:
+        if unpacked > MAX_RATIO * path.stat().st_size + 2**20:
             raise NotATrace(f"{path} is refused: it would unpack to {unpacked:,} bytes")
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
@@ -198,23 +204,30 @@ class Trace:
             layers = []
             for name in words[field]:
                 start = f"{field}.{name}."
-                own = {
+                layer_arrays = {
                     k.removeprefix(start): arrays.pop(k)
                     for k in [*arrays]
                     if k[: len(start)] == start
                 }
-                layers.append(Layer(name, own.pop("hidden"), own.pop("cell", None), own or None))
+                layers.append(
+                    Layer(
+                        name,
+                        layer_arrays.pop("hidden"),
+                        layer_arrays.pop("cell", None),
+                        layer_arrays or None,
+                    )
+                )
             words[field] = layers
-        found = cls(**words, **arrays)
-        shape = found.encoder[0].hidden.shape
-        if shape[:2] != found.source_mask.shape or len(found.outputs) != len(found):
+        trace = cls(**words, **arrays)
+        shape = trace.encoder[0].hidden.shape
+        if shape[:2] != trace.source_mask.shape or len(trace.outputs) != len(trace):
             raise NotATrace(f"{path} is damaged: its symbols are not those of its states")
-        return found
+        return trace
 
 
 LAYERS = ("encoder", "handed_over", "received", "decoder")
 
 
 def _mask(symbols: list[list[str]], layers: list[Layer]) -> np.ndarray:
-    lengths = np.array([len(one) for one in symbols])
+    lengths = np.array([len(row) for row in symbols])
     return np.arange(layers[0].hidden.shape[1]) < lengths[:, None]

@@ -1,4 +1,4 @@
-"""From a model's trace of a batch to a `Trace`: named layers, symbols, and no padding."""
+"""Traces: the recorded arrays of a batch, with named layers, symbols, and no padding."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from seq2seq.data.batching import delay, pad
+from seq2seq.data.batching import EncodedSource, pad, shift_right, stack_sources
 from seq2seq.decoding.search import Hypotheses
 from seq2seq.inference.trace import BACKWARDS, Layer, Trace
 from seq2seq.models.seq2seq import ModelTrace, Seq2Seq
@@ -17,61 +17,60 @@ from seq2seq.runtime.vocabulary import END, SPECIALS, START
 
 
 def make_trace(
-    model: Seq2Seq,
-    sides: tuple[Codec, Codec],
+    predictor: Any,
     texts: Sequence[str],
-    arrays: dict[str, np.ndarray],
-    found: Hypotheses,
+    sources: Sequence[EncodedSource],
+    hypotheses: Hypotheses,
     gates: bool,
     top: int,
 ) -> Trace:
-    """The trace of the best answers to some sources.
+    """Trace the best answers to some sources.
 
     Args:
-        model: what found the answers.
-        sides: how source and target become numbers.
+        predictor: a `Predictor` of a `Seq2Seq`.
         texts: the sources.
-        arrays: what the model is given of them; it may have more rows, which are left out.
-        found: the answers; it may have as many rows.
-        gates: whether the gates are kept.
-        top: how many of the likeliest symbols are kept.
+        sources: the same, encoded.
+        hypotheses: the answers; further rows are ignored.
+        gates: whether gates are recorded.
+        top: number of the likeliest symbols that are recorded.
 
     Raises:
         ValueError: an answer has no step.
     """
-    source, target = sides
-    batch, values = len(texts), isinstance(target, Numbers)
-    arrays = {name: array[:batch] for name, array in arrays.items()}
-    rows = [_numbers_said(found, row, values) for row in range(batch)]
+    model, source, target = predictor.model, predictor.source, predictor.target
+    is_regression = isinstance(target, Numbers)
+    rows = [_read_ids(hypotheses, row, is_regression) for row in range(len(sources))]
     for number, row in enumerate(rows, 1):
         if not len(row):
             raise ValueError(f"the answer to source {number} has no step: there is nothing to see")
-    target_out, target_mask = pad(rows)
-    read = delay(target_out, target_mask, 0 if values else START)
-    model_trace = model.trace({**arrays, "target": read})
-    masks = [mask[:, : mask.sum(1).max()] for mask in (arrays["source_mask"], target_mask)]
-    tokens = [source.tokens(text) for text in texts]
+    labels, target_mask = pad(rows)
+    inputs = stack_sources(sources)
+    target_in = shift_right(labels, target_mask, 0 if is_regression else START)
+    model_trace = model.trace({**inputs, "target": target_in})
+    masks = [mask[:, : mask.sum(1).max()] for mask in (inputs["source_mask"], target_mask)]
+    tokens = [encoded.tokens for encoded in sources]
+    attention, likeliest = model_trace.attention, {}
+    if not is_regression:
+        likeliest = _rank(_cut(model_trace.outputs, masks[1]), rows, target, tokens, top)
     return Trace(
-        sources=[_name_source(source, own) for own in tokens],
-        outputs=[_name_output(target, row, own) for row, own in zip(rows, tokens, strict=True)],
+        sources=[_name_source(source, each) for each in tokens],
+        outputs=[_name_output(target, *pair) for pair in zip(rows, tokens, strict=True)],
         **_name_layers(model, model_trace, masks, gates),
-        attention=None
-        if model_trace.attention is None
-        else _cut(model_trace.attention, *masks[::-1]),
-        **({} if values else _rank(_cut(model_trace.outputs, masks[1]), rows, target, tokens, top)),
+        attention=None if attention is None else _cut(attention, *masks[::-1]),
+        **likeliest,
         bridge=type(model.bridge).__name__,
         tags=[source.split(text)[1] for text in texts] if isinstance(source, Tagged) else None,
     )
 
 
-def _numbers_said(found: Hypotheses, row: int, values: bool) -> Any:
-    """Token numbers of the best answer and its end, or its values."""
-    said = found.tokens[row, 0, : found.lengths[row, 0]]
-    if values:
-        return np.array(said)
-    if not np.isfinite(found.scores[row, 0]):  # the constraints left no answer
+def _read_ids(hypotheses: Hypotheses, row: int, is_regression: bool) -> Any:
+    """Ids of the best answer and its end, or its values."""
+    ids = hypotheses.tokens[row, 0, : hypotheses.lengths[row, 0]]
+    if is_regression:
+        return np.array(ids)
+    if not np.isfinite(hypotheses.scores[row, 0]):  # the constraints left no answer
         return []
-    return [*said.tolist(), *([END] if found.ended[row, 0] else [])]
+    return [*ids.tolist(), *([END] if hypotheses.ended[row, 0] else [])]
 
 
 def _name_source(source: Codec, tokens: list) -> list[str]:
@@ -80,78 +79,85 @@ def _name_source(source: Codec, tokens: list) -> list[str]:
     return [*tokens, SPECIALS[END]]
 
 
-def _name_output(target: Codec, row: Any, copied: list) -> list[str]:
+def _name_output(target: Codec, row: Any, source_tokens: list) -> list[str]:
     if isinstance(target, Numbers):
         return [target.join([step]) for step in target.decode_tokens(row)]
-    return [_name(target, number, copied) for number in row]
+    return [_name(target, number, source_tokens) for number in row]
 
 
-def _name(target: Codec, number: int, copied: list) -> str:
-    return target.symbols[number] if number < len(target) else copied[number - len(target)]
+def _name(target: Codec, number: int, source_tokens: list) -> str:
+    size = len(target)
+    return target.symbols[number] if number < size else source_tokens[number - size]
 
 
 def _name_layers(model: Seq2Seq, model_trace: ModelTrace, masks: list, gates: bool) -> dict:
-    """The four lists of layers that a trace has."""
+    """The four lists of layers of a trace."""
     stack, backwards = model.encoder.stack, model.encoder.backwards
-    ways = ["", BACKWARDS] if stack.bidirectional else [BACKWARDS if backwards else ""]
-    encoder = [f"encoder {n}{way}" for n in range(1, stack.num_layers + 1) for way in ways]
+    suffixes = ["", BACKWARDS] if stack.bidirectional else [BACKWARDS if backwards else ""]
+    encoder = [
+        f"encoder {n}{suffix}" for n in range(1, stack.num_layers + 1) for suffix in suffixes
+    ]
     decoder = [f"decoder {n}" for n in range(1, model.decoder.num_layers + 1)]
 
-    def follow(names, followed, mask):
+    def name_traces(names, traces, mask):
         layers = []
-        for name, one in zip(names, followed, strict=True):
-            states = {key: _cut(array, mask) for key, array in one.states._asdict().items()}
-            opened = one.gates._asdict() if gates and one.gates else {}
-            opened = {key: _cut(array, mask) for key, array in opened.items()}
-            layers.append(Layer(name, **states, gates=opened or None))
+        for name, trace in zip(names, traces, strict=True):
+            states = {key: _cut(array, mask) for key, array in trace.states._asdict().items()}
+            arrays = trace.gates._asdict() if gates and trace.gates is not None else {}
+            arrays = {key: _cut(array, mask) for key, array in arrays.items()}
+            layers.append(Layer(name, **states, gates=arrays or None))
         return layers
 
-    def hand(names, states, ways):
+    def name_states(names, states, directions):
         layers = []
-        for place, name in enumerate(names):
-            state, way = states[place // ways], place % ways
-            parts = {key: np.split(_array(a), ways, -1)[way] for key, a in state._asdict().items()}
-            layers.append(Layer(name, **parts))
+        for number, name in enumerate(names):
+            layer, direction = divmod(number, directions)
+            arrays = {
+                key: np.split(_to_array(array), directions, -1)[direction]
+                for key, array in states[layer]._asdict().items()
+            }
+            layers.append(Layer(name, **arrays))
         return layers
 
     return {
-        "encoder": follow(encoder, model_trace.encoder, masks[0]),
-        "handed_over": hand(encoder, model_trace.handed_over, len(ways)),
-        "received": hand(decoder, model_trace.received, 1),
-        "decoder": follow(decoder, model_trace.decoder, masks[1]),
+        "encoder": name_traces(encoder, model_trace.encoder, masks[0]),
+        "handed_over": name_states(encoder, model_trace.handed_over, len(suffixes)),
+        "received": name_states(decoder, model_trace.received, 1),
+        "decoder": name_traces(decoder, model_trace.decoder, masks[1]),
     }
 
 
-def _rank(said: np.ndarray, rows: list, target: Codec, tokens: list, top: int) -> dict:
-    """Probabilities of what was said, and the likeliest symbols, from (batch, time, symbols)."""
-    numbers, _ = pad(rows, said.shape[1])
-    order = said.copy()
-    for row, own in enumerate(tokens):
-        order[row, :, len(target) + len(own) :] = -1  # a pointer's places that are no symbols
+def _rank(outputs: np.ndarray, rows: list, target: Codec, tokens: list, top: int) -> dict:
+    """Probabilities of the answers and the likeliest symbols, from (batch, time, symbols)."""
+    ids, _ = pad(rows, outputs.shape[1])
+    order = outputs.copy()
+    for row, source_tokens in enumerate(tokens):
+        # Positions of a pointer beyond the source are no symbols.
+        order[row, :, len(target) + len(source_tokens) :] = -1
     best = np.argsort(-order, axis=-1, kind="stable")[..., : min(top, len(target))]
     return {
-        "probabilities": np.take_along_axis(said, numbers[..., None], -1)[..., 0],
+        "probabilities": np.take_along_axis(outputs, ids[..., None], -1)[..., 0],
         "top_symbols": [
-            [[_name(target, n, tokens[row]) for n in step] for step in best[row, : len(said)]]
-            for row, said in enumerate(rows)
+            [[_name(target, n, tokens[row]) for n in step] for step in best[row, : len(ids_of_row)]]
+            for row, ids_of_row in enumerate(rows)
         ],
-        "top_probabilities": np.take_along_axis(said, best, -1),
+        "top_probabilities": np.take_along_axis(outputs, best, -1),
     }
 
 
-def _array(tensor: Any) -> np.ndarray:
+def _to_array(tensor: Any) -> np.ndarray:
     return ops.convert_to_numpy(tensor).astype("float32")
 
 
-def _cut(tensor: Any, mask: np.ndarray, across: np.ndarray | None = None) -> np.ndarray:
-    """(batch, time, ...) as long as `mask` (batch, time) is, zero where that is False.
+def _cut(tensor: Any, mask: np.ndarray, source_mask: np.ndarray | None = None) -> np.ndarray:
+    """Cut (batch, time, ...) to the length of `mask` (batch, time), zero where that is False.
 
     Args:
-        tensor: what is cut.
+        tensor: the tensor.
         mask: of its time axis.
-        across: of the axis after, or None.
+        source_mask: of the axis after, or None.
     """
-    array = np.where(mask[..., None], _array(tensor)[:, : mask.shape[1]], 0)
-    if across is None:
+    array = np.where(mask[..., None], _to_array(tensor)[:, : mask.shape[1]], 0)
+    if source_mask is None:
         return array
-    return np.where(across[:, None], array[:, :, : across.shape[1]], 0)
+    return np.where(source_mask[:, None], array[:, :, : source_mask.shape[1]], 0)

@@ -11,7 +11,7 @@ from seq2seq.layers.lstm import Tensor
 def map_tensors(function: Callable, structure: Any, *others: Any) -> Any:
     """`keras.tree.map_structure` that leaves None as it is."""
     return tree.map_structure(
-        lambda tensor, *rest: None if tensor is None else function(tensor, *rest),
+        lambda tensor, *more: None if tensor is None else function(tensor, *more),
         structure,
         *others,
     )
@@ -35,11 +35,13 @@ def broadcast_mask(mask: Tensor, tensor: Tensor) -> Tensor:
     return ops.reshape(mask, (*shape, *(1,) * (len(tensor.shape) - len(shape))))
 
 
-def select(mask: Tensor, structure: Any, other: Any) -> Any:
-    """Tensors of `structure` where `mask`, those of `other` elsewhere.
+def select(mask: Tensor, structure: Any, alternative: Any) -> Any:
+    """Tensors of `structure` where `mask`, those of `alternative` elsewhere.
 
     Args:
         mask: bool, over the first axes of every tensor.
         structure, other: structures of tensors of the same shapes.
     """
-    return map_tensors(lambda a, b: ops.where(broadcast_mask(mask, a), a, b), structure, other)
+    return map_tensors(
+        lambda a, b: ops.where(broadcast_mask(mask, a), a, b), structure, alternative
+    )

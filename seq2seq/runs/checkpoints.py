@@ -113,7 +113,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     stored, digest = members.pop(HEADER, None), members.pop(DIGEST, None)
     if stored is None or digest is None or stored.digest() != bytes(digest.data).decode("latin-1"):
         raise ValueError(f"{path} is damaged: its header has another checksum")
-    header = parse_header(path, stored, (FORMAT,), FIELDS)
+    header = parse_header(path, stored, FORMAT, FIELDS)
     for name in sorted(members.keys() | header["arrays"].keys()):
         array = members.get(name)
         actual = None if array is None else [str(array.dtype), *array.shape]

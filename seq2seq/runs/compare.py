@@ -80,30 +80,30 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     return list(groups.values())
 
 
-def find_runs(places: Iterable[str | Path], finished: bool = True) -> list[Path]:
-    """The directories of runs at or below `places`, in order of their names.
+def find_runs(folders: Iterable[str | Path], finished: bool = True) -> list[Path]:
+    """The directories of runs at or below `folders`, in order of their names.
 
     Args:
-        places: directories; a run that is found twice is listed once.
+        folders: directories; a run that is found twice is listed once.
         finished: whether those without a summary are left out.
 
     Raises:
         ValueError: a place that does not exist, or holds no such run.
     """
     marks = ("summary.json",) if finished else ("config.yaml", "summary.json")
-    found: dict[Path, Path] = {}
-    for place in map(Path, places):
-        if not place.is_dir():
-            raise ValueError(f"no such directory: {place}")
-        here = {path.parent for mark in marks for path in place.rglob(mark)}
-        links = {path for path in here if path.is_symlink() and path != place}  # runs/latest
-        here = {path for path in here - links if path.name != "previous"}
-        if not here:
+    runs: dict[Path, Path] = {}
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise ValueError(f"no such directory: {folder}")
+        candidates = {path.parent for mark in marks for path in folder.rglob(mark)}
+        links = {path for path in candidates if path.is_symlink() and path != folder}  # runs/latest
+        candidates = {path for path in candidates - links if path.name != "previous"}
+        if not candidates:
             kind = "finished run" if finished else "run"
-            raise ValueError(f"{place} holds no {kind} (no {' or '.join(marks)})")
-        for path in sorted(here, key=lambda path: [_natural(part) for part in path.parts]):
-            found.setdefault(path.resolve(), path)
-    return list(found.values())
+            raise ValueError(f"{folder} holds no {kind} (no {' or '.join(marks)})")
+        for path in sorted(candidates, key=lambda path: [_natural(part) for part in path.parts]):
+            runs.setdefault(path.resolve(), path)
+    return list(runs.values())
 
 
 def _natural(text: str) -> list:
@@ -119,20 +119,23 @@ def differences(configs: Sequence[dict]) -> tuple[list[str], list[tuple[str, ...
     """
     flat = [dict(flatten(config)) for config in configs]
     candidates: dict[tuple, list[str]] = {}  # by which runs agree
-    for key in sorted({key for one in flat for key in one}, key=lambda key: (key.count("."), key)):
+    for key in sorted(
+        {key for values_of_run in flat for key in values_of_run},
+        key=lambda key: (key.count("."), key),
+    ):
         if key in SEEDS or key.split(".")[0] in NOT_COMPARED:
             continue
-        values = [_show(one.get(key)) for one in flat]
+        values = [_show(values_of_run.get(key)) for values_of_run in flat]
         if len(set(values)) > 1:
             candidates.setdefault(tuple(map(values.index, values)), []).append(key)
     patterns = _leave_out_implied(candidates)
     keys = [key for pattern in patterns for key in _choose(candidates[pattern])]
-    labels = [tuple(_show(one.get(key)) for key in keys) for one in flat]
+    labels = [tuple(_show(values_of_run.get(key)) for key in keys) for values_of_run in flat]
     return [key.removesuffix("._target_").removeprefix("names.") for key in keys], labels
 
 
 def _choose(keys: Sequence[str]) -> list[str]:
-    """Of keys that change together, those that are named."""
+    """Choose one of the keys that always change together."""
 
     def rank(key: str) -> tuple:
         kind = 0 if key.startswith("names.") else 1 if key.endswith("._target_") else 2
@@ -145,14 +148,14 @@ def _choose(keys: Sequence[str]) -> list[str]:
 
 def _leave_out_implied(patterns: Collection[tuple]) -> list[tuple]:
     """The patterns without those that another one fixes already."""
-    kept: list[tuple] = []
+    chosen: list[tuple] = []
     for pattern in sorted(patterns, key=lambda pattern: -len(set(pattern))):
         implied = any(
-            len(set(zip(other, pattern, strict=True))) == len(set(other)) for other in kept
+            len(set(zip(earlier, pattern, strict=True))) == len(set(earlier)) for earlier in chosen
         )
         if not implied:
-            kept.append(pattern)
-    return [pattern for pattern in patterns if pattern in kept]
+            chosen.append(pattern)
+    return [pattern for pattern in patterns if pattern in chosen]
 
 
 def flatten(node: dict, prefix: str = "") -> Iterable[tuple[str, object]]:
@@ -164,13 +167,13 @@ def flatten(node: dict, prefix: str = "") -> Iterable[tuple[str, object]]:
             yield f"{prefix}{key}", value
 
 
-def changes(before: dict, now: dict) -> dict[str, list]:
-    """Of two nested dictionaries, each key with other values: `[before, now]`, None where missing.
+def changes(old: dict, new: dict) -> dict[str, list]:
+    """Compare nested dictionaries: `[old, new]` of each key that differs, None where missing.
 
     >>> changes({"seed": 0, "packages": {"a": "1"}}, {"seed": 0, "packages": {}})
     {'packages.a': ['1', None]}
     """
-    old, new = dict(flatten(before)), dict(flatten(now))
+    old, new = dict(flatten(old)), dict(flatten(new))
     pairs = {key: [old.get(key), new.get(key)] for key in {**old, **new}}
     return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -201,7 +204,7 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def read_summary(path: Path) -> dict:
-    """What `summary.json` of a run directory holds.
+    """Read `summary.json` of a run directory.
 
     Raises:
         ValueError: it is missing or damaged; the error says what is wrong.
@@ -221,7 +224,7 @@ def read_summary(path: Path) -> dict:
 
 
 def _find_wrong(summary: object) -> Iterator[str]:
-    """What a summary lacks of what is read of it."""
+    """Yield a description of each missing or damaged value of a summary."""
     parts = summary if isinstance(summary, dict) else {}
     test, train = (parts.get(name) for name in ("test", "train"))
     if not isinstance(test, dict) or not isinstance(train, dict):
@@ -247,7 +250,7 @@ def _find_wrong(summary: object) -> Iterator[str]:
     numbers |= {name: value for name, value in test.items() if name != "by_length"}
     numbers |= {"parameters": parts.get("parameters")}
     numbers |= {name: train.get(name) for name in ("seconds", "steps")}
-    yield from (f"{name} is no number" for name, one in numbers.items() if not _is_number(one))
+    yield from (f"{name} is no number" for name, value in numbers.items() if not _is_number(value))
 
 
 def _is_number(value: object) -> bool:

@@ -1,31 +1,33 @@
-"""What charts of runs show: exact match by length, and validation by update, over seeds."""
+"""Values of charts of runs: exact match by length, and validation by update, over seeds."""
 
 from collections.abc import Sequence
 
-from seq2seq.evaluation.seed_statistics import Spread
+from seq2seq.evaluation.statistics import SeedStatistics
 from seq2seq.runs.compare import Group, Run, read_history
 from seq2seq.runs.monitor import MONITORED
 from seq2seq.runs.tables import match_at
 
-MOST_LENGTHS = 30  # more of them are put together
+MAX_LENGTHS = 30  # more of them are put together
 
 
-def by_length(group: Group, ranges: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Spread]:
+def by_length(
+    group: Group, ranges: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], SeedStatistics]:
     """The exact match of a group's runs at each range of lengths that some of them were tested on.
 
     Args:
         group: its runs that count.
         ranges: lengths of targets, first and last.
     """
-    found = {}
+    statistics = {}
     for low, high in ranges:
         tests = [run.summary["test"] for run in group.runs]
         values = [
             match_at(t, low, high) for t in tests if any(low <= n <= high for n in lengths(t))
         ]
         if values:
-            found[low, high] = Spread(values)
-    return found
+            statistics[low, high] = SeedStatistics(values)
+    return statistics
 
 
 def lengths(test: dict) -> list[int]:
@@ -36,15 +38,15 @@ def lengths(test: dict) -> list[int]:
 def choose_ranges(groups: Sequence[Group]) -> list[tuple[int, int]]:
     """Every length that was tested by itself, or if there are many, ranges of equally many."""
     runs = [run for group in groups for run in group.runs]
-    found = sorted({length for run in runs for length in lengths(run.summary["test"])})
-    if len(found) <= MOST_LENGTHS:
-        return [(length, length) for length in found]
-    size = -(-(found[-1] - found[0] + 1) // MOST_LENGTHS)
-    starts = range(found[0], found[-1] + 1, size)
+    all_lengths = sorted({length for run in runs for length in lengths(run.summary["test"])})
+    if len(all_lengths) <= MAX_LENGTHS:
+        return [(length, length) for length in all_lengths]
+    size = -(-(all_lengths[-1] - all_lengths[0] + 1) // MAX_LENGTHS)
+    starts = range(all_lengths[0], all_lengths[-1] + 1, size)
     return [(start, start + size - 1) for start in starts]
 
 
-def by_step(group: Group, metric: str) -> dict[float, Spread]:
+def by_step(group: Group, metric: str) -> dict[float, SeedStatistics]:
     """A metric of validation at each number of updates after which all of a group's runs had it.
 
     Args:
@@ -52,8 +54,10 @@ def by_step(group: Group, metric: str) -> dict[float, Spread]:
         metric: a name as in `summary.json`, or a column of `history.csv` as it is, such as `loss`.
     """
     curves = [read_curve(run, metric) for run in group.runs]
-    shared = [step for step in curves[0] if all(step in one for one in curves)] if curves else []
-    return {step: Spread([curve[step] for curve in curves]) for step in shared}
+    shared = (
+        [step for step in curves[0] if all(step in curve for curve in curves)] if curves else []
+    )
+    return {step: SeedStatistics([curve[step] for curve in curves]) for step in shared}
 
 
 def read_curve(run: Run, metric: str) -> dict[float, float]:
@@ -63,20 +67,20 @@ def read_curve(run: Run, metric: str) -> dict[float, float]:
     return {row["step"]: row[column] for row in rows if column in row}
 
 
-def choose_metric(groups: Sequence[Group], wanted: str | None = None) -> str | None:
-    """The metric of learning curves: `wanted`, or the one that the tasks of all runs go by.
+def choose_metric(groups: Sequence[Group], metric: str | None = None) -> str | None:
+    """The metric of learning curves: `metric`, or the one that the tasks of all runs go by.
 
     None: no such metric is in the histories of all runs.
 
     Raises:
-        ValueError: no history has `wanted`.
+        ValueError: no history has `metric`.
     """
     runs = [run for group in groups for run in group.runs]
     histories = [read_history(run.path)[:1] for run in runs]
     columns = [set(rows[0]) if rows else set() for rows in histories]
-    if wanted is None:
-        return next((n for n in MONITORED if all(f"val_{n}" in one for one in columns)), None)
-    if not any({wanted, f"val_{wanted}"} & one for one in columns):
-        have = sorted({name.removeprefix("val_") for one in columns for name in one})
-        raise ValueError(f"no history has {wanted!r}; there are: {', '.join(have) or 'none'}")
-    return wanted
+    if metric is None:
+        return next((n for n in MONITORED if all(f"val_{n}" in names for names in columns)), None)
+    if not any({metric, f"val_{metric}"} & names for names in columns):
+        have = sorted({name.removeprefix("val_") for names in columns for name in names})
+        raise ValueError(f"no history has {metric!r}; there are: {', '.join(have) or 'none'}")
+    return metric

@@ -64,12 +64,12 @@ class RunDirectory:
         check_flag("resume", resume)
         if resume and overwrite:
             raise ValueError("resume=true goes on with a run, overwrite=true replaces it: choose")
-        given = None if path is None else check_path("run_dir", path)
+        chosen = None if path is None else check_path("run_dir", path)
         if path is None and resume:
             raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
-        if given is None and RUNS.exists() and not RUNS.is_dir():
+        if chosen is None and RUNS.exists() and not RUNS.is_dir():
             raise ValueError(f"{RUNS} is a file; name another directory for the run: run_dir=PATH")
-        self.path = _create_fresh(name) if given is None else _follow_latest(given)
+        self.path = _create_fresh(name) if chosen is None else _follow_latest(chosen)
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"run_dir={self.path} is a file, a directory was expected")
         self.path.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ class RunDirectory:
             if not {*held} <= {MANIFEST, *DESCRIPTION, KEPT_DATA}:  # something was learned
                 self._set_aside([file for file in held if file != KEPT_DATA])
         else:
-            environment = self._go_on(checkpoint.step, environment, changes or {})
+            environment = self._resume_environment(checkpoint.step, environment, changes or {})
         for file in self.path.glob(".*.*"):  # what was being written when it was killed
             if file.name[1:].rpartition(".")[0] in FILES:
                 _remove_own(file)
@@ -158,10 +158,10 @@ class RunDirectory:
             self.write(PATCH, patch)
         self.write(MANIFEST, describe_files(self.path, DESCRIPTION))
 
-    def _go_on(self, step: int, now: dict, changes: dict) -> dict:
+    def _resume_environment(self, step: int, current: dict, changes: dict) -> dict:
         """The environment of a run that goes on."""
-        before = read_environment(self.path)
-        different = environment_changes(before, now)
+        original = read_environment(self.path)
+        different = environment_changes(original, current)
         if "data" in different:
             raise ValueError(
                 f"the examples are not those that the run in {self.path} began with: their data "
@@ -173,9 +173,9 @@ class RunDirectory:
                 "run that was never stopped: %s",
                 "; ".join(f"{key}: {old} -> {new}" for key, (old, new) in different.items()),
             )
-        start = {"step": step, "command": now["command"], "started": now["started"]}
+        start = {"step": step, "command": current["command"], "started": current["started"]}
         start |= {"config": changes, "environment": different}
-        return {**before, "resumed": [*before.get("resumed", []), start]}
+        return {**original, "resumed": [*original.get("resumed", []), start]}
 
     def _set_aside(self, held: list[str]) -> None:
         previous = self.path / PREVIOUS

@@ -16,8 +16,8 @@ from seq2seq.runtime.manifest import NotAsWritten, read_checked
 from seq2seq.runtime.quiet import cores
 
 ENVIRONMENT = "environment.json"
-OF_THE_PROGRAM = ("seq2seq", "configs", "train.py", "pyproject.toml")  # of a checkout
-OF_ONE_START = ("command", "started", "resumed")  # these differ between any two runs
+PROGRAM_PATHS = ("seq2seq", "configs", "train.py", "pyproject.toml")  # of a checkout
+VOLATILE_KEYS = ("command", "started", "resumed")  # these differ between any two runs
 LONGEST_PATCH = 2**20  # characters; of a longer one the names of the files are kept
 
 
@@ -64,7 +64,7 @@ def describe_environment(seed: int, data: str, checkout: Checkout) -> dict:
         "threads": count_threads(),
         "devices": keras.distribution.list_devices(),
         "engine": keras.backend.backend(),
-        "packages": {name: found for name in packages if (found := _version(name))},
+        "packages": {name: installed for name in packages if (installed := _version(name))},
         "git_commit": checkout.commit,
         "git_changes": checkout.digest,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -72,26 +72,26 @@ def describe_environment(seed: int, data: str, checkout: Checkout) -> dict:
 
 
 def read_environment(path: Path) -> dict:
-    """What `environment.json` of the run directory `path` holds.
+    """Read `environment.json` of the run directory `path`.
 
     Raises:
         ValueError: it can't be read.
     """
     try:
-        found = parse_json(read_checked(path / ENVIRONMENT))
+        environment = parse_json(read_checked(path / ENVIRONMENT))
     except NotAsWritten:
         raise
     except (OSError, ValueError) as error:
         raise ValueError(f"{path / ENVIRONMENT} can't be read: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(environment, dict):
         raise ValueError(f"{path / ENVIRONMENT} is damaged: it holds no object")
-    return found
+    return environment
 
 
-def environment_changes(before: dict, now: dict) -> dict[str, list]:
-    """What sets two environments apart: of each key `[before, now]`, None where it is missing."""
-    found = changes(before, now)
-    return {key: pair for key, pair in found.items() if key not in OF_ONE_START}
+def environment_changes(old: dict, new: dict) -> dict[str, list]:
+    """Compare two environments: `[old, new]` of each key that differs, None where missing."""
+    differences = changes(old, new)
+    return {key: pair for key, pair in differences.items() if key not in VOLATILE_KEYS}
 
 
 def _processor() -> str:
@@ -128,7 +128,7 @@ def read_checkout(package: Path = Path(__file__).parents[2]) -> Checkout:
         git(package, "ls-files", "--error-unmatch", "__init__.py")  # another project's repository?
         commit = git(package, "rev-parse", "HEAD").strip()
         root = Path(git(package, "rev-parse", "--show-toplevel").rstrip("\n"))
-        parts = ["--", *(name for name in OF_THE_PROGRAM if (root / name).exists())]
+        parts = ["--", *(name for name in PROGRAM_PATHS if (root / name).exists())]
         patch = git(root, "diff", "HEAD", "--no-ext-diff", "--no-color", *parts)
         new = git(root, "ls-files", "--others", "--exclude-standard", "-z", *parts).split("\0")
         for name in filter(None, new):  # with differences, `git diff --no-index` ends with 1

@@ -16,10 +16,10 @@ from seq2seq.runtime.validation import check_path
 
 logger = logging.getLogger("seq2seq")
 
-OF_THE_START = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
+STARTUP_KEYS = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
 # What a run may be resumed with: how long it goes on, and what it leaves behind.
 MAY_CHANGE = (
-    *OF_THE_START,
+    *STARTUP_KEYS,
     *("training.steps", "training.epochs", "training.patience"),
     *("training.tensorboard", "training.checkpoint_time_fraction", "task.keep_data"),
 )
@@ -39,13 +39,13 @@ def read_run(path: Path) -> Run:
     return Run(config, summary, path)
 
 
-def gather(places: Sequence[str | Path]) -> list[Run]:
-    """All runs at or below `places`, finished or not, in order of their names.
+def gather(folders: Sequence[str | Path]) -> list[Run]:
+    """All runs at or below `folders`, finished or not, in order of their names.
 
     Raises:
         ValueError: a place that does not exist or holds no run, or a run that is damaged.
     """
-    runs, paths = [], find_runs(places, finished=False)
+    runs, paths = [], find_runs(folders, finished=False)
     with progress("reading", len(paths), "runs") as advance:
         for path in paths:
             if (path / "summary.json").is_file():
@@ -119,15 +119,15 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
             "not that of either configuration alone",
             path / "config.yaml",
         )
-    chosen = {one.lstrip("+").partition("=")[0] for one in overrides}
+    chosen = {override.lstrip("+").partition("=")[0] for override in overrides}
     if chosen <= {*MAY_CHANGE}:
-        wanted = dict(saved)
+        resolved = dict(saved)
         for group, _, key in (name.partition(".") for name in sorted(chosen) if "." in name):
-            wanted[group] = {**wanted[group], key: config[group][key]}
+            resolved[group] = {**resolved[group], key: config[group][key]}
     else:
-        wanted = {**config, **{key: saved[key] for key in OF_THE_START}}
-    found = changes(saved, wanted)
-    if fixed := {key: pair for key, pair in found.items() if key not in MAY_CHANGE}:
+        resolved = {**config, **{key: saved[key] for key in STARTUP_KEYS}}
+    differences = changes(saved, resolved)
+    if fixed := {key: pair for key, pair in differences.items() if key not in MAY_CHANGE}:
         values = ", ".join(
             f"{key} ({old!r} in the run, now {new!r})" for key, (old, new) in fixed.items()
         )
@@ -135,7 +135,7 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
             f"{path} can't be resumed with another {values}; without these keys it goes on as it "
             "began; only its length (training.steps, .epochs, .patience) and its logging may change"
         )
-    return wanted, Resumed(path, found)
+    return resolved, Resumed(path, differences)
 
 
 def read_whole_config(path: Path, known: dict) -> dict:
@@ -161,11 +161,13 @@ def find_begun(config: dict, path: Path | None) -> Resumed | None:
     if path is None or not (path / "config.yaml").is_file():
         return None
     saved = read_config(path / "config.yaml")
-    found = changes(
-        *({k: v for k, v in one.items() if k not in OF_THE_START} for one in (saved, config))
+    differences = changes(
+        *({k: v for k, v in values.items() if k not in STARTUP_KEYS} for values in (saved, config))
     )
-    if found:
-        raise ValueError(f"{path} holds a run of another configuration: {', '.join(found)} differ")
+    if differences:
+        raise ValueError(
+            f"{path} holds a run of another configuration: {', '.join(differences)} differ"
+        )
     return Resumed(path, {})
 
 
@@ -181,14 +183,14 @@ def default_name(config: dict) -> str:
     return "-".join(config["names"].values())
 
 
-def with_kept_data(config: dict, path: Path) -> dict:
+def with_data_files(config: dict, path: Path) -> dict:
     """`config` with the copies of its data that the run at `path` keeps, in place of the files."""
-    kept = {
+    files = {
         key: str(files[0]) if len(files) == 1 else [*map(str, files)]
         for key, files in read_kept_data(path).items()
         if key in config["task"]
     }
-    return {**config, "task": {**config["task"], **kept}}
+    return {**config, "task": {**config["task"], **files}}
 
 
 def is_complete(path: Path) -> bool:

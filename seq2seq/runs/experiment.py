@@ -56,7 +56,7 @@ class Row(NamedTuple):
 
 
 class Experiment(NamedTuple):
-    """What `seq2seq reproduce NAME` does.
+    """Runs of `seq2seq reproduce NAME`, and their expected results.
 
     Attributes:
         name: of its file.
@@ -99,67 +99,69 @@ class Result(NamedTuple):
 
 
 def read_experiment(name: str, node: object) -> Experiment:
-    """What the key `reproduction` of an experiment's file says.
+    """Read the key `reproduction` of an experiment's file.
 
     Raises:
         ValueError: it lacks something, or expects what makes no sense; the error says where.
     """
-    here = f"experiment {name}: reproduction"
+    key = f"experiment {name}: reproduction"
     if not isinstance(node, dict):
-        raise ValueError(f"{here} is missing: it says which runs are made and what is expected")
-    _check_keys(here, node, {"source", "seeds", "rows"})
+        raise ValueError(f"{key} is missing: it says which runs are made and what is expected")
+    _check_keys(key, node, {"source", "seeds", "rows"})
     seeds = node["seeds"]
-    whole = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
-    if not whole or not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"{here}.seeds must be a list of whole numbers, got {seeds!r}")
+    are_seeds = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not are_seeds or not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"{key}.seeds must be a list of whole numbers, got {seeds!r}")
     rows = node["rows"]
     if not isinstance(rows, dict) or not rows:
-        raise ValueError(f"{here}.rows must name the configurations, got {rows!r}")
-    found = tuple(_read_row(f"{here}.rows.{row}", row, said) for row, said in rows.items())
-    return Experiment(name, str(node["source"]), tuple(seeds), found)
+        raise ValueError(f"{key}.rows must name the configurations, got {rows!r}")
+    experiment_rows = tuple(_read_row(f"{key}.rows.{row}", row, node) for row, node in rows.items())
+    return Experiment(name, str(node["source"]), tuple(seeds), experiment_rows)
 
 
-def _read_row(here: str, name: str, said: object) -> Row:
+def _read_row(key: str, name: str, node: object) -> Row:
     if not re.fullmatch(r"[\w-]+", str(name)):
-        raise ValueError(f"{here}: a name has letters, digits, _ and - only, got {name!r}")
-    if not isinstance(said, dict):
-        raise ValueError(f"{here} must hold overrides and expected, got {said!r}")
-    _check_keys(here, said, {"overrides", "expected"})
-    overrides = said["overrides"]
-    if not isinstance(overrides, list) or not all(isinstance(one, str) for one in overrides):
-        raise ValueError(f"{here}.overrides must be a list of texts, got {overrides!r}")
-    if not isinstance(said["expected"], dict) or not said["expected"]:
-        raise ValueError(f"{here}.expected must name at least one metric, got {said['expected']!r}")
+        raise ValueError(f"{key}: a name has letters, digits, _ and - only, got {name!r}")
+    if not isinstance(node, dict):
+        raise ValueError(f"{key} must hold overrides and expected, got {node!r}")
+    _check_keys(key, node, {"overrides", "expected"})
+    overrides = node["overrides"]
+    if not isinstance(overrides, list) or not all(
+        isinstance(override, str) for override in overrides
+    ):
+        raise ValueError(f"{key}.overrides must be a list of texts, got {overrides!r}")
+    if not isinstance(node["expected"], dict) or not node["expected"]:
+        raise ValueError(f"{key}.expected must name at least one metric, got {node['expected']!r}")
     expected = tuple(
-        _read_expected(f"{here}.expected.{metric}", metric, one)
-        for metric, one in said["expected"].items()
+        _read_expected(f"{key}.expected.{metric}", metric, value)
+        for metric, value in node["expected"].items()
     )
     return Row(str(name), tuple(overrides), expected)
 
 
-def _read_expected(here: str, metric: str, said: object) -> Expected:
+def _read_expected(key: str, metric: str, node: object) -> Expected:
     if not METRIC.fullmatch(metric):
-        raise ValueError(f"{here}: a metric is like exact_match or exact_match@24-48")
-    if said is None:  # of interest, but nobody published it
+        raise ValueError(f"{key}: a metric is like exact_match or exact_match@24-48")
+    if node is None:  # of interest, but nobody published it
         return Expected(metric, None, None)
-    if not isinstance(said, dict):
-        raise ValueError(f"{here} must hold published and band, got {said!r}")
-    _check_keys(here, {"statistic": "mean", **said}, {"published", "band", "statistic"})
-    statistic = check_choice(f"{here}.statistic", said.get("statistic", "mean"), STATISTICS)
-    published, band = said["published"], said["band"]
+    if not isinstance(node, dict):
+        raise ValueError(f"{key} must hold published and band, got {node!r}")
+    _check_keys(key, {"statistic": "mean", **node}, {"published", "band", "statistic"})
+    statistic = check_choice(f"{key}.statistic", node.get("statistic", "mean"), STATISTICS)
+    published, band = node["published"], node["band"]
     if published is not None and not _is_number(published):
-        raise ValueError(f"{here}.published must be a number, got {published!r}")
+        raise ValueError(f"{key}.published must be a number, got {published!r}")
     if band is not None:
         pair = isinstance(band, list) and len(band) == 2 and all(map(_is_number, band))
         if not pair or band[0] > band[1]:
-            raise ValueError(f"{here}.band must be [from, to], got {band!r}")
+            raise ValueError(f"{key}.band must be [from, to], got {band!r}")
     return Expected(metric, published, None if band is None else tuple(band), statistic)
 
 
-def _check_keys(here: str, node: dict, wanted: set[str]) -> None:
-    if wrong := sorted(map(str, node.keys() ^ wanted)):
+def _check_keys(key: str, node: dict, expected: set[str]) -> None:
+    if wrong := sorted(map(str, node.keys() ^ expected)):
         raise ValueError(
-            f"{here} holds {', '.join(sorted(wanted))}, and no more; see {', '.join(wrong)}"
+            f"{key} holds {', '.join(sorted(expected))}, and no more; see {', '.join(wrong)}"
         )
 
 
@@ -181,10 +183,10 @@ def measure(test: dict, history: Sequence[dict[str, float]], metric: str) -> flo
     """
     name, low, high, step = METRIC.fullmatch(metric).group("name", "low", "high", "step")
     if step is not None:
-        found = [row[name] for row in history if row["step"] == int(step) and name in row]
-        if not found:
+        values = [row[name] for row in history if row["step"] == int(step) and name in row]
+        if not values:
             raise ValueError(f"history.csv of a run has no {metric}")
-        return found[0]
+        return values[0]
     if low is not None and name in ("exact_match", "oracle_exact_match"):
         return match_at(test, int(low), int(high or low), name)
     if low is not None or not _is_number(test.get(name)):
@@ -207,20 +209,27 @@ def judge(expected: Expected, values: Sequence[float]) -> str:
 
 
 def verdicts(experiment: Experiment, results: Sequence[Result]) -> list[list[str]]:
-    """Of each row, the verdicts on what is expected of it."""
+    """Verdicts on the expected results of each row."""
     return [
-        [_judge_all(experiment, one, _done(row, one.metric, results)) for one in row.expected]
+        [
+            _score_all(experiment, expected, _done(row, expected.metric, results))
+            for expected in row.expected
+        ]
         for row in experiment.rows
     ]
 
 
 def _done(row: Row, metric: str, results: Sequence[Result]) -> dict[int, float]:
     """The values of a metric by seed: of the runs that count, and that were asked for it."""
-    own = {one.seed: one.metrics for one in results if one.row == row.name and one.counts}
-    return {seed: own[seed][metric] for seed in sorted(own) if metric in own[seed]}
+    by_seed = {
+        result.seed: result.metrics
+        for result in results
+        if result.row == row.name and result.counts
+    }
+    return {seed: by_seed[seed][metric] for seed in sorted(by_seed) if metric in by_seed[seed]}
 
 
-def _judge_all(experiment: Experiment, expected: Expected, done: dict[int, float]) -> str:
+def _score_all(experiment: Experiment, expected: Expected, done: dict[int, float]) -> str:
     if not done:
         return "not run"
     if missing := len(set(experiment.seeds) - done.keys()):
@@ -234,8 +243,8 @@ HEADS = ("row", "metric", "published", "band", "mean ± std", "least", "greatest
 def render(experiment: Experiment, results: Sequence[Result], judged: bool = True) -> str:
     """A Markdown table: expected beside obtained, and the verdicts, if they are `judged`."""
     lines = []
-    for row, found in zip(experiment.rows, verdicts(experiment, results), strict=True):
-        for expected, verdict in zip(row.expected, found, strict=True):
+    for row, row_verdicts in zip(experiment.rows, verdicts(experiment, results), strict=True):
+        for expected, verdict in zip(row.expected, row_verdicts, strict=True):
             values = list(_done(row, expected.metric, results).values())
             lines.append([row.name, *_cells(expected, values), *[verdict] * judged])
     return format_table([*HEADS, *["verdict"] * judged], lines)
@@ -264,21 +273,21 @@ COLUMNS = ("row", "seed", "stopped", "metric", "value", "steps", "seconds", "com
 def write_results(results: Iterable[Result]) -> str:
     """CSV: a line for each metric of each run, or one without metric for a run without any."""
     lines = [",".join(COLUMNS)]
-    for one in results:
-        end = [one.steps, one.seconds, one.commit]
-        for metric, value in one.metrics.items() or [("", "")]:
-            fields = [one.row, one.seed, one.stopped, metric, value, *end]
+    for result in results:
+        end = [result.steps, result.seconds, result.commit]
+        for metric, value in result.metrics.items() or [("", "")]:
+            fields = [result.row, result.seed, result.stopped, metric, value, *end]
             lines.append(",".join("" if field is None else str(field) for field in fields))
     return "\n".join(lines) + "\n"
 
 
 def read_results(path: Path) -> list[Result]:
-    """What `write_results` wrote.
+    """Read a file that `write_results` wrote.
 
     Raises:
         ValueError: it did not.
     """
-    found: dict[tuple[str, int], Result] = {}
+    results: dict[tuple[str, int], Result] = {}
     try:
         with open(path, encoding="utf-8", newline="") as file:
             for line in csv.DictReader(file, strict=True):
@@ -286,9 +295,9 @@ def read_results(path: Path) -> list[Result]:
                 steps = int(line["steps"]) if line["steps"] else None
                 seconds = float(line["seconds"]) if line["seconds"] else None
                 end = (steps, seconds, line["commit"])
-                result = found.setdefault(key, Result(*key, line["stopped"], {}, *end))
+                result = results.setdefault(key, Result(*key, line["stopped"], {}, *end))
                 if line["metric"]:
                     result.metrics[line["metric"]] = float(line["value"])
     except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    return list(found.values())
+    return list(results.values())

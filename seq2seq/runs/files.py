@@ -28,9 +28,9 @@ def keep_data(path: Path, files: Mapping[str, Sequence[Path]]) -> None:
     folder = Path(tempfile.mkdtemp(dir=path, prefix=f".{KEPT_DATA}."))
     for key, paths in files.items():
         for number, file in enumerate(paths, 1):
-            place = folder / key / str(number)
-            place.mkdir(parents=True)
-            shutil.copyfile(file, place / file.name)
+            copy_folder = folder / key / str(number)
+            copy_folder.mkdir(parents=True)
+            shutil.copyfile(file, copy_folder / file.name)
     where_supported(folder.chmod, 0o777 & ~UMASK)
     folder.rename(path / KEPT_DATA)
 
@@ -40,8 +40,8 @@ def read_kept_data(path: Path) -> dict[str, list[Path]]:
 
     What leads out of the directory is passed over: what a run keeps is a copy.
     """
-    kept: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for file in sorted((path / KEPT_DATA).glob("*/*/*")):
         if file.is_file() and file.resolve().is_relative_to((path / KEPT_DATA).resolve()):
-            kept.setdefault(file.parents[1].name, []).append(file)
-    return kept
+            files.setdefault(file.parents[1].name, []).append(file)
+    return files

@@ -19,33 +19,33 @@ NOT_COMPARED = ("epoch", "seconds", "target_tokens_per_second")
 
 
 class Row(NamedTuple):
-    """One thing that was compared.
+    """A comparison of one value of two runs.
 
     Attributes:
-        name: what.
-        before, now: it, as text.
+        name: name of the value.
+        original, rerun: the values, as text.
         verdict: one of `VERDICTS`.
-        is_result: whether it is what the run came to; if not, it says where runs part.
+        is_result: whether it is a result of the run; if not, it shows where two runs differ.
     """
 
     name: str
-    before: str
-    now: str
+    original: str
+    rerun: str
     verdict: str
     is_result: bool
 
 
-def compare_runs(before: Path, now: Path, tolerance: float) -> list[Row]:
+def compare_runs(old_path: Path, new_path: Path, tolerance: float) -> list[Row]:
     """All that two run directories can be compared by.
 
     Args:
-        before, now: finished runs of one configuration.
+        old_path, new_path: finished runs of one configuration.
         tolerance: how far apart equal numbers may be: up to 1 in themselves, beyond it as a share.
 
     Raises:
         ValueError: a file of theirs can't be read.
     """
-    runs = (before, now)
+    runs = (old_path, new_path)
     return [
         *_compare_results(*(read_summary(run) for run in runs), tolerance),
         *_compare_histories(*(read_history(run) for run in runs), tolerance),
@@ -61,19 +61,19 @@ def verdict(rows: list[Row]) -> str:
     return _worst([EQUAL, *(row.verdict for row in rows if row.is_result)])
 
 
-def judge(before: object, now: object, tolerance: float) -> str:
+def judge(old: object, new: object, tolerance: float) -> str:
     """The verdict on two values.
 
     >>> judge(0.5, 0.5, 0.01), judge(0.5, 0.505, 0.01), judge(0.5, 0.52, 0.01)
     ('identical', 'equal within tolerance', 'different')
     """
-    if before == now:
+    if old == new:
         return IDENTICAL
-    if not all(isinstance(value, int | float) for value in (before, now)):
+    if not all(isinstance(value, int | float) for value in (old, new)):
         return DIFFERENT
-    if all(math.isnan(value) for value in (before, now)):
+    if all(math.isnan(value) for value in (old, new)):
         return IDENTICAL
-    return EQUAL if abs(before - now) <= tolerance * max(1.0, abs(before)) else DIFFERENT
+    return EQUAL if abs(old - new) <= tolerance * max(1.0, abs(old)) else DIFFERENT
 
 
 def _worst(verdicts: list[str]) -> str:
@@ -84,68 +84,86 @@ def _show(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else "-" if value is None else str(value)
 
 
-def _compare_results(before: dict, now: dict, tolerance: float) -> Iterator[Row]:
-    for name in before["test"] | now["test"]:
-        old, new = (one["test"].get(name) for one in (before, now))
+def _compare_results(original: dict, rerun: dict, tolerance: float) -> Iterator[Row]:
+    for name in original["test"] | rerun["test"]:
+        old, new = (side["test"].get(name) for side in (original, rerun))
         if isinstance(old, dict) and isinstance(new, dict):
-            flat = [dict(flatten(one)) for one in (old, new)]
+            flat = [dict(flatten(side)) for side in (old, new)]
             keys = flat[0].keys() | flat[1].keys()
-            pairs = ([one.get(key) for one in flat] for key in keys)
-            found = _worst([IDENTICAL, *(judge(*pair, tolerance) for pair in pairs)])
-            yield Row(f"test {name}", f"{len(old)} rows", f"{len(new)} rows", found, False)
+            pairs = ([side.get(key) for side in flat] for key in keys)
+            verdict = _worst([IDENTICAL, *(judge(*pair, tolerance) for pair in pairs)])
+            yield Row(f"test {name}", f"{len(old)} rows", f"{len(new)} rows", verdict, False)
         else:
             yield Row(f"test {name}", _show(old), _show(new), judge(old, new, tolerance), True)
     for name in ("steps", "stopped"):
-        old, new = (one["train"][name] for one in (before, now))
+        old, new = (side["train"][name] for side in (original, rerun))
         yield Row(f"train {name}", _show(old), _show(new), judge(old, new, 0.0), True)
 
 
-def _compare_histories(before: list[dict], now: list[dict], tolerance: float) -> Iterator[Row]:
-    yield Row("epochs", str(len(before)), str(len(now)), judge(len(before), len(now), 0.0), False)
-    pairs = list(zip(before, now, strict=False))
+def _compare_histories(
+    old_rows: list[dict], new_rows: list[dict], tolerance: float
+) -> Iterator[Row]:
+    yield Row(
+        "epochs",
+        str(len(old_rows)),
+        str(len(new_rows)),
+        judge(len(old_rows), len(new_rows), 0.0),
+        False,
+    )
+    pairs = list(zip(old_rows, new_rows, strict=False))
     for name in pairs[0][0] if pairs else ():
         if name in NOT_COMPARED:
             continue
-        found = [judge(old[name], new.get(name), tolerance) for old, new in pairs]
-        first = next((n for n, one in enumerate(found, 1) if one != IDENTICAL), None)
-        said = "" if first is None else f", from epoch {first} on"
+        verdicts = [judge(old[name], new.get(name), tolerance) for old, new in pairs]
+        first = next((n for n, verdict in enumerate(verdicts, 1) if verdict != IDENTICAL), None)
+        remark = "" if first is None else f", from epoch {first} on"
         values = (_show(row.get(name)) for row in pairs[-1])
-        yield Row(f"epochs' {name}", *values, _worst(found) + said, False)
+        yield Row(f"epochs' {name}", *values, _worst(verdicts) + remark, False)
 
 
-def _compare_predictions(before: str, now: str) -> Row:
-    old, new = before.splitlines(), now.splitlines()
+def _compare_predictions(old_text: str, new_text: str) -> Row:
+    old, new = old_text.splitlines(), new_text.splitlines()
     wrong = sum(a != b for a, b in zip(old, new, strict=False)) + abs(len(old) - len(new))
-    found = f"{DIFFERENT} in {wrong:,}" if wrong else IDENTICAL
-    return Row("predictions", f"{len(old) - 1:,} lines", f"{len(new) - 1:,} lines", found, False)
+    verdict = f"{DIFFERENT} in {wrong:,}" if wrong else IDENTICAL
+    return Row("predictions", f"{len(old) - 1:,} lines", f"{len(new) - 1:,} lines", verdict, False)
 
 
-def _compare_weights(before: dict[str, np.ndarray], now: dict[str, np.ndarray]) -> Row:
-    shapes = [{name: one.shape for name, one in arrays.items()} for arrays in (before, now)]
-    counts = [f"{sum(one.size for one in arrays.values()):,}" for arrays in (before, now)]
+def _compare_weights(old_arrays: dict[str, np.ndarray], new_arrays: dict[str, np.ndarray]) -> Row:
+    shapes = [
+        {name: array.shape for name, array in arrays.items()} for arrays in (old_arrays, new_arrays)
+    ]
+    counts = [
+        f"{sum(array.size for array in arrays.values()):,}" for arrays in (old_arrays, new_arrays)
+    ]
     if shapes[0] != shapes[1]:
         return Row("weights", *counts, f"{DIFFERENT} in their shapes", False)
-    if all(np.array_equal(one, now[name], equal_nan=True) for name, one in before.items()):
+    if all(
+        np.array_equal(array, new_arrays[name], equal_nan=True)
+        for name, array in old_arrays.items()
+    ):
         return Row("weights", *counts, IDENTICAL, False)
-    most = max(float(np.abs(one - now[name]).max(initial=0)) for name, one in before.items())
-    return Row("weights", *counts, f"{DIFFERENT} by up to {most:.2g}", False)
+    largest = max(
+        float(np.abs(array - new_arrays[name]).max(initial=0)) for name, array in old_arrays.items()
+    )
+    return Row("weights", *counts, f"{DIFFERENT} by up to {largest:.2g}", False)
 
 
-def render(before: Path, now: Path, rows: list[Row]) -> str:
+def render(old_path: Path, new_path: Path, rows: list[Row]) -> str:
     """A table of `rows`, the verdict, and what sets the environments apart."""
     parts = [format_table(["", "before", "now", "verdict"], [row[:4] for row in rows]), ""]
-    environments = [read_environment(run) for run in (before, now)]
+    environments = [read_environment(run) for run in (old_path, new_path)]
     for start in environments[0].get("resumed", []):
         if start["config"] or start["environment"]:
-            what = {**start["config"], **start["environment"]}
+            values = {**start["config"], **start["environment"]}
+            step = f"{start['step']:,}"
             parts.append(
-                f"note: the run was resumed after step {start['step']:,} with another {_list(what)}"
+                f"note: the run was resumed after step {step} with another {_list(values)}"
             )
-    apart = environment_changes(*environments)
-    parts.append(f"environment: {_list(apart) if apart else 'the same'}")
-    parts.append(f"{now} beside {before}: {verdict(rows)}")
+    differences = environment_changes(*environments)
+    parts.append(f"environment: {_list(differences) if differences else 'the same'}")
+    parts.append(f"{new_path} beside {old_path}: {verdict(rows)}")
     return "\n".join(parts)
 
 
-def _list(found: dict[str, list]) -> str:
-    return "; ".join(f"{key} ({old!r}, now {new!r})" for key, (old, new) in found.items())
+def _list(differences: dict[str, list]) -> str:
+    return "; ".join(f"{key} ({old!r}, now {new!r})" for key, (old, new) in differences.items())

@@ -1,4 +1,4 @@
-"""What a configuration may do, whoever wrote it: name classes that compute, and nothing else.
+"""Instantiation of configurations, whoever wrote them: only of classes that compute.
 
 A configuration may come from a stranger. Reading one evaluates nothing, and of one only tasks,
 layers, models, search strategies, the training's settings and Keras's optimisers are ever made:
@@ -19,7 +19,7 @@ from hydra._internal.utils import get_args_parser  # Hydra's own, or the two cou
 from seq2seq.runtime.manifest import NotAsWritten, read_checked
 
 # Where the classes stand that a configuration may name, and where those may be defined.
-PLACES = (
+TRUSTED_MODULES = (
     "seq2seq.data",
     "seq2seq.layers",
     "seq2seq.models",
@@ -38,24 +38,24 @@ def find_class(target: object) -> type:
     """The class that a `_target_` names.
 
     Raises:
-        ValueError: it is no class of `PLACES`; nothing else may be made by a configuration.
+        ValueError: it is no class of `TRUSTED_MODULES`; a configuration may make nothing else.
     """
     module, _, name = str(target).rpartition(".")
-    if isinstance(target, str) and (module == "seq2seq" or _stands_in(module, PLACES)):
+    if isinstance(target, str) and (module == "seq2seq" or _stands_in(module, TRUSTED_MODULES)):
         try:
-            found = getattr(importlib.import_module(module), name)
+            cls = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError) as error:
             raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
-        if inspect.isclass(found) and _stands_in(found.__module__, (*PLACES, KERAS_HOME)):
-            return found
+        if inspect.isclass(cls) and _stands_in(cls.__module__, (*TRUSTED_MODULES, KERAS_HOME)):
+            return cls
     raise ValueError(
         f"_target_ {target!r} is refused: a configuration may only name classes of "
-        f"{', '.join(PLACES)}"
+        f"{', '.join(TRUSTED_MODULES)}"
     )
 
 
-def _stands_in(module: str, places: tuple[str, ...]) -> bool:
-    return any(module == place or module.startswith(place + ".") for place in places)
+def _stands_in(module: str, modules: tuple[str, ...]) -> bool:
+    return any(module == trusted or module.startswith(trusted + ".") for trusted in modules)
 
 
 def instantiate(name: str, node: dict) -> Any:
@@ -85,7 +85,7 @@ def instantiate(name: str, node: dict) -> Any:
         raise ValueError(message if message.startswith(name) else f"{name}: {message}") from error
 
 
-def _check_values(key: str, node: Any) -> None:
+def _check_values(name: str, node: Any) -> None:
     """Raise a ValueError if a constructor would get a mapping: Keras makes any object of some.
 
     What is handed to it is plain (numbers, names of activations, lists of them), or an object that
@@ -94,14 +94,14 @@ def _check_values(key: str, node: Any) -> None:
     if isinstance(node, dict):
         if "_target_" not in node:
             raise ValueError(
-                f"{key} must be a plain value, or a part with a _target_; it has "
+                f"{name} must be a plain value, or a part with a _target_; it has "
                 f"{', '.join(map(str, node)) or 'nothing'}"
             )
-        for own, value in node.items():
-            _check_values(f"{key}.{own}", value)
+        for key, value in node.items():
+            _check_values(f"{name}.{key}", value)
     elif isinstance(node, list):
         for value in node:
-            _check_values(key, value)
+            _check_values(name, value)
 
 
 def _targets(node: Any) -> Iterator[object]:
@@ -131,8 +131,8 @@ def _make(node: Any) -> Any:
         return [_make(part) for part in node]
     if not isinstance(node, dict):
         return node
-    made = {key: _make(value) for key, value in node.items() if key != "_target_"}
-    return find_class(node["_target_"])(**made) if "_target_" in node else made
+    arguments = {key: _make(value) for key, value in node.items() if key != "_target_"}
+    return find_class(node["_target_"])(**arguments) if "_target_" in node else arguments
 
 
 def read_config(path: Path) -> dict:
@@ -194,9 +194,11 @@ def check_arguments(arguments: Sequence[str]) -> Namespace:
     options = get_args_parser().parse_args(list(arguments))
     if options.experimental_rerun is not None:
         raise ValueError("--experimental-rerun reads a pickle, which could run anything: refused")
-    keys = [one.lstrip("+~").partition("=")[0] for one in options.overrides]
+    keys = [override.lstrip("+~").partition("=")[0] for override in options.overrides]
     moved = [
-        one for one in options.overrides if re.fullmatch(r"\+*hydra\.job\.chdir=(?!false$).*", one)
+        override
+        for override in options.overrides
+        if re.fullmatch(r"\+*hydra\.job\.chdir=(?!false$).*", override)
     ]
     if moved:
         raise ValueError(

@@ -7,7 +7,7 @@ validation metrics may select.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from seq2seq.evaluation.seed_statistics import Spread
+from seq2seq.evaluation.statistics import SeedStatistics
 from seq2seq.runs.compare import Group, Run
 from seq2seq.runs.monitor import PREFIX, find_direction
 from seq2seq.runs.tables import choose_metrics, describe_metric, read_metrics
@@ -29,19 +29,19 @@ class Selection(NamedTuple):
     best_run: Run
 
     @property
-    def validation(self) -> Spread:
+    def validation(self) -> SeedStatistics:
         """The validation metric over the seeds."""
         return measure(self.group, PREFIX + self.metric)
 
     @property
-    def test(self) -> Spread:
+    def test(self) -> SeedStatistics:
         """The same metric of the test."""
         return measure(self.group, self.metric)
 
 
-def measure(group: Group, metric: str) -> Spread:
+def measure(group: Group, metric: str) -> SeedStatistics:
     """Return a metric of a group's runs, named as `read_metrics` names it."""
-    return Spread([read_metrics(run.summary)[metric] for run in group.runs])
+    return SeedStatistics([read_metrics(run.summary)[metric] for run in group.runs])
 
 
 def select(groups: Sequence[Group], name: str) -> Selection:
@@ -79,7 +79,9 @@ def describe_selection(selection: Selection) -> str:
     validation, test = selection.validation, selection.test
     count = len(validation.values)
     of = "one run" if count == 1 else f"the mean of {count} seeds"
-    interval = f" (95 % interval {metric.show_interval(test)}{unit})" if test.interval else ""
+    interval = (
+        f" (95 % interval {metric.show_interval(test)}{unit})" if test.confidence_interval else ""
+    )
     lines = [
         f"best by {PREFIX}{selection.metric}, {of}: {selection.group.name}",
         f"- validation {metric.name} {metric.show_mean(validation)}{unit}",

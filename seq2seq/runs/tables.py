@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from seq2seq.evaluation.seed_statistics import Spread
+from seq2seq.evaluation.statistics import SeedStatistics
 from seq2seq.runs.compare import Group, Run, format_table
 from seq2seq.runs.monitor import MONITORED, PREFIX
 from seq2seq.runtime.escaping import in_spreadsheet
@@ -16,7 +16,7 @@ NOTHING = "-"
 
 
 class Metric(NamedTuple):
-    """How a metric of `summary.json`'s test or validation is shown.
+    """Format of a metric of `summary.json`'s test or validation.
 
     Attributes:
         name: in words.
@@ -32,26 +32,27 @@ class Metric(NamedTuple):
 
     @property
     def heading(self) -> str:
-        """Of its column."""
+        """Heading of its column."""
         return f"{self.name} %" if self.is_share else self.name
 
     def show(self, value: float) -> str:
         """A value as text, without its percent sign."""
         return f"{100 * value if self.is_share else value:,.{self.digits}f}"
 
-    def show_mean(self, spread: Spread) -> str:
-        """The mean, and of several runs ± the standard deviation."""
-        deviation = spread.deviation
-        return self.show(spread.mean) + ("" if deviation is None else f" ± {self.show(deviation)}")
+    def show_mean(self, statistics: SeedStatistics) -> str:
+        """Mean, and of several runs ± the standard deviation."""
+        std = statistics.std
+        return self.show(statistics.mean) + ("" if std is None else f" ± {self.show(std)}")
 
-    def show_interval(self, spread: Spread) -> str:
-        """The confidence interval; of a single run there is none."""
-        return NOTHING if spread.interval is None else " to ".join(map(self.show, spread.interval))
+    def show_interval(self, statistics: SeedStatistics) -> str:
+        """Confidence interval; a dash of a single run."""
+        interval = statistics.confidence_interval
+        return NOTHING if interval is None else " to ".join(map(self.show, interval))
 
-    def show_extremes(self, spread: Spread) -> str:
-        """The least and the greatest of several runs."""
-        ends = (spread.least, spread.greatest)
-        return NOTHING if len(spread.values) == 1 else " to ".join(map(self.show, ends))
+    def show_extremes(self, statistics: SeedStatistics) -> str:
+        """Lowest and highest value of several runs."""
+        ends = (statistics.min, statistics.max)
+        return NOTHING if len(statistics.values) == 1 else " to ".join(map(self.show, ends))
 
 
 METRICS = {
@@ -74,7 +75,7 @@ METRICS = {
 
 
 def describe_metric(name: str) -> Metric:
-    """How a metric is shown; one that is not known as the number that it is."""
+    """Format of a metric; an unknown one is shown as a plain number."""
     if name.startswith(PREFIX):
         metric = describe_metric(name.removeprefix(PREFIX))
         return metric._replace(name=f"val {metric.name}")
@@ -100,8 +101,8 @@ def list_metrics(runs: Sequence[Run]) -> list[str]:
     return [name for name in first if all(name in metrics for metrics in measured)]
 
 
-def choose_metrics(groups: Sequence[Group], wanted: Sequence[str] = ()) -> list[str]:
-    """The metrics that a table shows: `wanted`, or those that are shown by themselves.
+def choose_metrics(groups: Sequence[Group], requested: Sequence[str] = ()) -> list[str]:
+    """The metrics that a table shows: `requested`, or those that are shown by themselves.
 
     Those are the validation metric that picked the weights, and the usual ones of the test.
 
@@ -109,12 +110,12 @@ def choose_metrics(groups: Sequence[Group], wanted: Sequence[str] = ()) -> list[
         ValueError: one that some run does not have.
     """
     common = list_metrics([run for group in groups for run in group.runs])
-    if unknown := [name for name in wanted if name not in common]:
+    if unknown := [name for name in requested if name not in common]:
         have = ", ".join(common) if common else "none"
         raise ValueError(f"not all runs have the metric {unknown[0]!r}; all have: {have}")
     monitored = [PREFIX + name for name in MONITORED if PREFIX + name in common][:1]
     usual = [name for name in METRICS if METRICS[name].by_itself and name in common]
-    return list(wanted) or [*monitored, *usual]
+    return list(requested) or [*monitored, *usual]
 
 
 def make_table(
@@ -155,16 +156,16 @@ def _make_columns(
     """Columns, each with its heading first."""
     summaries = [[run.summary for run in group.runs] for group in groups]
     columns = [[key, *(group.settings[key] for group in groups)] for key in groups[0].settings]
-    columns.append(["runs", *(str(len(some)) for some in summaries)])
+    columns.append(["runs", *(str(len(of_group)) for of_group in summaries)])
     if any(group.failed for group in groups):
         counts = [(len(group.failed), len(group.runs) + len(group.failed)) for group in groups]
         columns.append(["failed", *(f"{failed} of {count}" for failed, count in counts)])
     columns.append(
-        _mean_column("parameters", [[s["parameters"] for s in some] for some in summaries])
+        _mean_column("parameters", [[s["parameters"] for s in of_group] for of_group in summaries])
     )
-    several = any(len(some) > 1 for some in summaries)
+    several = any(len(of_group) > 1 for of_group in summaries)
     for name in metrics:
-        values = [[read_metrics(summary)[name] for summary in some] for some in summaries]
+        values = [[read_metrics(summary)[name] for summary in of_group] for of_group in summaries]
         metric = describe_metric(name)
         columns.append(_column(metric.heading, values, metric.show_mean))
         if name.startswith(PREFIX):
@@ -174,22 +175,30 @@ def _make_columns(
         if several and extremes:
             columns.append(_column("min to max", values, metric.show_extremes))
     for bounds in lengths:
-        values = [[match_at(summary["test"], *bounds) for summary in some] for some in summaries]
+        values = [
+            [match_at(summary["test"], *bounds) for summary in of_group] for of_group in summaries
+        ]
         heading = f"length {name_range(*bounds)} %"
         columns.append(_column(heading, values, METRICS["exact_match"].show_mean))
-    seconds = [[summary["train"]["seconds"] for summary in some] for some in summaries]
+    seconds = [[summary["train"]["seconds"] for summary in of_group] for of_group in summaries]
     columns.append(_mean_column("seconds", seconds))
     return columns
 
 
 def _column(
-    heading: str, values: Sequence[Sequence[float]], write: Callable[[Spread], str]
+    heading: str, values: Sequence[Sequence[float]], write: Callable[[SeedStatistics], str]
 ) -> list[str]:
-    return [heading, *(write(Spread(some)) if some else NOTHING for some in values)]
+    return [
+        heading,
+        *(
+            write(SeedStatistics(group_values)) if group_values else NOTHING
+            for group_values in values
+        ),
+    ]
 
 
 def _mean_column(heading: str, values: Sequence[Sequence[float]]) -> list[str]:
-    return _column(heading, values, lambda spread: f"{spread.mean:,.0f}")
+    return _column(heading, values, lambda statistics: f"{statistics.mean:,.0f}")
 
 
 def list_runs(
@@ -229,7 +238,7 @@ def _describe_training(run: Run) -> dict:
 
 
 def make_csv(groups: Sequence[Group], lengths: Sequence[tuple[int, int]] = ()) -> str:
-    """What `list_runs` finds, as CSV."""
+    """Write the runs of `list_runs` as CSV."""
     out = io.StringIO()
     columns, rows = list_runs(groups, lengths)
     writer = csv.DictWriter(out, columns, lineterminator="\n")

@@ -17,7 +17,7 @@ def printable(text: str) -> str:
     >>> printable("a\x1b[31mb")
     'a\\\\x1b[31mb'
     """
-    return ACTING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return ACTING.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def in_one_cell(text: str) -> str:

@@ -18,9 +18,10 @@ class NotAsWritten(ValueError):
 
 def describe_files(path: Path, files: Sequence[str]) -> str:
     """The manifest of the run directory `path`, of those of `files` that are there."""
-    found = [name for name in files if (path / name).is_file()]
+    existing = [name for name in files if (path / name).is_file()]
     return (
-        json.dumps({name: checksum((path / name).read_bytes()) for name in found}, indent=2) + "\n"
+        json.dumps({name: checksum((path / name).read_bytes()) for name in existing}, indent=2)
+        + "\n"
     )
 
 
@@ -38,12 +39,12 @@ def read_manifest(path: Path) -> dict[str, str] | None:
     if not (path / MANIFEST).is_file():
         return None
     try:
-        found = json.loads((path / MANIFEST).read_text("utf-8"))
+        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        manifest = None
+    if not isinstance(manifest, dict):
         raise ValueError(f"{path / MANIFEST} is damaged: it holds no checksums by file; remove it")
-    return found
+    return manifest
 
 
 def read_checked(path: Path) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 from seq2seq.runtime.escaping import Terminal
 from seq2seq.runtime.progress import progress
 
-NOISE = re.compile(
+EXPECTED_MESSAGES = re.compile(
     rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
 )
 
@@ -28,13 +28,13 @@ def import_engine() -> None:
     """
     logging.getLogger("tensorflow").addFilter(_is_news)
     if "keras" not in sys.modules:
-        with held_back_noise():
+        with filtered_stderr():
             importlib.import_module("keras")
 
 
 def quiet_engine() -> None:
     """Start the engine without its start-up remarks; anything else it says is passed on."""
-    with progress("loading the engine"), held_back_noise():
+    with progress("loading the engine"), filtered_stderr():
         import_engine()
         import keras
 
@@ -95,22 +95,24 @@ def set_output_encoding() -> None:
 
 
 @contextlib.contextmanager
-def held_back_noise() -> Iterator[None]:
+def filtered_stderr() -> Iterator[None]:
     """Hold standard error back, below Python, and pass on what is not known noise.
 
     If TensorFlow is loaded meanwhile, it goes on saying only what may be an error.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
-    real = os.dup(2)
+    stderr_copy = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
-            os.dup2(real, 2)
-            os.close(real)
+            os.dup2(stderr_copy, 2)
+            os.close(stderr_copy)
             held.seek(0)
-            said = [line for line in held.read().splitlines(True) if not NOISE.match(line)]
-            os.write(2, b"".join(said))
+            lines = [
+                line for line in held.read().splitlines(True) if not EXPECTED_MESSAGES.match(line)
+            ]
+            os.write(2, b"".join(lines))

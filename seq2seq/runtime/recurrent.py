@@ -98,7 +98,7 @@ class Cell:
 
     def _arrange(self, array: np.ndarray, halve: bool = True) -> np.ndarray:
         parts = np.split(array, len(self.gates), axis=-1)
-        halves = [0.5 if halve and place < self.sigmoids else 1.0 for place in range(len(parts))]
+        halves = [0.5 if halve and index < self.sigmoids else 1.0 for index in range(len(parts))]
         parts = [parts[gate] * np.float32(half) for gate, half in align(self.gates, halves)]
         return np.ascontiguousarray(np.concatenate(parts, axis=-1))
 

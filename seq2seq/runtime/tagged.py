@@ -109,7 +109,7 @@ class Tagged:
         """Make the codec of all `texts`, symbols and tags in sorted order."""
         empty = cls(Vocabulary("", tokenizer, normalization), (), separator)
         parts = [empty.split(text) for text in texts]
-        tags = sorted({tag for _, own in parts for tag in number_tags(own)})
+        tags = sorted({tag for _, tags_of_source in parts for tag in number_tags(tags_of_source)})
         symbols = Vocabulary.build((source for source, _ in parts), tokenizer, normalization)
         return cls(symbols, tags, separator)
 

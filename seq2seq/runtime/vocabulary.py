@@ -56,13 +56,13 @@ class Vocabulary:
     ):
         self.tokenizer = check_choice("tokenizer", tokenizer, TOKENIZERS)
         self.normalization = check_choice("normalization", normalization, NORMAL_FORMS)
-        own = tuple(symbols)
-        self.symbols = (*SPECIALS, *own)
-        check_texts("symbols of a vocabulary", own)
+        learned = tuple(symbols)
+        self.symbols = (*SPECIALS, *learned)
+        check_texts("symbols of a vocabulary", learned)
         # Text that spells "<end>" is not the end: special symbols have no ids here.
-        self._ids = {symbol: number for number, symbol in enumerate(own, len(SPECIALS))}
-        if len(self._ids) < len(own):
-            twice = [symbol for symbol, count in Counter(own).items() if count > 1]
+        self._ids = {symbol: number for number, symbol in enumerate(learned, len(SPECIALS))}
+        if len(self._ids) < len(learned):
+            twice = [symbol for symbol, count in Counter(learned).items() if count > 1]
             raise ValueError(f"symbols stand twice in the vocabulary: {twice[:5]}")
 
     @classmethod
@@ -121,7 +121,9 @@ class Vocabulary:
         >>> Vocabulary("ab").encode_copies("azb", source="xbz")
         [4, 8, 5]
         """
-        first = {symbol: len(self) + place for place, symbol in reversed(list(enumerate(source)))}
+        first = {
+            symbol: len(self) + position for position, symbol in reversed(list(enumerate(source)))
+        }
         return [self._ids.get(token, first.get(token, UNKNOWN)) for token in tokens]
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -16,7 +16,7 @@ STREAM_EPOCH = 100  # updates that count as an epoch where examples have no end
 
 @dataclass(frozen=True)
 class Training:
-    """How long and how a model is trained.
+    """Length and settings of a training.
 
     Args:
         epochs: passes over the training examples; of an endless stream, `steps_per_epoch` updates

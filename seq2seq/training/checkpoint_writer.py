@@ -64,8 +64,8 @@ class CheckpointWriter:
         self.validation, self.counters = validation, validation.counters
         self.directory, self.signals = validation.directory, signals
         self.time_fraction = time_fraction
-        own = {"counters": self.counters, "validation": validation, "checkpoints": self}
-        self.parts = {**own, **parts}
+        known_parts = {"counters": self.counters, "validation": validation, "checkpoints": self}
+        self.parts = {**known_parts, **parts}
         self.model: keras.Model | None = None
         self.seconds = 0.0  # of all writing
         self._cost, self._last_time = MIN_SECONDS, time.perf_counter()

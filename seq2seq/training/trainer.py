@@ -10,7 +10,9 @@ from seq2seq.data.batching import Batches, encode_row
 from seq2seq.data.task import SAMPLED, Stream, Task
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.inference.artifact import describe_model
-from seq2seq.inference.predictor import Decoding, Predictor, load
+from seq2seq.inference.decoding_options import Decoding
+from seq2seq.inference.loading import load
+from seq2seq.inference.predictor import Predictor
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.runs.files import MODEL, TENSORBOARD
@@ -42,6 +44,21 @@ class TrainingResult(NamedTuple):
     remarks: Sequence[str] = ()
 
 
+class FitResult(NamedTuple):
+    """Result of `fit`.
+
+    Attributes:
+        figures: `train` of `summary.json`.
+        rows: of `history.csv`.
+        error, remarks: see `TrainingResult`.
+    """
+
+    figures: dict
+    rows: list[dict]
+    error: BaseException | None
+    remarks: Sequence[str]
+
+
 def longest_lengths(task: Task) -> tuple[int, int]:
     """Steps of the longest source and of the longest target in training (of a stream: a sample)."""
     examples = task.examples("train")
@@ -52,69 +69,145 @@ def longest_lengths(task: Task) -> tuple[int, int]:
     return len(encode_row(source.source, task.source)), len(encode_row(target.target, task.target))
 
 
-def train(
-    task: Task,
-    model: Seq2Seq,
-    make_optimizer: Callable[[int], keras.optimizers.Optimizer],
-    training: Training,
-    directory: RunDirectory,
-    *,
-    names: dict[str, str],
-    decoding: Decoding,
-    seed: int,
-) -> TrainingResult:
-    """Train, evaluate the best weights on the test split, and write the run directory.
+class Trainer:
+    """Trains a model on a task, evaluates it, and writes a run directory.
 
-    Where the run directory has checkpoints, training resumes from the newest, and the result is
-    that of an uninterrupted training, bit for bit. SIGINT (Ctrl-C), SIGTERM and a loss that is not
-    finite end training, not the run: the best weights so far are tested and the summary is written.
-    Only a second signal ends the run at once.
+    Everything that can be wrong with the arguments is refused here, before anything is written.
 
     Args:
         task: examples and metrics.
         model: with fresh weights.
         make_optimizer: makes an optimizer, given the number of updates.
         training: training arguments.
-        directory: of the run.
         names: names of `task` and `model`, for the summary.
         decoding: decoding options.
         seed: seed of the order of examples.
 
     Raises:
-        LossIsNaN: the loss was not finite before there were any weights to save.
+        ValueError: an argument does not fit the model or the task.
     """
-    test = training.subsample(task.examples("test"))
-    longest_source, longest_target = longest_lengths(task)
-    settings = {
-        **names,
-        "metrics": task.metrics,
-        "oracle_length": task.oracle_length,
-        "longest_source": longest_source,
-        "longest_target": longest_target,
-        "target_length": task.target_length,
-        "columns": task.columns,
-        "comment": task.comment,
-    }
-    predictor = Predictor(model, task.source, task.target, decoding, settings)
-    batches = make_batches(task, training, seed, predictor.copying)
-    with Signals() as signals:
-        result = fit(predictor, task, batches, make_optimizer, training, directory, signals)
-        best = load(directory.path)
-        evaluation = evaluate(best, test, task.metrics, oracle_length=task.oracle_length)
-        directory.write("predictions.tsv", format_predictions(evaluation))
-        summary = {
+
+    def __init__(
+        self,
+        task: Task,
+        model: Seq2Seq,
+        make_optimizer: Callable[[int], keras.optimizers.Optimizer],
+        training: Training,
+        *,
+        names: dict[str, str],
+        decoding: Decoding,
+        seed: int,
+    ):
+        check_start(model, training)
+        self.task, self.model, self.training = task, model, training
+        self.names, self.seed = names, seed
+        self.loss = make_loss(model, training)
+        self.batches = make_batches(task, training, seed, model.copies_symbols)
+        self.total, self.per_epoch = training.plan(self.batches.steps_per_epoch)
+        self.optimizer = make_optimizer(self.total)
+        longest_source, longest_target = longest_lengths(task)
+        settings = {
             **names,
-            "seed": seed,
-            "parameters": model.count_params(),
-            "validation": summarize_validation(result.rows, task.monitor),
-            "test": evaluation.metrics(),
-            "train": result.figures,
+            "metrics": task.metrics,
+            "oracle_length": task.oracle_length,
+            "longest_source": longest_source,
+            "longest_target": longest_target,
+            "target_length": task.target_length,
+            "columns": task.columns,
+            "comment": task.comment,
         }
-        directory.complete(summary)
-    error = result.error
-    if error is None and signals.received is not None:  # it came after training
-        error = Interrupted(signals.received)
-    return TrainingResult(summary, evaluation, error, () if error is not None else result.remarks)
+        self.predictor = Predictor(model, task.source, task.target, decoding, settings)
+        self.predictor.plan()  # the decoding options fit the model
+
+    def run(self, directory: RunDirectory) -> TrainingResult:
+        """Train, evaluate the best weights on the test split, and write the run directory.
+
+        Where the run directory has checkpoints, training resumes from the newest, and the result is
+        that of an uninterrupted training, bit for bit. SIGINT (Ctrl-C), SIGTERM and a loss that is
+        not finite end training, not the run: the best weights so far are tested and the summary is
+        written. Only a second signal ends the run at once.
+
+        Raises:
+            LossIsNaN: the loss was not finite before there were any weights to save.
+        """
+        task = self.task
+        test = self.training.subsample(task.examples("test"))
+        with Signals() as signals:
+            result = self._fit(directory, signals)
+            best = load(directory.path)
+            evaluation = evaluate(best, test, task.metrics, oracle_length=task.oracle_length)
+            directory.write("predictions.tsv", format_predictions(evaluation))
+            summary = {
+                **self.names,
+                "seed": self.seed,
+                "parameters": self.model.count_params(),
+                "validation": summarize_validation(result.rows, task.monitor),
+                "test": evaluation.metrics(),
+                "train": result.figures,
+            }
+            directory.complete(summary)
+        error = result.error
+        if error is None and signals.received is not None:  # it came after training
+            error = Interrupted(signals.received)
+        remarks = () if error is not None else result.remarks
+        return TrainingResult(summary, evaluation, error, remarks)
+
+    def _fit(self, directory: RunDirectory, signals: Signals) -> FitResult:
+        """Train the model; the best one is `model.npz` of the directory.
+
+        Training resumes from the newest checkpoint of `directory`, if there is one.
+        """
+        training, task, predictor = self.training, self.task, self.predictor
+        total, per_epoch = self.total, self.per_epoch
+        curriculum, model = training.curriculum, self.model
+        if curriculum is not None:
+            self.batches.curriculum_fraction = lambda step: curriculum.fraction(step / total)
+
+        def draw_mask(shape: tuple[int, int], step: int):
+            return training.forcing.draw(shape, self.seed, step, total)
+
+        if training.initialization == "pytorch":
+            initialize_as_pytorch(model, self.seed)
+        model.compile(self.optimizer, self.loss, jit_compile=False)
+        counters = TrainingCounters(total, per_epoch, draw_mask)
+        examples = training.subsample(task.examples("validation"))
+        validation = Validation(predictor, task, examples, counters, directory)
+        plan = make_plan(training, self.batches.steps_per_epoch, model)
+        # The counts of calls decide what XLA compiles, which changes bits.
+        fraction = training.checkpoint_time_fraction
+        checkpoints = CheckpointWriter(validation, {"calls": model.calls}, fraction, signals)
+        checkpoints.restore_newest(model)
+        bar = ProgressBar(total, validation, list_notes(task, plan))
+        callbacks = [bar]
+        if training.tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(str(directory.path / TENSORBOARD)))
+        error = None
+        try:
+            with warnings.catch_warnings():
+                if model.is_uninformed:  # its encoder learns nothing, on purpose
+                    warnings.filterwarnings("ignore", "Gradients do not exist")
+                if not counters.is_finished and not validation.has_stalled(training.patience):
+                    run_training_loop(
+                        model,
+                        self.batches.iterate(counters.steps),
+                        counters,
+                        validation,
+                        checkpoints,
+                        keras.callbacks.CallbackList(callbacks, model=model),
+                        training.patience,
+                    )
+        except (Interrupted, LossIsNaN) as caught:
+            error = caught
+        finally:
+            bar.close()
+        if not validation.rows:
+            if isinstance(error, LossIsNaN):
+                raise error
+            predictor.save(directory.path / MODEL)  # interrupted before the first validation
+        figures, rows = _figures(validation, checkpoints, error), validation.rows
+        return FitResult(
+            figures, rows, error, list_remarks(rows, task.monitor, plan, counters.steps)
+        )
 
 
 def make_batches(task: Task, training: Training, seed: int, copying: bool = False) -> Batches:
@@ -176,84 +269,6 @@ def check_start(model: Seq2Seq, training: Training) -> None:
                 f"cell.forget_bias={bias}: training.initialization=pytorch draws the biases; "
                 "choose cell.forget_bias=null, or training.initialization=keras"
             )
-
-
-class FitResult(NamedTuple):
-    """Result of `fit`.
-
-    Attributes:
-        figures: `train` of `summary.json`.
-        rows: of `history.csv`.
-        error, remarks: see `TrainingResult`.
-    """
-
-    figures: dict
-    rows: list[dict]
-    error: BaseException | None
-    remarks: Sequence[str]
-
-
-def fit(
-    predictor: Predictor,
-    task: Task,
-    batches: Batches,
-    make_optimizer: Callable[[int], keras.optimizers.Optimizer],
-    training: Training,
-    directory: RunDirectory,
-    signals: Signals,
-) -> FitResult:
-    """Train the predictor's model; the best one is `model.npz` of the directory.
-
-    Training resumes from the newest checkpoint of `directory`, if there is one.
-    """
-    total, per_epoch = training.plan(batches.steps_per_epoch)
-    curriculum, model = training.curriculum, predictor.model
-    if curriculum is not None:
-        batches.curriculum_fraction = lambda step: curriculum.fraction(step / total)
-
-    def draw_mask(shape: tuple[int, int], step: int):
-        return training.forcing.draw(shape, batches.seed, step, total)
-
-    if training.initialization == "pytorch":
-        initialize_as_pytorch(model, batches.seed)
-    model.compile(make_optimizer(total), make_loss(model, training), jit_compile=False)
-    counters = TrainingCounters(total, per_epoch, draw_mask)
-    examples = training.subsample(task.examples("validation"))
-    validation = Validation(predictor, task, examples, counters, directory)
-    plan = make_plan(training, batches.steps_per_epoch, model)
-    # The counts of calls decide what XLA compiles, which changes bits: they belong to the state.
-    fraction = training.checkpoint_time_fraction
-    checkpoints = CheckpointWriter(validation, {"calls": model.calls}, fraction, signals)
-    checkpoints.restore_newest(model)
-    bar = ProgressBar(total, validation, list_notes(task, plan))
-    callbacks = [bar]
-    if training.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(str(directory.path / TENSORBOARD)))
-    error = None
-    try:
-        with warnings.catch_warnings():
-            if model.is_uninformed:  # its encoder learns nothing, on purpose
-                warnings.filterwarnings("ignore", "Gradients do not exist")
-            if not counters.is_finished and not validation.has_stalled(training.patience):
-                run_training_loop(
-                    model,
-                    batches.iterate(counters.steps),
-                    counters,
-                    validation,
-                    checkpoints,
-                    keras.callbacks.CallbackList(callbacks, model=model),
-                    training.patience,
-                )
-    except (Interrupted, LossIsNaN) as caught:
-        error = caught
-    finally:
-        bar.close()
-    if not validation.rows:
-        if isinstance(error, LossIsNaN):
-            raise error
-        predictor.save(directory.path / MODEL)  # interrupted before the first validation
-    figures, rows = _figures(validation, checkpoints, error), validation.rows
-    return FitResult(figures, rows, error, list_remarks(rows, task.monitor, plan, counters.steps))
 
 
 def _figures(

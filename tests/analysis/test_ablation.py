@@ -68,27 +68,27 @@ def test_as_trained_is_what_evaluation_finds_and_zeroed_what_a_deaf_decoder_says
 def test_rows_are_of_what_the_model_has():
     """A GRU has no cell, one layer is not left alone, attention is there or not."""
     gru = make({"cell": "gru"}, {"cell": "gru", "attention": Additive()})
-    names = [one.name for one in ablate(gru, right(gru), noise=[1.0])]
+    names = [one.name for one in ablate(gru, right(gru), noise_sizes=[1.0])]
     assert names == ["as trained", "zeroed", "shuffled", "noise 1", "attention off"]
     peek = make({}, {"attention": FixedContext()})
-    assert ablate(peek, right(peek), noise=[])[-1].name == "attention off"
+    assert ablate(peek, right(peek), noise_sizes=[])[-1].name == "attention off"
 
 
 def test_no_noise_changes_nothing_and_much_changes_all():
     run = make({"bidirectional": True}, {}, LayerwiseDense())
-    found = {one.name: one for one in ablate(run, right(run), noise=[0.0, 50.0])}
+    found = {one.name: one for one in ablate(run, right(run), noise_sizes=[0.0, 50.0])}
     assert found["noise 0"] == found["as trained"]._replace(name="noise 0")
-    assert found["noise 50"].exact.right < found["as trained"].exact.right == 6
+    assert found["noise 50"].exact.successes < found["as trained"].exact.successes == 6
 
 
 def test_with_attention_off_all_sources_of_one_state_are_alike():
     """What is said then is a function of the state: with a bridge that passes none, one answer."""
     run = make({}, {"attention": Additive()}, Zero())
     examples = right(run)
-    off = ablate(run, examples, noise=[])[-1]
+    off = ablate(run, examples, noise_sizes=[])[-1]
     answers = [example.target for example in examples]
     assert len(set(answers)) > 2
-    assert off.exact.right <= max(answers.count(answer) for answer in answers)
+    assert off.exact.successes <= max(answers.count(answer) for answer in answers)
 
 
 def test_a_pointer_spells_what_it_copies():
@@ -96,7 +96,7 @@ def test_a_pointer_spells_what_it_copies():
     run.model.decoder.readout.p_gen.bias.assign(np.array([-9.0], "float32"))
     examples = right(run)
     assert any(set(example.target) & {"z"} for example in examples)
-    assert ablate(run, examples, noise=[])[0].exact == (6, 6)
+    assert ablate(run, examples, noise_sizes=[])[0].exact == (6, 6)
 
 
 def test_what_can_not_be_ablated_is_refused():
@@ -105,11 +105,11 @@ def test_what_can_not_be_ablated_is_refused():
         {"vocabulary_size": None, "features": 1}, {"vocabulary_size": None, "features": 1}
     )
     for bad, examples, message in (
-        (values, [Example("1", "1")] * 2, "real values.*needs a run that says symbols"),
+        (values, [Example("1", "1")] * 2, "real values.*needs a run whose targets are symbols"),
         (ensemble([run, run]), [Example("a", "a")] * 2, "ablate its runs one by one"),
         (run, [Example("a", "a")], "give at least 2, got 1"),
     ):
         with pytest.raises(ValueError, match=message):
             ablate(bad, examples)
     with pytest.raises(ValueError, match="noise must be a number of at least 0, got -1"):
-        ablate(run, [Example("a", "a")] * 2, noise=[-1])
+        ablate(run, [Example("a", "a")] * 2, noise_sizes=[-1])

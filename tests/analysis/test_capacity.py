@@ -5,8 +5,8 @@ import pytest
 from seq2seq import Example
 from seq2seq.analysis.capacity import Series, count_right, measure_capacity
 from seq2seq.evaluation.evaluate import Evaluation, format_predictions
-from seq2seq.evaluation.metrics import judge_all
-from seq2seq.evaluation.proportions import Share
+from seq2seq.evaluation.metrics import score_all
+from seq2seq.evaluation.statistics import Proportion
 from seq2seq.runs.compare import Run
 from tests.inference.test_inspection import make
 
@@ -24,7 +24,7 @@ def keep(path, answers, **sides):
     path.mkdir()
     make(**sides).save(path / "model.npz")
     sources, targets, said = zip(*answers, strict=True)
-    judged = judge_all("tokens", said, [[target] for target in targets])
+    judged = score_all("tokens", said, [[target] for target in targets])
     examples = [Example(*pair) for pair in zip(sources, targets, strict=True)]
     text = format_predictions(Evaluation("tokens", examples, said, judged))
     (path / "predictions.tsv").write_text(text, "utf-8")
@@ -51,17 +51,17 @@ def test_seeds_are_one_series_and_what_differs_is_named(tmp_path, monkeypatch):
     names = ["16 units, attention Dot", "16 units, attention none", "32 units, attention none"]
     assert [one.name for one in found] == names
     assert [len(one.runs) for one in found] == [1, 1, 2]
-    assert found[1].runs == [{2: Share(0, 1), 3: Share(1, 1)}]
+    assert found[1].runs == [{2: Proportion(0, 1), 3: Proportion(1, 1)}]
     alike = measure_capacity([describe(8, 0), describe(8, 1)], paths[:2])
     assert [one.name for one in alike] == ["8 units"]
 
 
 def test_of_several_runs_the_extremes_are_told():
-    series = Series(8, "", [{1: Share(1, 2), 2: Share(0, 2)}, {1: Share(2, 2)}])
+    series = Series(8, "", [{1: Proportion(1, 2), 2: Proportion(0, 2)}, {1: Proportion(2, 2)}])
     assert series.lengths == [1, 2]
     assert series.at(1) == (0.75, 0.5, 1.0)
     assert series.at() == ((0.25 + 1) / 2, 0.25, 1.0)
-    assert series.at(2) == (0.0, *Share(0, 2).interval)
+    assert series.at(2) == (0.0, *Proportion(0, 2).interval)
 
 
 def test_runs_that_can_not_be_compared_are_refused(tmp_path):
@@ -69,5 +69,7 @@ def test_runs_that_can_not_be_compared_are_refused(tmp_path):
     with pytest.raises(ValueError, match="different tasks .copy, sort."):
         measure_capacity(runs, [tmp_path, tmp_path])
     values = {"encoder": {"vocabulary_size": None, "features": 1}}
-    with pytest.raises(ValueError, match="is of real values.*needs runs that read and say symbols"):
+    with pytest.raises(
+        ValueError, match="is of real values.*needs runs whose sources and targets are symbols"
+    ):
         count_right(keep(tmp_path / "values", ANSWERS, **values))

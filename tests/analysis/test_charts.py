@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from seq2seq.analysis.canvas import to_bytes
 from seq2seq.analysis.charts import (
-    MOST_LINES,
+    MAX_LINES,
     Bar,
     Curve,
     Grid,
@@ -33,7 +33,7 @@ def grids(count=3, size=10):
 
 def curves(count=4, panels=2):
     some = [Curve(f"{n} u$nits", [1, 2], [(0.5, 0.4, 0.6)] * 2) for n in range(count)]
-    return draw_curves("title", [Panel("places", some)] * panels, NOTE)
+    return draw_curves("title", [Panel("length", some)] * panels, NOTE)
 
 
 def words(figure):
@@ -60,12 +60,12 @@ def test_everything_is_drawn():
     assert {f"row {n}" for n in range(11)} <= set(words(bars()))
     assert {"0.00%", "30.00%", "100.00%"} <= set(words(bars()))
     assert words(grids()).count("100") == 3 * 10  # the diagonals
-    drawn = curves(MOST_LINES)
-    assert {f"{n} u$nits" for n in range(MOST_LINES)} <= set(words(drawn))
+    drawn = curves(MAX_LINES)
+    assert {f"{n} u$nits" for n in range(MAX_LINES)} <= set(words(drawn))
     looks = {(line.get_color(), line.get_linestyle()) for line in drawn.axes[0].lines}
-    assert len(looks) == MOST_LINES
+    assert len(looks) == MAX_LINES
     with pytest.raises(ValueError, match="25 lines can't be told apart: at most 24"):
-        curves(MOST_LINES + 1)
+        curves(MAX_LINES + 1)
 
 
 def test_the_same_makes_the_same():

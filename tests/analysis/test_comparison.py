@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from seq2seq.analysis.canvas import to_bytes
-from seq2seq.analysis.comparison import MOST, choose_drawn, draw_by_length, draw_learning
+from seq2seq.analysis.comparison import MAX_DRAWN, choose_drawn, draw_by_length, draw_learning
 from seq2seq.runs.compare import Run, group_runs
 from tests.runs.fake_runs import config, history, keep, lengths, summary
 
@@ -69,16 +69,16 @@ def test_ranges_are_named():
 
 
 def test_what_does_not_fit_is_counted():
-    groups = groups_of(range(MOST + 3), failed=1)
+    groups = groups_of(range(MAX_DRAWN + 3), failed=1)
     drawn, left_out = choose_drawn(groups)
-    assert len(drawn) == MOST and [one.name for one in left_out] == [
+    assert len(drawn) == MAX_DRAWN and [one.name for one in left_out] == [
         "units 8",
         "units 9",
         "units 10",
     ]
     said = texts(draw_by_length(groups, [(1, 1)]))
-    assert len([one for one in said if one.startswith("units")]) == MOST
-    assert "3 more configurations are not drawn" in " ".join(said)
+    assert len([one for one in said if one.startswith("units")]) == MAX_DRAWN
+    assert "3 more configurations not drawn" in " ".join(said)
 
 
 def test_what_has_no_results_is_named():

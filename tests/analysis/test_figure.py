@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from seq2seq.analysis import canvas as paper
 from seq2seq.analysis.canvas import spell, to_bytes, width_of
-from seq2seq.analysis.figure import MOST_STEPS, draw
+from seq2seq.analysis.figure import MAX_STEPS, draw
 from tests.analysis.fake_trace import make_trace
 
 
@@ -88,11 +88,11 @@ def test_steps_that_are_cut_off_are_said():
     trace = make_trace(["ab" * 40], ["b" * 70], cut_off=True, attention=True, top=2)
     figure = draw(trace)
     said = words(figure)
-    assert f"The first {81 - MOST_STEPS} of 81 source steps are cut off." in said
-    assert f"The last {70 - MOST_STEPS} of 70 steps of the answer are cut off." in said
+    assert f"The first {81 - MAX_STEPS} of 81 source steps are cut off." in said
+    assert f"The last {70 - MAX_STEPS} of 70 steps of the answer are cut off." in said
     assert "The answer did not come to an end: decoding was cut off." in said
-    first = next(image for image in images(figure) if image.shape == (8, MOST_STEPS))
-    np.testing.assert_allclose(first, trace.encoder[0].hidden[0, -MOST_STEPS:].T)
+    first = next(image for image in images(figure) if image.shape == (8, MAX_STEPS))
+    np.testing.assert_allclose(first, trace.encoder[0].hidden[0, -MAX_STEPS:].T)
 
 
 def test_values_beyond_the_scale_and_none_at_all_are_said():

@@ -96,7 +96,7 @@ def test_its_numbers_are_the_traces():
     made = data_of(render(trace))
     assert len(made["sources"]) == 2
     for number, one in enumerate(made["sources"]):
-        own = trace.one(number)
+        own = trace.select(number)
         for layer, shown in zip(own.encoder, one["encoder"], strict=True):
             assert (shown["name"], shown["backwards"]) == (layer.name, layer.backwards)
             for name, array in layer.arrays.items():

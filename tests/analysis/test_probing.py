@@ -21,15 +21,19 @@ def draw(lengths=(2, 3), letters="abcd"):
     ]
 
 
-def one_hot(source, letters="abcd", places=3):
-    """A vector with a one for the letter at each place."""
-    vector = np.zeros((places, len(letters)))
+def one_hot(source, letters="abcd", positions=3):
+    """A vector with a one for the letter at each position."""
+    vector = np.zeros((positions, len(letters)))
     vector[np.arange(len(source)), [letters.index(letter) for letter in source]] = 1
     return vector.reshape(-1)
 
 
-def find(found, **wanted):
-    return [one for one in found.readings if all(getattr(one, k) == v for k, v in wanted.items())]
+def find(probing, **wanted):
+    return [
+        reading
+        for reading in probing.readings
+        if all(getattr(reading, k) == v for k, v in wanted.items())
+    ]
 
 
 def test_a_linear_function_of_the_symbols_is_read_and_shuffled_states_are_not():
@@ -37,15 +41,18 @@ def test_a_linear_function_of_the_symbols_is_read_and_shuffled_states_are_not():
     mix = RNG.normal(size=(12, 20))
     states = [{"hidden": np.array([one_hot(s) for s in side]) @ mix} for side in sources]
     found = probe_states(states, sources)
-    assert [(one.length, one.position) for one in found.readings] == [
+    assert [(reading.length, reading.position) for reading in found.readings] == [
         *[(0, 0), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)],
     ]
-    assert all(one.share.value == 1 for one in found.readings)
-    for one in found.readings:
-        chance, spread = (0.5 if one.length == 0 else 0.25), np.sqrt(0.25 / one.share.count)
-        assert abs(one.control.value - chance) < 4 * spread
-        assert one.share.count == one.control.count
-    assert find(found, length=0)[0].share.count == COUNTS[1] and not found.notes
+    assert all(reading.accuracy.value == 1 for reading in found.readings)
+    for reading in found.readings:
+        chance, spread = (
+            (0.5 if reading.length == 0 else 0.25),
+            np.sqrt(0.25 / reading.accuracy.total),
+        )
+        assert abs(reading.control.value - chance) < 4 * spread
+        assert reading.accuracy.total == reading.control.total
+    assert find(found, length=0)[0].accuracy.total == COUNTS[1] and not found.notes
 
 
 def test_what_is_in_one_part_is_read_from_that_part_alone():
@@ -53,14 +60,18 @@ def test_what_is_in_one_part_is_read_from_that_part_alone():
     sources = draw(lengths=[2])
     states = []
     for side in sources:
-        letters = np.array([one_hot(s, places=2).reshape(2, 4) for s in side])
+        letters = np.array([one_hot(s, positions=2).reshape(2, 4) for s in side])
         noise = RNG.normal(size=(2, len(side), 4))
         hidden, cell = (
             np.concatenate([letters[:, place], noise[place]], axis=1) for place in range(2)
         )
         states.append({"hidden": hidden, "cell": cell, "both": np.hstack([hidden, cell])})
     found = probe_states(states, sources)
-    read = {(one.part, one.position): one.share.value for one in found.readings if one.position}
+    read = {
+        (reading.part, reading.position): reading.accuracy.value
+        for reading in found.readings
+        if reading.position
+    }
     for part, place in (("hidden", 1), ("cell", 2), ("both", 1), ("both", 2)):
         assert read[part, place] == 1
     assert read["hidden", 2] < 0.4 and read["cell", 1] < 0.4
@@ -69,28 +80,28 @@ def test_what_is_in_one_part_is_read_from_that_part_alone():
 def test_noise_says_nothing():
     sources = draw()
     states = [{"hidden": RNG.normal(size=(count, 10))} for count in COUNTS]
-    for one in probe_states(states, sources).readings[1:]:
-        assert abs(one.share.value - 0.25) < 4 * np.sqrt(0.25 / one.share.count)
+    for reading in probe_states(states, sources).readings[1:]:
+        assert abs(reading.accuracy.value - 0.25) < 4 * np.sqrt(0.25 / reading.accuracy.total)
 
 
 def test_what_is_left_out_is_said(monkeypatch):
-    monkeypatch.setattr(probing, "MOST_LENGTHS", 2)
-    monkeypatch.setattr(probing, "MOST_POSITIONS", 2)
-    monkeypatch.setattr(probing, "LEAST_TRAINING", 50)
+    monkeypatch.setattr(probing, "MAX_LENGTHS", 2)
+    monkeypatch.setattr(probing, "MAX_POSITIONS", 2)
+    monkeypatch.setattr(probing, "MIN_TRAINING", 50)
     sources = draw(lengths=(1, 2, 3))
     sources[0].append([*"abcda"])
     states = [{"hidden": RNG.normal(size=(len(side), 3))} for side in sources]
     found = probe_states(states, sources)
-    assert {(one.length, one.position) for one in found.readings} == {
+    assert {(reading.length, reading.position) for reading in found.readings} == {
         (0, 0),
         (1, 1),
         (3, 1),
         (3, -1),
     }
     assert found.notes == [
-        "left out, for want of 50 training and 20 held-out sources: length 5",
+        "left out, with fewer than 50 training and 20 held-out sources: length 5",
         "2 lengths are probed; left out: 2",
-        "of length 3 the first 1 and the last 1 places are probed",
+        "of length 3 the first 1 and the last 1 positions are probed",
     ]
     few = [side[:30] for side in sources]
     with pytest.raises(
@@ -102,9 +113,9 @@ def test_what_is_left_out_is_said(monkeypatch):
 def test_a_place_with_one_symbol_is_no_riddle_and_too_many_are_refused():
     sources = [[["a"]] * count for count in COUNTS]
     states = [{"hidden": RNG.normal(size=(count, 3))} for count in COUNTS]
-    assert probe_states(states, sources).readings[-1].share.value == 1
+    assert probe_states(states, sources).readings[-1].accuracy.value == 1
     sources = [[[str(number)] for number in range(count)] for count in COUNTS]
-    with pytest.raises(ValueError, match="600 sources have 600 different symbols in one place"):
+    with pytest.raises(ValueError, match="600 sources have 600 different symbols at one position"):
         probe_states(states, sources)
 
 

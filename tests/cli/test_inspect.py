@@ -74,7 +74,7 @@ def test_several_sources_have_one_page_and_a_figure_each(fake_trace, capsys, tmp
 
 
 def test_figures_that_are_not_drawn_are_said(fake_trace, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(inspect, "MOST_FIGURES", 1)
+    monkeypatch.setattr(inspect, "MAX_FIGURES", 1)
     _, _, err = call(capsys, "inspect", "run", "ab", "c", "-o", tmp_path)
     assert err.endswith("figures are of the first 1 of 2 sources; the page shows all\n")
     assert not (tmp_path / "inspect-2.png").exists()

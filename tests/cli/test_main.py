@@ -13,7 +13,7 @@ from seq2seq.cli import main as cli
 from seq2seq.cli import predict
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.hypotheses import Hypothesis
-from seq2seq.runtime.quiet import held_back_noise, quiet_engine
+from seq2seq.runtime.quiet import filtered_stderr, quiet_engine
 
 
 @pytest.fixture
@@ -195,10 +195,10 @@ def test_wrong_usage_is_one_line_and_exits_with_two(capsys, arguments, message):
         ("inspect R --top 3 a b --gates", {"sources": ["a", "b"], "gates": True}),
         ("interpolate R abc --steps 3 def", {"sources": ["abc", "def"]}),
         ("interpolate R --steps 3 -- -a -b", {"sources": ["-a", "-b"]}),
-        ("report A -o X B", {"places": ["A", "B"], "output": "X"}),
-        ("report --metric exact_match A", {"places": ["A"], "metric": ["exact_match"]}),
-        ("report A --metric a,b B", {"places": ["A", "B"], "metric": ["a", "b"]}),
-        ("capacity A -o X B", {"places": ["A", "B"]}),
+        ("report A -o X B", {"directories": ["A", "B"], "output": "X"}),
+        ("report --metric exact_match A", {"directories": ["A"], "metric": ["exact_match"]}),
+        ("report A --metric a,b B", {"directories": ["A", "B"], "metric": ["a", "b"]}),
+        ("capacity A -o X B", {"runs": ["A", "B"]}),
     ],
 )
 def test_options_and_texts_stand_in_any_order(arguments, expected, monkeypatch):
@@ -236,7 +236,7 @@ def test_many_unread_lines_are_counted(capsys, kept, monkeypatch):
 
 def test_noise_is_held_back_and_errors_pass(capfd, monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    with held_back_noise():
+    with filtered_stderr():
         # TensorFlow reads it when it is loaded, be it here by reading data.
         assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
         os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\n")
@@ -263,7 +263,7 @@ class Echo:
 @pytest.mark.parametrize("shape", ["text", "tsv", "jsonl"])
 def test_a_line_end_inside_an_answer_does_not_end_the_line(capsys, shape):
     options = cli.make_parsers()[1]["predict"].parse_args(["run", "--format", shape])
-    predict.Answerer(options, Echo(), Decoding()).answer(["a\nb\rc", ""])
+    predict.PredictionWriter(options, Echo(), Decoding()).answer(["a\nb\rc", ""])
     out = capsys.readouterr().out
     assert out.count("\n") == (3 if shape == "tsv" else 2) and "\r" not in out
 
@@ -331,10 +331,10 @@ def test_constraints_on_the_command_line(capsys, kept, tmp_path):
     [
         (["--strategy", "beam", "--top-k", 2], "--top-k belongs to --strategy sample"),
         (["--temperature", 2, "--width", 3], "--temperature belongs to --strategy sample"),
-        (["--strategy", "greedy", "--n-best", 2], "n_best=2 is more than this strategy gives: 1"),
+        (["--strategy", "greedy", "--n-best", 2], "n_best=2 is more than this strategy returns: 1"),
         (["--width", 2, "--n-best", 3], "width 2 has no 3 best hypotheses"),
         (["--max-length", "twice"], "max_length must be a whole number, or like"),
-        (["--ban", "z"], "names 'z', which the model cannot say"),
+        (["--ban", "z"], "names 'z', which the model cannot generate"),
         (["--unknown", "copy"], "unknown=copy needs attention"),
         (["--coverage-penalty", 1], "this model has no attention weights"),
         (["--lexicon", "/nowhere"], "no such file: /nowhere"),

@@ -17,11 +17,11 @@ from seq2seq.cli.multirun import (
     LONGEST,
     Multirun,
     Planned,
+    divide_cores,
     environment,
+    is_finished,
     name_run,
-    nothing_left,
     plan,
-    shares,
 )
 from seq2seq.cli.train import train
 from seq2seq.config import Job, compose
@@ -136,7 +136,7 @@ def test_several_go_at_once_each_with_its_share_of_the_cores(capsys):
     assert max(going) == 2
     own = sorted(os.sched_getaffinity(0))
     found = {tuple(cores) for _, _, cores, *_ in facts}
-    assert found == {tuple(sorted(one)) for one in shares(2)}
+    assert found == {tuple(sorted(one)) for one in divide_cores(2)}
     assert all({*cores} <= {*own} for cores in found)
     assert all(apart for *_, apart in facts)  # the terminal's Ctrl-C does not reach it
     assert facts[1][3] == ["--config-dir=here", "seed=1", "run_dir='grid/seed=1'"]
@@ -167,7 +167,7 @@ def test_one_after_the_other_all_cores_are_its_own():
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 64])
 def test_no_share_is_larger_than_another(parts):
-    found = shares(parts)
+    found = divide_cores(parts)
     assert len(found) == parts
     if parts == 1:
         assert found == [None]
@@ -241,11 +241,11 @@ def end(run, stopped):
 
 
 def test_a_complete_run_is_not_begun_again(begun, capsys, monkeypatch):
-    assert not nothing_left(begun)
+    assert not is_finished(begun)
     end(begun, "interrupted")
-    assert not nothing_left(begun)
+    assert not is_finished(begun)
     end(begun, "finished")
-    assert nothing_left(begun)
+    assert is_finished(begun)
     monkeypatch.setattr(multirun, "COMMAND", ["nowhere"])
     assert [one.status for one in Multirun().train([begun])] == [0]
     assert capsys.readouterr().err == "run 1 of 1: seed=1 is complete\n"
@@ -261,7 +261,7 @@ def test_where_something_is_left_or_wrong_the_run_itself_says_so(begun, changes)
         key: {**config[key], **value} if value and isinstance(value, dict) else value
         for key, value in changes.items()
     }
-    assert not nothing_left(begun._replace(job=begun.job._replace(config={**config, **parts})))
+    assert not is_finished(begun._replace(job=begun.job._replace(config={**config, **parts})))
 
 
 @pytest.fixture

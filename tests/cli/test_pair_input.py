@@ -10,7 +10,7 @@ import pytest
 
 from seq2seq.cli import score
 from seq2seq.cli.pair_input import read_pairs
-from seq2seq.cli.predict import Answerer
+from seq2seq.cli.predict import PredictionWriter
 from seq2seq.data import Numbers
 from seq2seq.inference.hypotheses import Hypothesis
 from seq2seq.inference.predictor import Predictor
@@ -211,7 +211,7 @@ def test_pairs_may_be_comma_separated(capsys, kept, tmp_path):
 @pytest.mark.parametrize("scores", [True, False])
 def test_a_tab_in_an_answer_is_no_column(scores, capsys):
     options = Namespace(scores=scores, format="text", n_best=2)
-    shown = Answerer.__new__(Answerer)
+    shown = PredictionWriter.__new__(PredictionWriter)
     shown.options = options
     shown._text("x", [Hypothesis("a\tb\n", [], -1.0), Hypothesis("c\\", [], -2.0)])
     columns = capsys.readouterr().out.removesuffix("\n").split("\t")

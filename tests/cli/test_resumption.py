@@ -5,7 +5,7 @@ import yaml
 
 from seq2seq.cli import main as cli
 from seq2seq.cli.resumption import check_overrides
-from seq2seq.cli.train import in_hydras_words
+from seq2seq.cli.train import to_hydra_arguments
 from seq2seq.config import compose
 
 
@@ -41,5 +41,5 @@ def test_other_keys_are_named_as_the_run_has_them(run, override, message, capsys
 
 
 def test_the_directory_is_given_to_hydra_in_quotes(run):
-    arguments = in_hydras_words([str(run), "--resume", "training.steps=5"])
+    arguments = to_hydra_arguments([str(run), "--resume", "training.steps=5"])
     assert arguments == ["training.steps=5", f"run_dir='{run}'", "resume=true"]

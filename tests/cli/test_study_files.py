@@ -53,14 +53,14 @@ def test_ablate(capsys, run, tmp_path):
 
 
 def test_probe(capsys, run, tmp_path, monkeypatch):
-    monkeypatch.setattr(probing, "LEAST_TEST", 1)
+    monkeypatch.setattr(probing, "MIN_TEST", 1)
     status, out, err = call(capsys, "probe", run, "--examples", 3000, "-o", tmp_path)
-    assert status == 0 and "3,000 training sources, judged on 5 held-out ones" in out
+    assert status == 0 and "3,000 training sources, evaluated on 5 held-out ones" in out
     rows = check_files(tmp_path, "probe", err)
     assert {row["from"] for row in rows} == {"hidden", "cell", "both"}
     assert [row["source_length"] for row in rows].count("all") == 3
-    assert out.count("source length by place") == 3 and "always the commonest" in out
-    assert "left out, for want of 200 training and 1 held-out sources: length " in err
+    assert out.count("source length by position") == 3 and "majority class" in out
+    assert "left out, with fewer than 200 training and 1 held-out sources: length " in err
 
 
 def test_interpolate(capsys, run):

@@ -17,11 +17,11 @@ def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
     def broken():
         raise RuntimeError("a bug\nin two lines")
 
-    assert launch.guarded(broken) == 2
+    assert launch.report_errors(broken) == 2
     assert "error: RuntimeError: a bug in two lines (SEQ2SEQ_TRACEBACK=1" in capsys.readouterr().err
     monkeypatch.setenv("SEQ2SEQ_TRACEBACK", "1")
     with pytest.raises(RuntimeError):
-        launch.guarded(broken)
+        launch.report_errors(broken)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
 def test_resume_is_said_in_hydras_words(monkeypatch, tmp_path, arguments, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs/a=1").mkdir(parents=True)
-    assert launch.in_hydras_words(arguments)[: len(words)] == words
+    assert launch.to_hydra_arguments(arguments)[: len(words)] == words
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_number_of_jobs_may_stand_anywhere():
 
 def test_why_a_training_ended_is_a_line_on_standard_error(capsys):
     outcome = SimpleNamespace(error=None, remarks=["training ended: ...", "overfits: ..."])
-    assert launch.tell_end(outcome, "run") == 0
+    assert launch.report_outcome(outcome, "run") == 0
     out, err = capsys.readouterr()
     assert out == "" and err == "training ended: ...\noverfits: ...\n"
 

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.data import Batches, Example, Numbers, Reverse, Tagged, Vocabulary, make_batch
-from seq2seq.data.batching import MOST_STEPS, WINDOW, bucket, divide, encode_sources, pad
+from seq2seq.data.batching import (
+    MAX_STEPS,
+    WINDOW,
+    bucket,
+    divide,
+    encode_source,
+    pad,
+    stack_sources,
+)
 
 LETTERS = Vocabulary("abcd")
 
@@ -87,7 +95,7 @@ def test_copies_number_what_the_vocabulary_lacks_by_its_place():
 
 def test_copies_are_numbers_of_the_target_side():
     side = Tagged(Vocabulary("xy"), ["V"])
-    arrays = encode_sources(["xa\tV"], side, LETTERS, copying=True)
+    arrays = stack_sources([encode_source("xa\tV", side, LETTERS, copying=True)])
     assert arrays["source"].tolist() == [[4, 3, 2, 0]]
     assert arrays["copies"].tolist() == [[8, 4, 2, 0]]
     assert arrays["tags"].tolist() == [[1]]
@@ -180,7 +188,7 @@ def test_a_row_that_is_far_longer_has_fewer_beside_it(side, place):
     epoch = [batches[step] for step in range(batches.steps_per_epoch)]
     assert len(epoch) == 12
     assert sum(len(batch.source) for batch in epoch) == 3000  # each comes once
-    assert max(max(batch.source_mask.size, batch.target_mask.size) for batch in epoch) <= MOST_STEPS
+    assert max(max(batch.source_mask.size, batch.target_mask.size) for batch in epoch) <= MAX_STEPS
     assert min(len(batch.source) for batch in epoch) == 3  # of 20,480 steps
     again = Batches(examples, side, side, 256, 0)[5]
     assert again.source.tolist() == epoch[5].source.tolist()

@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.evaluation.bleu import bleu, count_ngrams
-from seq2seq.evaluation.metrics import edit_distance, group_by_length, judge, judge_all, summarise
+from seq2seq.evaluation.metrics import (
+    edit_distance,
+    group_by_length,
+    score_all,
+    score_tokens,
+    summarize,
+)
 
 WORDS = st.text("ab", max_size=6)
 
@@ -41,18 +47,18 @@ def test_edit_distance_is_a_metric(a, b, c):
     [("abc", ""), ("abd", "content"), ("ab", "too_short"), ("abcd", "too_long"), ("", "too_short")],
 )
 def test_wrong_answers_are_told_apart(said, error):
-    assert judge(said, ["abc"]).error == error
+    assert score_tokens(said, ["abc"]).error == error
 
 
 def test_any_reference_is_right_and_the_nearest_counts():
-    assert judge("xy", ["abcd", "xy"]).error == ""
-    one = judge("abx", ["zzzzz", "abc"])
+    assert score_tokens("xy", ["abcd", "xy"]).error == ""
+    one = score_tokens("abx", ["zzzzz", "abc"])
     assert (one.length, one.edits, one.reference_length, one.error) == (5, 1, 3, "content")
 
 
 def test_token_metrics_by_hand():
-    judged = judge_all("tokens", ["ab", "b", "abc", ""], [["ab"], ["bb"], ["ab"], [""]])
-    result = summarise("tokens", judged)
+    judged = score_all("tokens", ["ab", "b", "abc", ""], [["ab"], ["bb"], ["ab"], [""]])
+    result = summarize("tokens", judged)
     assert result["exact_match"] == 0.5
     assert result["token_accuracy"] == (2 + 1 + 2 + 0) / (2 + 2 + 3 + 0)
     assert result["edit_distance"] == 2 / 4
@@ -65,7 +71,7 @@ def test_token_metrics_by_hand():
 def test_shares_of_the_reference_by_hand():
     said = ["abxd", "ab", "abcdzz", "xbcd", "", "", "a"]
     right = [["abcd"]] * 5 + [[""]] * 2
-    result = summarise("tokens", judge_all("tokens", said, right))
+    result = summarize("tokens", score_all("tokens", said, right))
     assert result["per_sequence_accuracy"] == pytest.approx((3 + 2 + 4 + 3 + 0 + 4 + 0) / 28)
     assert result["prefix_accuracy"] == pytest.approx((2 + 2 + 4 + 0 + 0 + 4 + 0) / 28)
     assert result["by_length"]["0"]["per_sequence_accuracy"] == 0.5
@@ -73,7 +79,7 @@ def test_shares_of_the_reference_by_hand():
 
 @given(WORDS, WORDS)
 def test_shares_are_their_definitions(said, right):
-    result = summarise("tokens", judge_all("tokens", [said], [[right]]))
+    result = summarize("tokens", score_all("tokens", [said], [[right]]))
     if not right:
         shares = float(not said), float(not said)
     else:
@@ -86,9 +92,9 @@ def test_shares_are_their_definitions(said, right):
 
 def test_translation_is_tokens_and_bleu():
     said, right = ["abcde", "abzde", "a"], [["abcde"], ["abcde"], ["ab"]]
-    judged = judge_all("translation", said, right)
-    result = summarise("translation", judged)
-    plain = summarise("tokens", judge_all("tokens", said, right))
+    judged = score_all("translation", said, right)
+    result = summarize("translation", judged)
+    plain = summarize("tokens", score_all("tokens", said, right))
     counts = [count_ngrams(p, r) for p, r in zip(said, right, strict=True)]
     assert result["bleu"] == bleu(counts) and 0 < result["bleu"] < 100
     assert result["by_length"]["5"]["bleu"] == bleu(counts[:2])
@@ -100,14 +106,14 @@ def test_translation_is_tokens_and_bleu():
 def test_word_and_phone_error_rates_by_hand():
     said = [["K", "AE", "T"], ["D", "AO"]]
     right = [[["K", "AE", "T"]], [["D", "AO", "G", "Z"], ["D", "AA", "G"]]]
-    result = summarise("pronunciation", judge_all("pronunciation", said, right))
+    result = summarize("pronunciation", score_all("pronunciation", said, right))
     assert result["word_error_rate"] == 0.5
     assert result["phone_error_rate"] == 2 / 7  # the first of two references at distance 2
 
 
 def test_errors_of_real_values_by_hand():
-    judged = judge_all("values", [[(1.0,), (2.0,)], [(0.0,)]], [[[(1.5,), (2.0,)]], [[(-2.0,)]]])
-    result = summarise("values", judged)
+    judged = score_all("values", [[(1.0,), (2.0,)], [(0.0,)]], [[[(1.5,), (2.0,)]], [[(-2.0,)]]])
+    result = summarize("values", judged)
     assert result["mae"] == pytest.approx(2.5 / 3)
     assert result["rmse"] == pytest.approx(math.sqrt(4.25 / 3))
     assert result["by_length"]["1"]["mae"] == 2
@@ -116,17 +122,17 @@ def test_errors_of_real_values_by_hand():
 
 def test_real_values_of_another_length_are_an_error():
     with pytest.raises(ValueError):
-        judge_all("values", [[(1.0,)]], [[[(1.0,), (2.0,)]]])
+        score_all("values", [[(1.0,)]], [[[(1.0,), (2.0,)]]])
 
 
 def test_nothing_to_evaluate_is_an_error():
     with pytest.raises(ValueError, match="nothing to evaluate"):
-        summarise("tokens", [])
+        summarize("tokens", [])
 
 
 @given(st.lists(WORDS, min_size=1), st.integers(1, 5))
 def test_groups_hold_everything_once(words, most):
-    judged = judge_all("tokens", words, [[word] for word in words])
+    judged = score_all("tokens", words, [[word] for word in words])
     groups = group_by_length(judged, most)
     assert len(groups) <= most
     assert sorted(one.length for _, group in groups for one in group) == sorted(map(len, words))

@@ -6,14 +6,14 @@ from rich.console import Console
 
 from seq2seq.data import Example
 from seq2seq.evaluation.evaluate import Evaluation
-from seq2seq.evaluation.metrics import judge_all
+from seq2seq.evaluation.metrics import score_all
 from seq2seq.evaluation.summary import headline, make_table, sample_lines
 
 
 def evaluation(pairs):
     examples = [Example(f"s{n}", right) for n, (_, right) in enumerate(pairs)]
     said = [said for said, _ in pairs]
-    return Evaluation("tokens", examples, said, judge_all("tokens", said, [[r] for _, r in pairs]))
+    return Evaluation("tokens", examples, said, score_all("tokens", said, [[r] for _, r in pairs]))
 
 
 def test_the_table_has_a_row_a_length_and_one_for_all():

@@ -15,7 +15,8 @@ from seq2seq import Beam, Decoder, Encoder, Seq2Seq, Vocabulary
 from seq2seq.data import Numbers, Tagged
 from seq2seq.inference import artifact as checkpoints
 from seq2seq.inference.decoding_options import Decoding
-from seq2seq.inference.predictor import Predictor, load
+from seq2seq.inference.loading import load
+from seq2seq.inference.predictor import Predictor
 from seq2seq.layers import Additive, Cell, LayerwiseDense, Local
 from seq2seq.runtime import file_format, manifest
 from seq2seq.runtime import predictor as numpy_runtime

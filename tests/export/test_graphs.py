@@ -19,7 +19,8 @@ from seq2seq.export import formats, graphs
 from seq2seq.export.graphs import export_graphs
 from seq2seq.export.signatures import run_without_lists, trace
 from seq2seq.inference.decoding_options import Decoding
-from seq2seq.inference.predictor import Predictor, load
+from seq2seq.inference.loading import load
+from seq2seq.inference.predictor import Predictor
 from seq2seq.layers.attention import (
     Additive,
     Concat,

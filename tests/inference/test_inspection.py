@@ -92,7 +92,7 @@ def trace(run):
 
 
 def test_decoding_what_was_encoded_is_predicting(run):
-    sources = [*SOURCES, "abz"] if run.copying else SOURCES
+    sources = [*SOURCES, "abz"] if run.copies_symbols else SOURCES
     for strategy in (None, Beam(2)):
         said = run.decode(*run.encode(sources), strategy=strategy, sources=sources)
         assert said == run.predict(sources, strategy)
@@ -140,7 +140,7 @@ def test_a_trace_shows_what_predict_said_step_by_step(run, trace):
 
 def test_an_encoder_is_traced_as_it_reads(run, trace):
     """Forwards the state after a symbol is that of a source that ends there; backwards likewise."""
-    encoder, trace = run.model.encoder, trace.one(3)
+    encoder, trace = run.model.encoder, trace.select(3)
     numbers = np.array([[*LETTERS.encode("bbaca"), 2]], "int32")
     ways = 2 if encoder.stack.bidirectional else 1
     layers = range(1, encoder.stack.num_layers + 1)
@@ -168,7 +168,7 @@ def test_an_encoder_is_traced_as_it_reads(run, trace):
 
 def test_a_trace_of_one_is_a_row_of_the_trace_of_many(run, trace):
     for number in (1, 3):
-        alone, row = run.trace(SOURCES[number], gates=True), trace.one(number)
+        alone, row = run.trace(SOURCES[number], gates=True), trace.select(number)
         assert (alone.sources, alone.outputs) == (row.sources, row.outputs)
         assert alone.top_symbols == row.top_symbols
         for name in ("encoder", "handed_over", "received", "decoder"):
@@ -247,7 +247,7 @@ def test_swapped_states_swap_answers():
     assert plain[0] != plain[1]
     assert run.decode(states.swap(state, 0, 1), memory) == plain[::-1]
     for layer in range(2):  # layer by layer is the whole
-        state = states.swap(state, 0, 1, states.Part(layer=layer))
+        state = states.swap(state, 0, 1, states.StateSlice(layer=layer))
     assert run.decode(state, memory) == plain[::-1]
 
 
@@ -317,7 +317,7 @@ def test_decoding_obeys_the_settings_as_predict_does():
     for one in found:
         assert set(one.tokens) <= {"b", "c", "<unknown>"} and len(one.tokens) <= 3
         assert len(one.token_scores) == len(one.tokens) + one.ended
-    with pytest.raises(ValueError, match="cannot have said 'x'"):
+    with pytest.raises(ValueError, match="'x' can't be a previous token"):
         run.step(["x"], state, memory)
 
 

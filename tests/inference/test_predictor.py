@@ -25,7 +25,7 @@ from seq2seq import (
     Vocabulary,
 )
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
-from seq2seq.evaluation.metrics import judge_all
+from seq2seq.evaluation.metrics import score_all
 from seq2seq.evaluation.predictions import COLUMNS, read_answers, read_examples
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.inputs import BadSource, BadTarget
@@ -64,7 +64,7 @@ def test_hypotheses_have_text_tokens_and_score(predictor):
     (best,) = predictor.predict(["ab"], n_best=1)
     assert len(best) == 1
     assert best[0].text == "".join(best[0].tokens) and best[0].score < 0
-    with pytest.raises(ValueError, match="n_best=2 is more than this strategy gives: 1"):
+    with pytest.raises(ValueError, match="n_best=2 is more than this strategy returns: 1"):
         predictor.predict(["ab"], Greedy(), n_best=2)
 
 
@@ -212,7 +212,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 @given(TEXTS, TEXTS, st.lists(TEXTS), TEXTS)
 def test_any_text_survives_the_predictions_file(tmp_path_factory, source, target, others, said):
     example = seq2seq.Example(source, target, tuple(others))
-    judged = judge_all("tokens", [said], [example.references])
+    judged = score_all("tokens", [said], [example.references])
     path = tmp_path_factory.mktemp("any") / "predictions.tsv"
     text = format_predictions(Evaluation("tokens", [example], [said], judged))
     path.write_text(text, "utf-8", newline="")
@@ -230,7 +230,7 @@ def test_targets_that_do_not_fit_are_named():
             evaluate(predictor, [good, seq2seq.Example("1", target)], "values")
     with pytest.raises(ValueError, match="nothing to evaluate"):
         evaluate(predictor, [], "values")
-    with pytest.raises(ValueError, match="real values have the length that their task says"):
+    with pytest.raises(ValueError, match="real values have the length that their task sets"):
         evaluate(predictor, [good], "values", oracle_length=True)
 
 
@@ -249,9 +249,9 @@ def test_impossible_requests_are_refused(predictor, arguments):
 
 
 def test_long_sources_are_decoded_few_at_a_time(predictor, monkeypatch):
-    monkeypatch.setattr("seq2seq.inference.inputs.MOST_STEPS", 64)
+    monkeypatch.setattr("seq2seq.inference.inputs.MAX_STEPS", 64)
     sources = ["abc" * 30, "a", "ab", "abc" * 7, "b", "", "abc" * 6]
-    groups = [len(group) for group in predictor.group(list(map(len, sources)))]
+    groups = [len(group) for group in predictor._group(list(map(len, sources)))]
     assert groups == [1, 2, 3]
     assert predictor.predict(sources) == [predictor.predict([source])[0] for source in sources]
 
@@ -261,11 +261,11 @@ def test_where_answers_may_be_long_few_are_decoded_at_a_time():
     settings = {**SETTINGS, "longest_target": 70_000}
     predictor = Predictor(few.model, LETTERS, LETTERS, Decoding(), settings)
     steps = [4] * 300
-    assert [len(rows) for rows in predictor.group(steps)] == [256, 44]
-    greedy, beam = (replace(Decoding(), strategy=strategy) for strategy in (None, Beam(5)))
-    assert len(next(predictor.group(steps, greedy))) == 2**22 // 100_000
-    assert len(next(predictor.group(steps, beam))) == 2**22 // 500_000
-    assert len(next(predictor.group(steps, replace(beam, max_length=20)))) == 256
+    assert [len(rows) for rows in predictor._group(steps)] == [256, 44]
+    greedy, beam = Decoding(), Decoding(strategy=Beam(5))
+    plans = [predictor.plan(d) for d in (greedy, beam, replace(beam, max_length=20))]
+    rows = [len(next(predictor._group(steps, plan))) for plan in plans]
+    assert rows == [2**22 // 100_000, 2**22 // 500_000, 256]
 
 
 def test_a_model_that_asks_for_long_answers_is_named(monkeypatch, caplog):
@@ -273,7 +273,9 @@ def test_a_model_that_asks_for_long_answers_is_named(monkeypatch, caplog):
     predictor = make()
     predictor.predict(["ab"], decoding=Decoding(max_length=4))
     assert not caplog.records
-    predictor._warn_of_length([3], Decoding())
+    predictor._warn_about_length(
+        predictor.encode_texts(["ab"], "error"), predictor.plan(Decoding())
+    )
     assert "an answer may have 100,000 steps" in caplog.text and "--max-length" in caplog.text
 
 
@@ -326,7 +328,7 @@ def test_scores_of_given_targets(predictor):
     with pytest.raises(ValueError, match="symbol 'x' at position 2"):
         predictor.score(["ab"], ["bx"])
     assert np.isfinite(predictor.score(["ab"], ["bx"], unknown="token"))
-    with pytest.raises(ValueError, match="unknown unknown 'skip'; there are: error, token"):
+    with pytest.raises(ValueError, match="unknown unknown 'skip'; there are: error, token, copy"):
         predictor.score(["ab"], ["ba"], unknown="skip")
     with pytest.raises(ValueError, match="sources must be a list of texts, got the text 'ab'"):
         predictor.score("ab", "ba")
@@ -401,7 +403,7 @@ def test_settings_survive_saving():
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"strategy": "beam"}, "decoding.strategy must be one, as Beam"),
+        ({"strategy": "beam"}, "decoding.strategy must be a strategy, as Beam"),
         ({"max_length": "x2"}, 'like "1.5x" or "2x.3" of the source'),
         ({"min_length": -1}, "min_length must be a whole number of at least 0"),
         ({"banned": "abc"}, "decoding.banned must be a list of texts"),

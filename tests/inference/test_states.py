@@ -12,7 +12,7 @@ import pytest
 from keras import tree
 
 from seq2seq import LSTMState, RNNState, states
-from seq2seq.inference.states import Part, load_state, save_state
+from seq2seq.inference.states import StateSlice, load_state, save_state
 from seq2seq.layers.structure import flatten_tensors
 from seq2seq.models.decoder import DecoderState
 from tests.corruption import DAMAGES
@@ -37,12 +37,12 @@ def numbers(state):
 
 
 PARTS = {  # what of (layer, field, unit) is meant
-    Part(): np.ones((2, 2, 3), "bool"),
-    Part("hidden"): np.array([[[1] * 3, [0] * 3]] * 2, "bool"),
-    Part("cell", layer=1): np.array([[[0] * 3, [0] * 3], [[0] * 3, [1] * 3]], "bool"),
-    Part(layer=0): np.array([[[1] * 3] * 2, [[0] * 3] * 2], "bool"),
-    Part(units=[2, 0]): np.array([[[1, 0, 1]] * 2] * 2, "bool"),
-    Part("cell", 0, [1]): np.array([[[0] * 3, [0, 1, 0]], [[0] * 3] * 2], "bool"),
+    StateSlice(): np.ones((2, 2, 3), "bool"),
+    StateSlice("hidden"): np.array([[[1] * 3, [0] * 3]] * 2, "bool"),
+    StateSlice("cell", layer=1): np.array([[[0] * 3, [0] * 3], [[0] * 3, [1] * 3]], "bool"),
+    StateSlice(layer=0): np.array([[[1] * 3] * 2, [[0] * 3] * 2], "bool"),
+    StateSlice(units=[2, 0]): np.array([[[1, 0, 1]] * 2] * 2, "bool"),
+    StateSlice("cell", 0, [1]): np.array([[[0] * 3, [0, 1, 0]], [[0] * 3] * 2], "bool"),
 }
 
 
@@ -53,23 +53,23 @@ def test_a_part_is_changed_and_nothing_else(part):
     changed = {
         "zero": (states.zero(state, part), 0),
         "clamp": (states.clamp(state, 0.5, part), 0.5),
-        "graft": (states.graft(state, other, part), numbers(other)),
+        "replace_part": (states.replace_part(state, other, part), numbers(other)),
         "swap": (states.swap(state, 3, 1, part), before[:, :, [0, 3, 2, 1]]),
     }
     for name, (after, wanted) in changed.items():
         np.testing.assert_array_equal(numbers(after), np.where(meant, wanted, before), name)
-    np.testing.assert_array_equal(numbers(states.keep(state, part)), np.where(meant, before, 0))
+    np.testing.assert_array_equal(numbers(states.only(state, part)), np.where(meant, before, 0))
     noisy = numbers(states.add_noise(state, 0.1, part=part))
     assert ((noisy != before) == meant).all()
     np.testing.assert_array_equal(numbers(state), before)  # the state itself stays as it was
 
 
 def test_units_are_held_at_values_of_their_own():
-    held = states.clamp(draw(), [7.0, -1.0], Part("cell", units=[2, 0]))
+    held = states.clamp(draw(), [7.0, -1.0], StateSlice("cell", units=[2, 0]))
     for layer in held.layers:
         np.testing.assert_array_equal(np.array(layer.cell)[:, [2, 0]], [[7.0, -1.0]] * 4)
     with pytest.raises(ValueError, match="3 values were given for 2 units"):
-        states.clamp(draw(), [1, 2, 3], Part(units=[0, 1]))
+        states.clamp(draw(), [1, 2, 3], StateSlice(units=[0, 1]))
 
 
 @pytest.mark.parametrize("batch", [2, 3, 50])
@@ -95,9 +95,9 @@ def test_noise_has_its_size_and_does_not_depend_on_the_batch():
 @pytest.mark.parametrize(
     "part, message",
     [
-        (Part(layer=2), "no layer 2: the state has 2"),
-        (Part(units=[3]), "no unit 3: a layer has 3"),
-        (Part("cell"), "a RNNState has no cell"),
+        (StateSlice(layer=2), "no layer 2: the state has 2"),
+        (StateSlice(units=[3]), "no unit 3: a layer has 3"),
+        (StateSlice("cell"), "a RNNState has no cell"),
     ],
 )
 def test_parts_that_are_not_there_are_named(part, message):
@@ -107,9 +107,9 @@ def test_parts_that_are_not_there_are_named(part, message):
 
 def test_bad_requests_are_refused():
     for make_part, message in (
-        (lambda: Part("memory"), "unknown field 'memory'"),
-        (lambda: Part(layer=-1), "layer must be"),
-        (lambda: Part(units=[-1]), "units must be"),
+        (lambda: StateSlice("memory"), "unknown field 'memory'"),
+        (lambda: StateSlice(layer=-1), "layer must be"),
+        (lambda: StateSlice(units=[-1]), "units must be"),
     ):
         with pytest.raises(ValueError, match=message):
             make_part()
@@ -118,7 +118,7 @@ def test_bad_requests_are_refused():
     with pytest.raises(ValueError, match="the states differ: 2 and 1 layers"):
         states.interpolate(draw(2), draw(1), 0.5)
     with pytest.raises(ValueError, match="the states differ in size"):
-        states.graft(draw(), draw(units=4), Part("hidden"))
+        states.replace_part(draw(), draw(units=4), StateSlice("hidden"))
     with pytest.raises(ValueError, match="expected, got a tuple.*ensemble"):
         states.zero((draw(), draw()))
 
@@ -152,9 +152,9 @@ def test_a_blind_decoder_sees_no_source(kind):
     alike = states.take(state, [0] * 4)
     tokens = np.full(4, model.start_id, "int32")
     seen = np.array(model.step(tokens, alike, memory).logits)
-    blind = np.array(model.step(tokens, alike, states.blind(memory)).logits)
+    without_values = np.array(model.step(tokens, alike, states.without_values(memory)).logits)
     assert np.ptp(seen, axis=0).max() > 1e-3
-    np.testing.assert_allclose(np.ptp(blind[:, :9], axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(np.ptp(without_values[:, :9], axis=0), 0, atol=1e-5)
 
 
 def test_what_is_no_state_is_refused(tmp_path):

@@ -47,7 +47,7 @@ def test_what_is_no_trace_is_refused(tmp_path):
 
 def test_one_source_has_no_padding():
     trace = make_trace(attention=True, bidirectional=True)
-    one = trace.one(1)
+    one = trace.select(1)
     assert (len(trace), len(one)) == (2, 1)
     assert one.sources == [["a", "t", "<end>"]] and one.source_mask.all() and one.target_mask.all()
     assert one.encoder[1].hidden.shape == (1, 3, 8) and one.encoder[1].backwards
@@ -55,7 +55,7 @@ def test_one_source_has_no_padding():
     np.testing.assert_array_equal(one.decoder[0].cell[0], trace.decoder[0].cell[1, :3])
     assert trace.source_mask.sum(1).tolist() == [6, 3]
     with pytest.raises(ValueError, match="of 2 sources, there is no number 2"):
-        trace.one(2)
+        trace.select(2)
 
 
 def test_a_damaged_trace_is_refused_by_name(tmp_path):

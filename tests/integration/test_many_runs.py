@@ -11,7 +11,7 @@ import time
 import pytest
 from filelock import FileLock
 
-from seq2seq.cli.multirun import shares
+from seq2seq.cli.multirun import divide_cores
 from seq2seq.runs.environment import environment_changes, read_environment
 from tests.conftest import ROOT
 from tests.run_snapshot import check_same, everything
@@ -31,7 +31,7 @@ GRID = ["-m", *RUN, "seed=0,1,2", "run_dir=grid", "resume=true", "--jobs", "2"]
 def a_share():
     """This process, and what it starts, has the cores that one of two runs has."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, shares(2)[1])
+    os.sched_setaffinity(0, divide_cores(2)[1])
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
 """A run keeps copies of its data, and finds them; what leads out of it is passed over."""
 
-from seq2seq.runs.existing import with_kept_data
+from seq2seq.runs.existing import with_data_files
 from seq2seq.runs.files import KEPT_DATA, keep_data, read_kept_data
 
 
@@ -29,10 +29,10 @@ def test_what_is_kept_is_found_and_kept_once(tmp_path):
 def test_a_configuration_names_the_copies(tmp_path):
     (tmp_path / "a.tsv").touch()
     config = {"seed": 1, "task": {"train": "gone.tsv", "test": ["x", "y"], "seed": 1}}
-    assert with_kept_data(config, tmp_path) == config
+    assert with_data_files(config, tmp_path) == config
     keep_data(tmp_path, {"train": [tmp_path / "a.tsv"], "strange": [tmp_path / "a.tsv"]})
     task = {"train": str(tmp_path / "kept_data/train/1/a.tsv"), "test": ["x", "y"], "seed": 1}
-    assert with_kept_data(config, tmp_path) == {"seed": 1, "task": task}
+    assert with_data_files(config, tmp_path) == {"seed": 1, "task": task}
     assert config["task"]["train"] == "gone.tsv"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.cli import main as cli
@@ -46,6 +46,7 @@ def test_what_hydra_reads_stays_as_it_is():
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1))
 def test_a_quoted_text_is_read_as_it_was(text):
+    assume(not (text.startswith("[") and text.endswith("]")))  # a list of files
     [override] = quote_overrides([f"task.train={text}"])
     value = OverridesParser.create().parse_override(override).value()
     if override != f"task.train={text}":

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from seq2seq.inference.predictor import load
+from seq2seq.inference.loading import load
 from seq2seq.runs.rerun import (
     DIFFERENT,
     EQUAL,

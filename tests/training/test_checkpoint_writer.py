@@ -17,7 +17,7 @@ from seq2seq.runs.safe_instantiate import instantiate
 from seq2seq.training.checkpoint_writer import CheckpointWriter
 from seq2seq.training.loop import TrainingCounters
 from seq2seq.training.signals import Interrupted, Signals
-from seq2seq.training.trainer import train
+from seq2seq.training.trainer import Trainer
 from tests.conftest import without_graphs
 from tests.run_snapshot import check_same, everything
 
@@ -48,16 +48,15 @@ def run(path, overrides):
     keras.utils.set_random_seed(np.random.SeedSequence().entropy % 2**32)  # it must not matter
     with RunDirectory(path, "a-run", resume=True) as directory:
         directory.write_json("environment.json", {"packages": {}})
-        return train(
+        return Trainer(
             task,
             model,
             build_optimizer(config),
             instantiate("training", config["training"]),
-            directory,
             names=config["names"],
             decoding=build_decoding(config),
             seed=config["seed"],
-        )
+        ).run(directory)
 
 
 def cut(monkeypatch, after):

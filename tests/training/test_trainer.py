@@ -12,13 +12,13 @@ import pytest
 import seq2seq
 from seq2seq.config import build_model, build_optimizer, build_task, compose
 from seq2seq.evaluation.evaluate import evaluate
-from seq2seq.inference.predictor import Decoding
+from seq2seq.inference.decoding_options import Decoding
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.training.arguments import Training
 from seq2seq.training.loop import LossIsNaN, TrainingCounters, check_loss
 from seq2seq.training.losses import PerExample
 from seq2seq.training.signals import Interrupted
-from seq2seq.training.trainer import check_start, longest_lengths, make_loss, train
+from seq2seq.training.trainer import Trainer, check_start, longest_lengths, make_loss
 from seq2seq.training.validation import Validation
 
 TINY = [
@@ -41,16 +41,15 @@ def run(*overrides, training=None):
     config = compose([*TINY, *overrides])
     keras.utils.set_random_seed(config["seed"])
     task = build_task(config)
-    return train(
+    return Trainer(
         task,
         build_model(config, task),
         build_optimizer(config),
         training or Training(steps=6, steps_per_epoch=2, batch_size=8),
-        RunDirectory("run", "copy-lstm"),
         names=config["names"],
         decoding=Decoding(),
         seed=config["seed"],
-    )
+    ).run(RunDirectory("run", "copy-lstm"))
 
 
 @pytest.mark.parametrize(
@@ -344,16 +343,15 @@ def test_longest_lengths_count_the_end():
 def test_real_values_are_trained_and_judged_by_their_error():
     config = compose(["task=running_mean", "model.encoder.units=8", "task.test_examples=20"])
     task = build_task(config)
-    outcome = train(
+    outcome = Trainer(
         task,
         build_model(config, task),
         build_optimizer(config),
         Training(steps=4, steps_per_epoch=2, batch_size=8),
-        RunDirectory("run", "running_mean-lstm"),
         names=config["names"],
         decoding=Decoding(),
         seed=0,
-    )
+    ).run(RunDirectory("run", "running_mean-lstm"))
     assert 0 < outcome.summary["test"]["mae"] <= outcome.summary["test"]["rmse"]
     assert "exact_match" not in outcome.summary["test"]
 
