@@ -56,7 +56,7 @@ def answer_with_exchanged_states(path: Path) -> str:
     changes = {
         "as encoded": state,
         "states exchanged": states.swap(state, 0, 1),
-        "cells exchanged": states.swap(state, 0, 1, states.Part("cell")),
+        "cells exchanged": states.swap(state, 0, 1, states.StateSlice("cell")),
     }
     rows = [f"| state | {' | '.join(WORDS)} |", f"|{' --- |' * (1 + len(WORDS))}"]
     for name, changed in changes.items():
@@ -68,7 +68,7 @@ def measure(cwd: Path, pages: Path, overrides: Sequence[str]) -> dict[str, dict[
     """Train and look; return the blocks of each page, and copy the pictures."""
     commit = describe_commit()  # before the pictures are written
     trained = run(["train", *overrides], cwd)
-    path = cwd / re.search(r"^kept in (.*)$", trained, re.M)[1]
+    path = cwd / re.search(r"^saved to (.*)$", trained, re.M)[1]
     pictures = pages / "docs/states-seen"
 
     def look(verb: str, *arguments: str) -> str:

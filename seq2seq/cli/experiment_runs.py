@@ -64,7 +64,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
     judged = not options.overrides
     print(f"\n{experiment.name}: {experiment.source}\n")
     print(render(experiment, results, judged), flush=True)
-    print(f"kept in {folder}", file=sys.stderr)
+    print(f"saved to {folder}", file=sys.stderr)
     if not judged:
         print(
             f"note: with {' '.join(options.overrides)} these are other runs than the experiment's, "

@@ -286,7 +286,7 @@ def run_training(
         f"{summary['train']['target_tokens_per_second']:,.0f} target tokens/s"
     )
     print(render(outcome.evaluation))
-    print(f"kept in {path}", flush=True)
+    print(f"saved to {path}", flush=True)
     if (max_steps := config["training"].get("max_steps")) is not None:  # older runs lack the key
         print(
             f"note: a smoke test of at most {max_steps} updates: its numbers mean nothing",

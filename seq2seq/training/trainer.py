@@ -119,7 +119,9 @@ class Trainer:
         self.predictor = Predictor(model, task.source, task.target, decoding, settings)
         self.predictor.plan()  # the decoding options fit the model
 
-    def run(self, directory: RunDirectory) -> TrainingResult:
+    def run(
+        self, directory: RunDirectory, callbacks: Sequence[keras.callbacks.Callback] = ()
+    ) -> TrainingResult:
         """Train, evaluate the best weights on the test split, and write the run directory.
 
         Where the run directory has checkpoints, training resumes from the newest, and the result is
@@ -127,13 +129,17 @@ class Trainer:
         not finite end training, not the run: the best weights so far are tested and the summary is
         written. Only a second signal ends the run at once.
 
+        Args:
+            directory: the run directory.
+            callbacks: any of Keras's, called as `fit` does; they see the metrics of `history.csv`.
+
         Raises:
             LossIsNaN: the loss was not finite before there were any weights to save.
         """
         task = self.task
         test = self.training.subsample(task.examples("test"))
         with Signals() as signals:
-            result = self._fit(directory, signals)
+            result = self._fit(directory, signals, callbacks)
             best = load(directory.path)
             evaluation = evaluate(best, test, task.metrics, oracle_length=task.oracle_length)
             directory.write("predictions.tsv", format_predictions(evaluation))
@@ -152,7 +158,12 @@ class Trainer:
         remarks = () if error is not None else result.remarks
         return TrainingResult(summary, evaluation, error, remarks)
 
-    def _fit(self, directory: RunDirectory, signals: Signals) -> FitResult:
+    def _fit(
+        self,
+        directory: RunDirectory,
+        signals: Signals,
+        callbacks: Sequence[keras.callbacks.Callback],
+    ) -> FitResult:
         """Train the model; the best one is `model.npz` of the directory.
 
         Training resumes from the newest checkpoint of `directory`, if there is one.
@@ -178,7 +189,7 @@ class Trainer:
         checkpoints = CheckpointWriter(validation, {"calls": model.calls}, fraction, signals)
         checkpoints.restore_newest(model)
         bar = ProgressBar(total, validation, list_notes(task, plan))
-        callbacks = [bar]
+        callbacks = [bar, *callbacks]
         if training.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(directory.path / TENSORBOARD)))
         error = None

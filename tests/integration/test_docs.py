@@ -91,14 +91,14 @@ def test_a_decoder_continues_and_one_from_zeros_does_not(lesson):
 def test_a_step_at_a_time(lesson):
     names = lesson[8]
     for time in range(2):
-        assert same(names["said"][time], names["continued"][:, time])
+        assert same(names["outputs"][time], names["continued"][:, time])
 
 
 def test_a_model(lesson):
     names = lesson[9]
-    for handed, ended in zip(names["first_state"].layers, names["memory"].state, strict=True):
+    for handed, ended in zip(names["initial_state"].layers, names["memory"].state, strict=True):
         assert same(handed.hidden, ended.hidden) and same(handed.cell, ended.cell)
-    assert len(names["first_state"].layers) == 2
+    assert len(names["initial_state"].layers) == 2
     assert names["hypotheses"].tokens.shape == (1, 1, 10)
 
 

@@ -60,4 +60,4 @@ def test_a_finished_training_ends_well(python):
     few = ["training=quick", "task.test_examples=50", "task.validation_examples=50"]
     process = python(ROOT / "train.py", *few, PYTHONIOENCODING="ascii", timeout=600)
     assert process.returncode == 0, process.stderr
-    assert "kept in runs/" in process.stdout
+    assert "saved to runs/" in process.stdout

@@ -139,6 +139,31 @@ def test_a_batch_is_split_into_equal_parts_that_are_worth_a_core():
     ]
 
 
+def fit_by_hand(monkeypatch, hot):
+    monkeypatch.setattr(train_step, "COMPILE_AFTER", hot)
+    monkeypatch.setattr(train_step, "cores", lambda: 2)
+    keras.utils.set_random_seed(0)
+    model = plain()
+    model.compile("adam", cross_entropy(), weighted_metrics=["sparse_categorical_accuracy"])
+    inputs, target, weights = batch(rows=32)
+    history = model.fit(
+        inputs, target, sample_weight=weights, batch_size=16, epochs=2, shuffle=False, verbose=0
+    )
+    return model, history.history
+
+
+def test_fit_by_hand_runs_the_sharded_step_with_the_numbers_of_keras(monkeypatch):
+    model, history = fit_by_hand(monkeypatch, hot=1)
+    assert isinstance(model.train_function, train_step.ShardedTrainStep)
+    assert model.train_function.shape_counts == {"16,6,6": 4}
+    other, expected = fit_by_hand(monkeypatch, hot=10**9)
+    assert history.keys() == expected.keys() == {"loss", "sparse_categorical_accuracy"}
+    for name in history:
+        np.testing.assert_allclose(history[name], expected[name], rtol=1e-4)
+    for first, second in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-5)
+
+
 def test_keras_steps_where_it_knows_better(monkeypatch):
     model, _ = compiled(plain, monkeypatch, 0)
     monkeypatch.setattr(train_step, "on_cpu", lambda: False)
