@@ -148,7 +148,7 @@ def derange(count: int, seed: int = 0) -> np.ndarray:
     """Draw a cyclic permutation of `count`, without fixed points (Sattolo 1986).
 
     >>> derange(5, seed=1).tolist()
-    [1, 3, 0, 4, 2]
+    [2, 0, 3, 4, 1]
     """
     if count < 2:
         raise ValueError("there is one source only: nothing to exchange it with")

@@ -160,8 +160,8 @@ class LSTM(keras.layers.LSTM):
         >>> import numpy as np
         >>> layer = LSTM(8, return_sequences=True, return_state=True)
         >>> sequence, hidden, cell = layer(np.ones((2, 5, 3)))
-        >>> sequence.shape, hidden.shape, cell.shape
-        ((2, 5, 8), (2, 8), (2, 8))
+        >>> print(sequence.shape, hidden.shape, cell.shape)
+        (2, 5, 8) (2, 8) (2, 8)
     """
 
     def gates(self, inputs: Tensor, state: LSTMState) -> LSTMGates:

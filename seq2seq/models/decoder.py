@@ -72,12 +72,13 @@ class Decoder(DecoderLayers):
             pointer without attention weights.
 
     Example:
-        >>> import numpy as np
+        >>> from keras import ops
+        >>> from seq2seq import LSTMState
         >>> decoder = Decoder(units=8, vocabulary_size=30)
-        >>> state = (LSTMState(np.zeros((2, 8)), np.zeros((2, 8))),)
-        >>> start, memory = decoder.start(state, Memory(np.zeros((2, 3, 8)), None, state))
-        >>> output = decoder.step(np.array([1, 1]), start, memory)
-        >>> output.logits.shape
+        >>> state = (LSTMState(ops.zeros((2, 8)), ops.zeros((2, 8))),)
+        >>> start, memory = decoder.start(state, Memory(ops.zeros((2, 3, 8)), None, state))
+        >>> output = decoder.step(ops.array([1, 1]), start, memory)
+        >>> print(output.logits.shape)
         (2, 30)
     """
 

@@ -121,8 +121,8 @@ class Encoder(Layer):
         >>> import numpy as np
         >>> encoder = Encoder(units=8, layers=2, vocabulary_size=30)
         >>> memory = encoder(np.array([[5, 6, 2], [7, 2, 0]]), mask=[[1, 1, 1], [1, 1, 0]])
-        >>> memory.values.shape, len(memory.state), memory.state[1].cell.shape
-        ((2, 3, 8), 2, (2, 8))
+        >>> print(memory.values.shape, len(memory.state), memory.state[1].cell.shape)
+        (2, 3, 8) 2 (2, 8)
     """
 
     def __init__(

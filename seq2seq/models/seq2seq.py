@@ -70,13 +70,14 @@ class Seq2Seq(keras.Model, DecodingMixin):
             no information about the source.
 
     Example:
+        >>> import numpy as np
         >>> model = Seq2Seq(
         ...     Encoder(units=16, vocabulary_size=12), Decoder(units=16, vocabulary_size=12)
         ... )
         >>> source = np.array([[5, 6, 2], [7, 2, 0]])
-        >>> model({"source": source, "source_mask": source > 0, "target": source}).shape
+        >>> print(model({"source": source, "source_mask": source > 0, "target": source}).shape)
         (2, 3, 12)
-        >>> model.decode(source, source > 0, max_length=5).tokens.shape
+        >>> print(model.decode(source, source > 0, max_length=5).tokens.shape)
         (2, 1, 5)
     """
 

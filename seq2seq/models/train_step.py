@@ -91,6 +91,7 @@ class ShardedTrainStep:
         """Update by a batch (inputs, targets[, weights]), and return the model's metrics."""
         import tensorflow as tf
 
+        batch = tuple(part for part in batch if part is not None)  # no weights
         batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
         shapes = [tensor.shape for tensor in tf.nest.flatten(batch)]
         shape = ",".join(map(str, (*batch[0]["source"].shape[:2], batch[1].shape[1])))
