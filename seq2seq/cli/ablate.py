@@ -5,7 +5,7 @@ from typing import Any
 
 from seq2seq.cli.pair_input import add_pairs, read_pairs
 from seq2seq.cli.run_argument import RUN_HELP, load_run, name_of, predictions_of
-from seq2seq.cli.study_files import Files, add_examples, add_files, check_figures, evenly_spaced
+from seq2seq.cli.study_files import Files, add_examples, add_files, check_figures
 
 
 def add_parser(verbs: Any) -> None:
@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> None:
     predictor = load_run(options.run)
     from seq2seq.analysis.ablation import ablate
     from seq2seq.data.pairs import group_by_source
+    from seq2seq.data.task import evenly_spaced
     from seq2seq.evaluation.predictions import read_examples
     from seq2seq.runs.compare import format_table
 

@@ -25,7 +25,14 @@ from seq2seq.runs.existing import default_name, resume
 from seq2seq.runs.lock import is_in_use
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.validation import check_path
-from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, PARENT, handled_signals
+from seq2seq.training.signals import (
+    EXIT_ERROR,
+    EXIT_SIGNAL,
+    PARENT,
+    handled_signals,
+    restore_handlers,
+    set_handlers,
+)
 
 LONGEST = 200  # of a name; file systems take 255 bytes
 # -P: no file of the current directory is taken for a module.
@@ -210,15 +217,11 @@ class Multirun:
 
     @contextlib.contextmanager
     def _passing_signals_on(self) -> Iterator[None]:
-        old_handlers = {}
-        if threading.current_thread() is threading.main_thread():  # no other may handle signals
-            for number in handled_signals():
-                old_handlers[number] = signal.signal(number, self._pass_on)
+        handlers = set_handlers(handled_signals(), self._pass_on)
         try:
             yield
         finally:
-            for number, handler in old_handlers.items():
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            restore_handlers(handlers)
 
     def _pass_on(self, number: int, frame) -> None:
         with self._changing:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, NoReturn
 
+from seq2seq.runtime.vocabulary import UNKNOWN_POLICIES
+
 STRATEGIES = ("greedy", "beam", "sample")
 
 
@@ -117,7 +119,7 @@ def add_decoding(
         )
     group.add_argument(
         "--unknown",
-        choices=("error", "token", "copy", *(["skip"] if skip else [])),
+        choices=(*UNKNOWN_POLICIES, "copy", *(["skip"] if skip else [])),
         help="a symbol never seen in training: an error; read the unknown token instead; or also "
         "copy it where the model writes the unknown token"
         + ("; or leave the answer empty, which is no error then" if skip else ""),

@@ -13,7 +13,6 @@ from seq2seq.cli.study_files import (
     add_files,
     check_figures,
     check_packages,
-    evenly_spaced,
 )
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.quiet import filtered_stderr
@@ -76,7 +75,7 @@ def training_sources(run: str, maximum: int) -> tuple[list[str], str]:
         ValueError: there is no run directory, or the task's data is not where it was.
     """
     from seq2seq.config import build_task
-    from seq2seq.data.task import Stream
+    from seq2seq.data.task import Stream, evenly_spaced
     from seq2seq.runs.existing import read_run, with_data_files
 
     if not (Path(run) / "config.yaml").is_file():

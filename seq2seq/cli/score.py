@@ -8,6 +8,7 @@ from seq2seq.cli.line_batches import CHUNK, batch_lines
 from seq2seq.cli.options import add_ensemble
 from seq2seq.cli.pair_input import PairInput, add_pairs
 from seq2seq.cli.run_argument import RUN_HELP, load_run
+from seq2seq.runtime.vocabulary import UNKNOWN_POLICIES
 
 
 def add_parser(verbs: Any) -> None:
@@ -26,7 +27,7 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument(
         "--unknown",
-        choices=("error", "token"),
+        choices=UNKNOWN_POLICIES,
         help="a symbol never seen in training: an error, or read as the unknown token "
         "(default: as the run says)",
     )

@@ -119,15 +119,3 @@ def write_file(path: Path, content: bytes | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)
     print(f"written: {path}", file=sys.stderr)
-
-
-def evenly_spaced(items: Sequence, maximum: int) -> list:
-    """At most so many of `items`, evenly spread.
-
-    >>> evenly_spaced("abcdefg", 3)
-    ['a', 'd', 'g']
-    """
-    if len(items) <= maximum:
-        return list(items)
-    step = (len(items) - 1) / max(maximum - 1, 1)
-    return [items[round(number * step)] for number in range(maximum)]

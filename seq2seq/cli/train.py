@@ -16,7 +16,13 @@ from seq2seq.runtime.paths import CONFIGS
 from seq2seq.runtime.progress import progress, show_progress
 from seq2seq.runtime.quiet import filtered_stderr, quiet_engine, set_output_encoding
 from seq2seq.runtime.validation import check_count, check_flag
-from seq2seq.training.signals import EXIT_ERROR, EXIT_SIGNAL, Interrupted
+from seq2seq.training.signals import (
+    EXIT_ERROR,
+    EXIT_SIGNAL,
+    Interrupted,
+    restore_handlers,
+    set_handlers,
+)
 
 EXIT_INTERRUPTED = EXIT_SIGNAL + signal.SIGINT
 
@@ -81,11 +87,11 @@ def report_errors(command: Callable[[], int | None], overrides: Sequence[str] = 
 @contextlib.contextmanager
 def cleaned_up_at_sigterm() -> Iterator[None]:
     """At SIGTERM, which Python dies of, leave by an exception: what is half written is removed."""
-    old_handler = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(EXIT_SIGNAL + number))
+    handlers = set_handlers([signal.SIGTERM], lambda number, _: sys.exit(EXIT_SIGNAL + number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, old_handler)
+        restore_handlers(handlers)
 
 
 def split_jobs(arguments: Sequence[str]) -> tuple[int, list[str]]:

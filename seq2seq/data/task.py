@@ -103,6 +103,18 @@ def position(key: str, seed: int) -> float:
     return int.from_bytes(digest) / 2**64
 
 
+def evenly_spaced(examples: Sequence, maximum: int | None) -> Sequence:
+    """At most `maximum` of the examples, evenly spaced, in their order; None: all.
+
+    >>> evenly_spaced("abcdefg", 3)
+    ['a', 'c', 'e']
+    """
+    count = len(examples)
+    if maximum is None or count <= maximum:
+        return examples
+    return [examples[index * count // maximum] for index in range(maximum)]
+
+
 def part_of(key: str, seed: int, held_out: dict[str, float] = HELD_OUT) -> str:
     """The split that `key` belongs to; all examples with the same key are in the same split."""
     fraction = position(key, seed)

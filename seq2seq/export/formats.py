@@ -8,8 +8,6 @@ import contextlib
 import importlib
 import logging
 import os
-import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 
 from seq2seq.export.signatures import Graph, Port, run_without_lists
 from seq2seq.layers.recurrent import unroll
+from seq2seq.runtime.quiet import redirected_stderr
 
 OPSET = 17  # of ONNX; any onnxruntime since 1.12 runs it
 LOGGERS = ("absl", "tensorflow", "tf2onnx")
@@ -114,28 +113,19 @@ def check_packages(format: str) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep to itself what converters log; if they fail, all of it is shown.
-
-    They write from compiled code, so the whole process's standard error is held back meanwhile.
-    """
+    """Capture the log of converters; it is shown if they fail."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
     levels = [logger.level for logger in loggers]
-    sys.stderr.flush()
-    shown = os.dup(2)
     with tempfile.TemporaryFile() as output:
-        os.dup2(output.fileno(), 2)
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         try:
-            yield
+            with redirected_stderr(output):
+                yield
         except BaseException:
             output.seek(0)
-            with os.fdopen(os.dup(shown), "wb") as file:
-                shutil.copyfileobj(output, file)
+            os.write(2, output.read())
             raise
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-            sys.stderr.flush()
-            os.dup2(shown, 2)
-            os.close(shown)

@@ -1,7 +1,6 @@
 """Serializable decoding options."""
 
 import functools
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -10,14 +9,13 @@ from seq2seq.decoding.beam import Beam
 from seq2seq.decoding.constraints import Lexicon
 from seq2seq.decoding.sample import Sample
 from seq2seq.decoding.search import Greedy
+from seq2seq.runtime import vocabulary
+from seq2seq.runtime.predictor import MAX_ANSWER_LENGTH, RELATIVE_LENGTH
 from seq2seq.runtime.validation import check_choice, check_count
 from seq2seq.runtime.vocabulary import END, Vocabulary
 
-MAX_LENGTH = 100_000  # tokens of an answer: more would only fill the memory
-UNKNOWN_POLICIES = ("error", "token", "copy")
+UNKNOWN_POLICIES = (*vocabulary.UNKNOWN_POLICIES, "copy")
 STRATEGIES = {strategy.name: strategy for strategy in (Greedy, Beam, Sample)}
-# A length relative to the source's, as 1.5x+2.
-RELATIVE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)x([+-]\d{1,9})?")
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,9 @@ class Decoding:
                 object.__setattr__(self, name, tuple(texts))
         if self.no_repeat_ngram_size is not None:
             check_count(
-                "decoding.no_repeat_ngram_size", self.no_repeat_ngram_size, maximum=MAX_LENGTH
+                "decoding.no_repeat_ngram_size",
+                self.no_repeat_ngram_size,
+                maximum=MAX_ANSWER_LENGTH,
             )
         if self.lexicon is not None and not self.lexicon:
             raise ValueError("decoding.lexicon is empty: there would be no answer")
@@ -127,19 +127,11 @@ def make_lexicon(lexicon: tuple[str, ...], target: Vocabulary) -> Lexicon:
 
 def check_length(name: str, length: int | str | None, minimum: int) -> None:
     """Raise a ValueError unless `length` is None, a whole number, or like `"1.5x+2"`."""
-    if length is None or (isinstance(length, str) and RELATIVE.fullmatch(length)):
+    if length is None or (isinstance(length, str) and RELATIVE_LENGTH.fullmatch(length)):
         return
     if isinstance(length, str):
         raise ValueError(
             f'{name} must be a whole number, or like "1.5x" or "2x+3" of the source\'s length, '
             f"got {length!r}"
         )
-    check_count(name, length, minimum, MAX_LENGTH)
-
-
-def resolve_length(length: int | str, tokens: int) -> int:
-    """Number of tokens of a length option, for a source of so many tokens."""
-    if isinstance(length, int):
-        return length
-    factor, offset = RELATIVE.fullmatch(length).groups()
-    return min(max(0, int(float(factor) * tokens) + int(offset or 0)), MAX_LENGTH)
+    check_count(name, length, minimum, MAX_ANSWER_LENGTH)

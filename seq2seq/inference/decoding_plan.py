@@ -15,8 +15,9 @@ from seq2seq.decoding.constraints import (
     Prefix,
     SuppressTokens,
 )
-from seq2seq.inference.decoding_options import MAX_LENGTH, Decoding, make_lexicon, resolve_length
+from seq2seq.inference.decoding_options import Decoding, make_lexicon
 from seq2seq.runtime.codec import Codec
+from seq2seq.runtime.predictor import MAX_ANSWER_LENGTH, resolve_length
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.vocabulary import PAD, START, Vocabulary
 
@@ -90,7 +91,7 @@ class DecodingPlan:
             constraints.insert(1, CopyRange(len(self.target) + tokens))
         if self.decoding.min_length is not None:
             minimum = [resolve_length(self.decoding.min_length, count) for count in tokens]
-            maximum = np.full(len(tokens), MAX_LENGTH, "int32")
+            maximum = np.full(len(tokens), MAX_ANSWER_LENGTH, "int32")
             constraints.append(Length(np.array(minimum, "int32"), maximum))
         if prefixes is not None:
             constraints.append(Prefix.of(prefixes))
@@ -109,7 +110,7 @@ class DecodingPlan:
             maximum = 2 * (self.settings["longest_target"] + length)
         else:
             maximum = resolve_length(self.decoding.max_length, tokens)
-        return min(max(1, maximum), MAX_LENGTH)
+        return min(max(1, maximum), MAX_ANSWER_LENGTH)
 
     def limits(self, lengths: np.ndarray) -> dict:
         """Limit of each source, and a rounded one for the loop of all, so that few are compiled."""

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from seq2seq.data.batching import EncodedSource, bucket, encode_source
+from seq2seq.data.batching import MAX_STEPS, EncodedSource, bucket, encode_source
 from seq2seq.runtime.codec import Codec
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.tagged import TAB, Tagged
 from seq2seq.runtime.vocabulary import UNKNOWN
 
-MAX_STEPS = 65_536  # source steps of a batch, padding included
 MAX_PAIRS = 2**25  # pairs of a source step and a symbol that it may copy, of a batch
 MAX_ANSWER_STEPS = 2**22  # steps of the answers of a batch, of all hypotheses
 

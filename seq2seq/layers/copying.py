@@ -11,9 +11,8 @@ from keras import ops
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout
-
-UNKNOWN = 3  # token that a decoder reads after it copied a symbol outside the vocabulary
-MIN_PROBABILITY = 1e-30  # of impossible symbols, so that the logarithm stays finite
+from seq2seq.runtime.model import MIN_PROBABILITY
+from seq2seq.runtime.vocabulary import UNKNOWN  # read after a copied symbol outside it
 
 
 class Pointer(Readout):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 
 from seq2seq.runtime.predictor import BadSource, load
+from seq2seq.runtime.vocabulary import UNKNOWN_POLICIES
 
 MAX_NAMED = 10  # lines without an answer that are named
 
@@ -28,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--scores", action="store_true", help="print the log-probability after each answer")
     add(
         "--unknown",
-        choices=("error", "token", "skip"),
+        choices=(*UNKNOWN_POLICIES, "skip"),
         help="a symbol never seen in training; skip: its line stays empty, and that is no error",
     )
     add(

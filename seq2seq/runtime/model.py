@@ -14,7 +14,7 @@ from seq2seq.runtime.validation import check_choice, check_count
 from seq2seq.runtime.vocabulary import END, START, UNKNOWN
 
 READOUTS = ("dense", "tied", "pointer")
-MIN_PROBABILITY = 1e-30  # of impossible symbols
+MIN_PROBABILITY = 1e-30  # of impossible symbols, so that the logarithm stays finite
 
 
 class State(NamedTuple):

@@ -17,14 +17,15 @@ from seq2seq.runtime.model import Model, State
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.search import Beam, free_running, greedy
 from seq2seq.runtime.tagged import Tagged
-from seq2seq.runtime.validation import check_count, check_number
-from seq2seq.runtime.vocabulary import END
+from seq2seq.runtime.validation import check_choice, check_count, check_number
+from seq2seq.runtime.vocabulary import END, UNKNOWN_POLICIES
 
 CHUNK = 1024  # sources that are read before they are answered
 MAX_ROWS, MAX_STEPS = 256, 16_384  # decoded together: hypotheses, and steps of their sources
-MAX_ANSWER_LENGTH, MAX_WIDTH, MAX_PENALTY = 100_000, 10_000, 10
+MAX_WIDTH, MAX_PENALTY = 10_000, 10
+MAX_ANSWER_LENGTH = 100_000  # tokens: more would only fill the memory
 # A length relative to the source's, as 1.5x+2.
-RELATIVE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)x([+-]\d{1,9})?")
+RELATIVE_LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)x([+-]\d{1,9})?")
 # Decoding options that are not supported here; of those of a beam, their neutral values.
 UNSUPPORTED = ("min_length", "banned", "allowed", "no_repeat_ngram_size", "lexicon")
 NEUTRAL = {"coverage_penalty": 0.0, "num_groups": 1}
@@ -162,10 +163,9 @@ class NumpyPredictor:
         """Resolve and check decoding options; see `predict`."""
         stored = self.decoding
         unknown = stored.get("unknown", "error") if unknown is None else unknown
-        if unknown not in ("error", "token"):
-            raise ValueError(f'unknown must be "error" or "token" here, got {unknown!r}')
+        check_choice("unknown", unknown, UNKNOWN_POLICIES)
         length = stored.get("max_length") if max_length is None else max_length
-        if not (length is None or type(length) is str and RELATIVE.fullmatch(length)):
+        if not (length is None or type(length) is str and RELATIVE_LENGTH.fullmatch(length)):
             check_count("max_length", length, maximum=MAX_ANSWER_LENGTH)
         if missing := [f"{name}={stored[name]}" for name in UNSUPPORTED if stored.get(name)]:
             raise ValueError(f"this runtime lacks the run's {missing[0]}; `seq2seq predict` has it")
@@ -272,10 +272,7 @@ class NumpyPredictor:
             return self.target_length or tokens
         if maximum is None:
             return min(2 * (self.longest_target + length), MAX_ANSWER_LENGTH)
-        if isinstance(maximum, str):
-            factor, offset = RELATIVE.fullmatch(maximum).groups()
-            maximum = int(float(factor) * tokens) + int(offset or 0)
-        return min(max(1, maximum), MAX_ANSWER_LENGTH)
+        return max(1, resolve_length(maximum, tokens))
 
     def _start(self, sources: list[Source]) -> tuple[State, Memory]:
         """State and memory before the first step; the longest source comes first."""
@@ -301,6 +298,18 @@ def check_lengths(settings: dict) -> None:
         lengths["target_length"] = MAX_ANSWER_LENGTH
     for name, maximum in lengths.items():
         check_count(name, settings[name], minimum=0, maximum=maximum)
+
+
+def resolve_length(length: int | str, tokens: int) -> int:
+    """Number of tokens of a length option, for a source of so many tokens.
+
+    >>> resolve_length(7, 20), resolve_length("1.5x+2", 20)
+    (7, 32)
+    """
+    if isinstance(length, int):
+        return length
+    factor, offset = RELATIVE_LENGTH.fullmatch(length).groups()
+    return min(max(0, int(float(factor) * tokens) + int(offset or 0)), MAX_ANSWER_LENGTH)
 
 
 def load(path: str | Path) -> NumpyPredictor:

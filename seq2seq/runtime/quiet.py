@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from seq2seq.runtime.escaping import Terminal
 from seq2seq.runtime.progress import progress
@@ -96,23 +97,30 @@ def set_output_encoding() -> None:
 
 @contextlib.contextmanager
 def filtered_stderr() -> Iterator[None]:
-    """Hold standard error back, below Python, and pass on what is not known noise.
+    """Capture standard error, and write at the end what is not an expected message.
 
-    If TensorFlow is loaded meanwhile, it goes on saying only what may be an error.
+    If TensorFlow is loaded meanwhile, it logs errors only from then on.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    stderr_copy = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
         try:
-            yield
+            with redirected_stderr(captured):
+                yield
         finally:
-            sys.stderr.flush()
-            os.dup2(stderr_copy, 2)
-            os.close(stderr_copy)
-            held.seek(0)
-            lines = [
-                line for line in held.read().splitlines(True) if not EXPECTED_MESSAGES.match(line)
-            ]
-            os.write(2, b"".join(lines))
+            captured.seek(0)
+            lines = captured.read().splitlines(True)
+            os.write(2, b"".join(line for line in lines if not EXPECTED_MESSAGES.match(line)))
+
+
+@contextlib.contextmanager
+def redirected_stderr(file: IO) -> Iterator[None]:
+    """Write the standard error of the whole process, compiled code included, to `file`."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(original, 2)
+        os.close(original)

@@ -15,6 +15,7 @@ from seq2seq.runtime.tokenization import (
 from seq2seq.runtime.validation import check_choice
 
 PAD, START, END, UNKNOWN = range(4)
+UNKNOWN_POLICIES = ("error", "token")  # for symbols outside the vocabulary
 SPECIALS = ("<pad>", "<start>", "<end>", "<unknown>")
 
 

@@ -1,10 +1,8 @@
 """Training arguments: how long and how a model is trained."""
 
 import importlib.util
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seq2seq.data.task import Example
 from seq2seq.runtime.validation import check_choice, check_count, check_flag, check_rate
 from seq2seq.training.curriculum import LengthCurriculum
 from seq2seq.training.initialization import INITIALIZATIONS
@@ -89,10 +87,3 @@ class Training:
         total = self.steps or self.epochs * per_epoch
         total = min(total, self.max_steps or total)
         return total, min(per_epoch, total)
-
-    def subsample(self, examples: Sequence[Example]) -> Sequence[Example]:
-        """At most `max_eval_examples` of the examples, evenly spaced, in their order."""
-        count, maximum = len(examples), self.max_eval_examples
-        if maximum is None or count <= maximum:
-            return examples
-        return [examples[index * count // maximum] for index in range(maximum)]

@@ -8,6 +8,8 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterable
+from typing import Any
 
 NAMES = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGUSR1", "SIGUSR2")
 CAUGHT = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
@@ -20,6 +22,19 @@ def handled_signals() -> tuple[int, ...]:
     hangup = getattr(signal, "SIGHUP", None)  # Windows has none
     is_handled = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
     return (*CAUGHT, hangup) if is_handled else CAUGHT
+
+
+def set_handlers(numbers: Iterable[int], handler: Callable) -> dict[int, Any]:
+    """Handle signals by `handler`, and return the old handlers; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.signal(number, handler) for number in numbers}
+
+
+def restore_handlers(handlers: dict[int, Any]) -> None:
+    """Set the handlers that `set_handlers` returned."""
+    for number, handler in handlers.items():
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 class Interrupted(Exception):
@@ -55,22 +70,15 @@ class Signals:
         return self._received
 
     def __enter__(self) -> "Signals":
-        if threading.current_thread() is threading.main_thread():  # no other may handle signals
-            numbers = handled_signals()
-            self._old_handlers = {number: signal.signal(number, self._handle) for number in numbers}
+        self._old_handlers = set_handlers(handled_signals(), self._handle)
         return self
 
     def __exit__(self, *_) -> None:
-        self._restore_handlers()
+        restore_handlers(self._old_handlers)
 
     def _handle(self, number: int, frame) -> None:
         self._received = number
-        self._restore_handlers()
+        restore_handlers(self._old_handlers)
         message = "finishing the current step; press Ctrl-C again to abort"
         with contextlib.suppress(OSError):  # the reader of standard error may be gone
             os.write(2, f"\n{signal.Signals(number).name}: {message}\n".encode())
-
-    def _restore_handlers(self) -> None:
-        for number, handler in self._old_handlers.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._old_handlers = {}

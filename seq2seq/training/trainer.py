@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 
 from seq2seq.data.batching import Batches, encode_row
-from seq2seq.data.task import SAMPLED, Stream, Task
+from seq2seq.data.task import SAMPLED, Stream, Task, evenly_spaced
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.inference.artifact import describe_model
 from seq2seq.inference.decoding_options import Decoding
@@ -137,7 +137,7 @@ class Trainer:
             LossIsNaN: the loss was not finite before there were any weights to save.
         """
         task = self.task
-        test = self.training.subsample(task.examples("test"))
+        test = evenly_spaced(task.examples("test"), self.training.max_eval_examples)
         with Signals() as signals:
             result = self._fit(directory, signals, callbacks)
             best = load(directory.path)
@@ -181,7 +181,7 @@ class Trainer:
             initialize_as_pytorch(model, self.seed)
         model.compile(self.optimizer, self.loss, jit_compile=False)
         counters = TrainingCounters(total, per_epoch, draw_mask)
-        examples = training.subsample(task.examples("validation"))
+        examples = evenly_spaced(task.examples("validation"), training.max_eval_examples)
         validation = Validation(predictor, task, examples, counters, directory)
         plan = make_plan(training, self.batches.steps_per_epoch, model)
         # The counts of calls decide what XLA compiles, which changes bits.

@@ -670,7 +670,7 @@ def test_settings_of_the_file_are_used(tiny, tmp_path):
             "length_penalty must be a number .* at most 10, got -1",
         ),
         ({"length_penalty": 1.0}, "are a beam's: pass its width"),
-        ({"unknown": "skip"}, "unknown must be .* got 'skip'"),
+        ({"unknown": "skip"}, "unknown unknown 'skip'; there are: error, token"),
         ({"max_length": 10**9}, "max_length must be at most 100000, got 1000000000"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 
 import seq2seq
 from seq2seq.config import build_model, build_optimizer, build_task, compose
+from seq2seq.data.task import evenly_spaced
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.runs.directory import RunDirectory
@@ -132,7 +133,7 @@ def test_a_forget_bias_is_not_drawn_over():
     "most, kept", [(None, range(10)), (10, range(10)), (3, [0, 3, 6]), (4, [0, 2, 5, 7]), (1, [0])]
 )
 def test_fewer_held_out_examples_are_spread_evenly(most, kept):
-    assert [*Training(max_eval_examples=most).subsample(range(10))] == [*kept]
+    assert [*evenly_spaced(range(10), most)] == [*kept]
 
 
 def test_few_are_validated_and_tested_and_counted(monkeypatch):
