@@ -5,14 +5,14 @@ was cut goes on, what is missing begins.
 """
 
 import argparse
+import contextlib
 import re
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from seq2seq.cli.multirun import COMMAND, environment
+from seq2seq.cli.multirun import Multirun
+from seq2seq.cli.train import train_several
 from seq2seq.runs.compare import read_history, read_summary
 from seq2seq.runs.environment import read_environment
 from seq2seq.runs.experiment import (
@@ -29,7 +29,6 @@ from seq2seq.runs.experiment import (
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.validation import check_choice
-from seq2seq.training.signals import handled_signals
 
 RESULTS = "results.csv"
 
@@ -100,24 +99,16 @@ def name_place(name: str, overrides: Sequence[str]) -> str:
 def launch(
     name: str, overrides: Sequence[str], seeds: Sequence[int], folder: Path, jobs: int
 ) -> int:
-    """Make the runs of a row, `jobs` of them at a time; the exit status of the process."""
-    command = [*COMMAND, "-m", f"experiment={name}", *overrides]
-    command += [f"seed={','.join(map(str, seeds))}", f"run_dir={quote(str(folder))}"]
-    command += ["resume=true", "--jobs", str(jobs)]
-    # Ctrl-C reaches that process by itself, SIGTERM does not; it ends in good order, and then we.
-    # A handler, unlike SIG_IGN, is not handed on to it.
-    old_handlers = {
-        number: signal.signal(number, lambda number, frame: None) for number in handled_signals()
-    }
-    try:
-        process = subprocess.Popen(command, stdout=sys.stderr, env=environment())
-        for number in old_handlers:
-            if number != signal.SIGINT:
-                signal.signal(number, lambda number, frame: process.terminate())
-        return process.wait()
-    finally:
-        for number, handler in old_handlers.items():
-            signal.signal(number, handler)
+    """Make the runs of a row, `jobs` of them at a time; the worst exit status."""
+    from seq2seq.config import Job, compose
+
+    shared = [f"experiment={name}", *overrides, f"run_dir={quote(str(folder))}", "resume=true"]
+    planned = [
+        Job(compose([*shared, f"seed={seed}"]), [*shared, f"seed={seed}"], [f"seed={seed}"])
+        for seed in seeds
+    ]
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is for the table of verdicts
+        return train_several(planned, Multirun(jobs, stdout=sys.stderr))
 
 
 def collect(experiment: Experiment, folder: Path) -> Iterator[Result]:

@@ -124,13 +124,14 @@ class Multirun:
             that it writes to standard error begin with its name, and what it writes to standard
             output comes as a whole.
         flags: of Hydra, that each run is started with.
+        stdout: standard output of a single run at a time; None: that of this process.
 
     Attributes:
         received: the number of the first signal; None: there was none.
     """
 
-    def __init__(self, at_once: int = 1, flags: Sequence[str] = ()):
-        self.at_once, self.flags = at_once, flags
+    def __init__(self, at_once: int = 1, flags: Sequence[str] = (), stdout: IO | None = None):
+        self.at_once, self.flags, self.stdout = at_once, flags, stdout
         self.received: int | None = None
         self._going: list[subprocess.Popen] = []
         self._changing = threading.RLock()  # a signal may come while another is being passed on
@@ -204,7 +205,7 @@ class Multirun:
             [*COMMAND, *self.flags, *overrides, f"run_dir={quote(str(run.path))}"],
             env={**environment(), PARENT: str(os.getpid())},
             stdin=subprocess.DEVNULL,
-            stdout=output if is_parallel else None,
+            stdout=output if is_parallel else self.stdout,
             stderr=subprocess.PIPE if is_parallel else None,
             # The terminal's signals come once: they are passed on.
             start_new_session=True,

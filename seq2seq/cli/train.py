@@ -59,7 +59,14 @@ def train(arguments: list[str]) -> int:
         with checked_composition():
             run()
         status = max(statuses, default=0)
-        return train_several(jobs, at_once, options) if jobs and not status else status
+        if status or not jobs:
+            return status
+        from seq2seq.cli.multirun import Multirun
+
+        names = ("config_dir", "config_name")
+        values = {f"--{name.replace('_', '-')}": getattr(options, name) for name in names}
+        flags = [f"{flag}={value}" for flag, value in values.items() if value]
+        return train_several(jobs, Multirun(at_once, flags))
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come here, where they become one line
     return report_errors(launch, arguments)
@@ -120,16 +127,21 @@ def check_launcher(options: argparse.Namespace, at_once: int) -> None:
         )
 
 
-def train_several(jobs: Sequence[Any], at_once: int, options: argparse.Namespace) -> int:
-    """Several trainings, each in a process of its own, and a table of them; the worst status."""
-    from seq2seq.cli.multirun import Multirun, is_finished, plan
+def train_several(jobs: Sequence[Any], multirun: Any) -> int:
+    """Train several runs, each in a process of its own, and print a table of them.
+
+    Args:
+        jobs: the runs.
+        multirun: a `Multirun`, which trains them.
+
+    Returns:
+        The worst exit status, or that of the signal that ended them.
+    """
+    from seq2seq.cli.multirun import is_finished, plan
     from seq2seq.runs.compare import group_runs
     from seq2seq.runs.existing import is_complete, read_run, with_data_files
     from seq2seq.runs.tables import make_table
 
-    flags = ("config_dir", "config_name")
-    values = {f"--{flag.replace('_', '-')}": getattr(options, flag) for flag in flags}
-    multirun = Multirun(at_once, [f"{key}={value}" for key, value in values.items() if value])
     planned = plan(jobs)
     left = [run for run in planned if not is_finished(run)]
     check_tasks([with_data_files(run.job.config, run.path) for run in left])

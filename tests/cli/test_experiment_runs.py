@@ -8,10 +8,12 @@ import pytest
 
 from seq2seq.cli import experiment_runs
 from seq2seq.cli import main as cli
+from seq2seq.cli.multirun import plan
 from seq2seq.config import build_task, compose, compose_experiment, train
 from seq2seq.data import pronunciation
 from seq2seq.runs.compare import read_history, read_summary
 from seq2seq.runs.experiment import Expected, Experiment, Row, measure, read_results
+from seq2seq.runs.overrides import quote
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
 from tests.runs.fake_runs import config, history, keep, lengths, summary
@@ -135,6 +137,27 @@ def test_a_band_that_is_missed_is_an_exit_status(launched):
 def test_a_run_that_fails_is_no_success(launched, monkeypatch):
     monkeypatch.setattr(experiment_runs, "launch", lambda *_: 2)
     assert experiment_runs.reproduce(MADE_UP, options(overrides=["training=quick"])) == 2
+
+
+def test_runs_of_a_row_are_those_of_train_and_may_be_resumed(monkeypatch, tmp_path, capfd):
+    calls = []
+
+    def train_several(jobs, multirun):
+        calls.append((jobs, multirun))
+        print("a table")
+        return 3
+
+    monkeypatch.setattr(experiment_runs, "train_several", train_several)
+    words = ["cell=gru", "training=quick"]
+    assert experiment_runs.launch("scan_length", words, [0, 2], tmp_path, 2) == 3
+    [(jobs, multirun)] = calls
+    assert multirun.at_once == 2 and [job.swept for job in jobs] == [["seed=0"], ["seed=2"]]
+    for job, seed in zip(jobs, (0, 2), strict=True):
+        shared = ["experiment=scan_length", *words, f"run_dir={quote(str(tmp_path))}"]
+        assert job.overrides == [*shared, "resume=true", f"seed={seed}"]
+        assert job.config == compose(job.overrides) and job.config["resume"] is True
+    assert [run.path for run in plan(jobs)] == [tmp_path / "seed=0", tmp_path / "seed=2"]
+    assert capfd.readouterr().out == ""  # standard output is for the verdicts
 
 
 @pytest.mark.slow
