@@ -208,7 +208,7 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     Args:
         config: resolved, as `compose` returns it.
         task: what `build_task` made of it.
-        resumed: the run that goes on; None: a new one.
+        resumed: the run that is resumed; None: a new one.
 
     Returns:
         The `seq2seq.training.trainer.TrainingResult`, and the path of the run directory.
@@ -288,7 +288,7 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
         )
     if isinstance(error, OverrideParseException) and "=" not in error.override:
         return (
-            f"{error.override!r} is no KEY=VALUE; to go on with a run: "
+            f"{error.override!r} is no KEY=VALUE; to resume a run: "
             f"seq2seq train {error.override} --resume"
         )
     if isinstance(error, OverrideParseException):

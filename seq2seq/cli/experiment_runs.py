@@ -1,7 +1,7 @@
 """`seq2seq reproduce NAME`: all runs of an experiment, expected beside obtained, and verdicts.
 
 Its runs are those of `python train.py -m experiment=NAME seed=...`: what is complete is kept, what
-was cut goes on, what is missing begins.
+was stopped is resumed, what is missing begins.
 """
 
 import argparse

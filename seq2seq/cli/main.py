@@ -81,7 +81,7 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
     verbs.add_parser(
         "train",
-        help="train, test and keep a run (= python train.py), or go on with one (train RUN "
+        help="train, test and save a run (= python train.py), or resume one (train RUN "
         "--resume); train --help says more",
     )
 

@@ -93,7 +93,7 @@ def plan(jobs: Sequence[Job]) -> list[Planned]:
         if job.config["run_dir"] is not None:
             path = _directory_of(check_path("run_dir", job.config["run_dir"]), name)
         elif job.config["resume"]:
-            raise ValueError("resume=true needs the runs that it goes on with: run_dir=PATH")
+            raise ValueError("resume=true needs the runs to resume: run_dir=PATH")
         else:
             folder = stamp if number == 1 else f"{stamp}-{number}"
             path = Path("runs", default_name(job.config), folder)
@@ -116,7 +116,7 @@ class Multirun:
     """Trains the runs of one command, one after the other or several at once.
 
     The first signal that ends a run (see `handled_signals`) lets no more begin. It reaches those
-    that go on as a SIGTERM, which they take as a single run does; it ends a run that is just
+    that are running as a SIGTERM, which they take as a single run does; it ends a run that is just
     starting, too, where a KeyboardInterrupt could come up in some library's callback, and be lost.
 
     Args:

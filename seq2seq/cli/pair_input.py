@@ -23,7 +23,7 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
         "--on-bad-row",
         choices=("error", "skip"),
         default="error",
-        help="of --pairs: stop at the first bad row, or go on and name it (default error)",
+        help="of --pairs: stop at the first bad row, or skip it and name it (default error)",
     )
 
 

@@ -1,4 +1,4 @@
-"""Overrides of a run that goes on are laid over its own configuration, not over the defaults."""
+"""Overrides of a resumed run are laid over its own configuration, not over the defaults."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ FLAGS = "-"  # what they begin with
 
 
 def check_overrides(path: Path, arguments: Sequence[str]) -> list[str]:
-    """Keep the overrides that change how a run goes on.
+    """Keep the overrides that a run may be resumed with.
 
     One that says what the run is anyway is left out.
 

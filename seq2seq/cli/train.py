@@ -170,7 +170,7 @@ def train_several(jobs: Sequence[Any], multirun: Any) -> int:
         return max(run.status for run in ended)
     print(
         f"interrupted by {signal.Signals(cut).name}: {len(complete)} of {len(ended)} runs are "
-        "complete; with run_dir=PATH resume=true the same command goes on with the others",
+        "complete; with run_dir=PATH resume=true the same command resumes the others",
         file=sys.stderr,
     )
     return EXIT_SIGNAL + cut
@@ -235,8 +235,8 @@ def check_resumed(arguments: Sequence[str]) -> None:
     path = Path(run).expanduser()
     if not (path / "config.yaml").is_file() and not any(path.glob("*/config.yaml")):
         raise ValueError(
-            f"no such run: {run} (--resume goes on with a run that exists; "
-            "run_dir=PATH resume=true goes on with one or begins it)"
+            f"no such run: {run} (--resume needs a run that exists; "
+            "run_dir=PATH resume=true resumes one or begins it)"
         )
 
 
@@ -263,7 +263,7 @@ def train_one(config: dict, overrides: Sequence[str] = ()) -> int:
             print(f"note: {resumed.path} is complete; there is nothing to do", file=sys.stderr)
             return 0
         for key, (old, new) in resumed.changes.items() if resumed else ():
-            print(f"note: it goes on with {key}={new} in place of {old}", file=sys.stderr)
+            print(f"note: resuming with {key}={new} in place of {old}", file=sys.stderr)
     return report_outcome(*run_training(config, resumed))
 
 
@@ -274,7 +274,7 @@ def run_training(
 
     Args:
         config: of the run.
-        resumed: what goes on; None: a new run.
+        resumed: the run that is resumed; None: a new run.
         original: a run whose data is read, if it keeps some.
     """
     from seq2seq import config as configuration
@@ -317,7 +317,7 @@ def report_outcome(outcome: Any, path: Path) -> int:
     """Say why a training ended and what its curves show; its exit status."""
     if isinstance(outcome.error, Interrupted):
         print(
-            f"{outcome.error}: what was learned so far was kept and tested; to go on: "
+            f"{outcome.error}: the model so far was saved and tested; to resume: "
             f"seq2seq train {path} --resume",
             file=sys.stderr,
         )

@@ -222,7 +222,7 @@ class Pairs(FileTask):
         max_source_length, max_target_length: symbols (or values) of a side; longer rows are left
             out and counted; None: all are taken.
         shared_vocabulary: whether both sides have the symbols of both, as tied embeddings need.
-        on_bad_row: `"error"`, or `"skip"` to count bad rows and go on.
+        on_bad_row: `"error"`, or `"skip"` to skip bad rows and count them.
         comment: lines that begin with it are skipped and counted, as blank ones are; None: there
             are no comments.
         keep_data: whether a run keeps copies of its files.

@@ -44,7 +44,7 @@ class Table:
         self.waits = self.commas if columns is None else isinstance(columns[0], str)
 
     def divide(self, line: str, lines: Iterator[tuple[int, str]]) -> list[str]:
-        """The fields of `line`; in a CSV they may go on in the next `lines`."""
+        """The fields of `line`; in a CSV they may continue in the next `lines`."""
         return divide_csv(line, lines) if self.commas else line.split("\t")
 
     def read_header(self, fields: list[str]) -> bool:

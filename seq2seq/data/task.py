@@ -142,7 +142,7 @@ def fingerprint(task: Task) -> str:
 
 
 def _without_form(config: dict) -> dict:
-    """A side without its normal form: the examples are in it, and runs from before it go on."""
+    """A side without its normal form, in which older runs, which lack it, can be compared."""
     remaining = {key: value for key, value in config.items() if key != "normalization"}
     if isinstance(remaining.get("symbols"), dict):
         remaining["symbols"] = _without_form(remaining["symbols"])

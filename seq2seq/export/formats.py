@@ -33,7 +33,7 @@ def write_onnx(graphs: list[Graph], folder: Path) -> dict[str, dict]:
         model.graph.name = graph.name
         _declare(model.graph.input, graph.inputs)
         _declare(model.graph.output, graph.outputs)
-        onnx.checker.check_model(model)  # tf2onnx goes on where it knows no operation of ONNX
+        onnx.checker.check_model(model)  # tf2onnx does not fail where ONNX has no such operation
         (folder / f"{graph.name}.onnx").write_bytes(model.SerializeToString())
     return {graph.name: {"file": f"{graph.name}.onnx"} for graph in graphs}
 

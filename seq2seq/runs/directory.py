@@ -39,7 +39,7 @@ RUNS, LATEST = Path("runs"), Path("runs/latest")
 
 
 class RunDirectory:
-    """Creates a run directory, or goes on with one, and writes its files.
+    """Creates a run directory, or resumes one, and writes its files.
 
     It belongs to one process: another is refused until this one has closed it or died. A run that
     is replaced is kept in `previous/` until the new one is complete.
@@ -52,7 +52,7 @@ class RunDirectory:
 
     Attributes:
         path: the directory.
-        checkpoints: what training goes on from.
+        checkpoints: what training resumes from.
 
     Raises:
         ValueError: `path` holds a run and is neither to be replaced nor to be resumed, is a file,
@@ -63,10 +63,10 @@ class RunDirectory:
         check_flag("overwrite", overwrite)
         check_flag("resume", resume)
         if resume and overwrite:
-            raise ValueError("resume=true goes on with a run, overwrite=true replaces it: choose")
+            raise ValueError("resume=true resumes a run, overwrite=true replaces it: choose")
         chosen = None if path is None else check_path("run_dir", path)
         if path is None and resume:
-            raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
+            raise ValueError("resume=true needs the run to resume: run_dir=PATH")
         if chosen is None and RUNS.exists() and not RUNS.is_dir():
             raise ValueError(f"{RUNS} is a file; name another directory for the run: run_dir=PATH")
         self.path = _create_fresh(name) if chosen is None else _follow_latest(chosen)
@@ -96,7 +96,7 @@ class RunDirectory:
         if held and not (overwrite or self._resume):
             raise ValueError(
                 f"run_dir={self.path} already holds a run ({', '.join(held)}); choose another "
-                "directory, go on with the run with resume=true, or replace it with overwrite=true"
+                "directory, resume the run with resume=true, or replace it with overwrite=true"
             )
         if held and not is_run(self.path):
             raise ValueError(
@@ -105,7 +105,7 @@ class RunDirectory:
             )
         if self._resume and SUMMARY in held and not self.checkpoints.files():
             raise ValueError(
-                f"run_dir={self.path} has ended, and has no checkpoint to go on from; "
+                f"run_dir={self.path} has ended, and has no checkpoint to resume from; "
                 "overwrite=true trains it from the beginning"
             )
 
@@ -124,7 +124,7 @@ class RunDirectory:
     ) -> None:
         """Write what the run is: `config.yaml`, `environment.json` and `changes.patch`.
 
-        A run that goes on from a checkpoint keeps its environment, and notes what has changed.
+        A run resumed from a checkpoint keeps its environment, and notes what has changed.
 
         Args:
             config: the text of `config.yaml`.
@@ -159,7 +159,7 @@ class RunDirectory:
         self.write(MANIFEST, describe_files(self.path, DESCRIPTION))
 
     def _resume_environment(self, step: int, current: dict, changes: dict) -> dict:
-        """The environment of a run that goes on."""
+        """The environment of a resumed run."""
         original = read_environment(self.path)
         different = environment_changes(original, current)
         if "data" in different:
@@ -169,7 +169,7 @@ class RunDirectory:
             )
         if different:
             logger.warning(
-                "warning: going on in another environment, so the result may differ from that of a "
+                "warning: resuming in another environment, so the result may differ from that of a "
                 "run that was never stopped: %s",
                 "; ".join(f"{key}: {old} -> {new}" for key, (old, new) in different.items()),
             )
@@ -194,7 +194,7 @@ class RunDirectory:
             )
 
     def reopen(self) -> None:
-        """Let the run be incomplete again, now that it goes on."""
+        """Mark the run as incomplete again: it is resumed."""
         _remove_own(self.path / SUMMARY)
 
     def complete(self, summary: dict) -> None:

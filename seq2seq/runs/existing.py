@@ -1,4 +1,4 @@
-"""Runs that are there: what they are, whether they are complete, and what they may go on with."""
+"""Existing runs: whether they are complete, and what they may be resumed with."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ from seq2seq.runtime.validation import check_path
 logger = logging.getLogger("seq2seq")
 
 STARTUP_KEYS = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
-# What a run may be resumed with: how long it goes on, and what it leaves behind.
+# What a run may be resumed with: how long it trains, and what it writes.
 MAY_CHANGE = (
     *STARTUP_KEYS,
     *("training.steps", "training.epochs", "training.patience"),
@@ -57,7 +57,7 @@ def gather(folders: Sequence[str | Path]) -> list[Run]:
 
 
 class Resumed(NamedTuple):
-    """A run that is to go on.
+    """A run that is to be resumed.
 
     Attributes:
         path: its directory.
@@ -77,20 +77,20 @@ def read_finished_config(path: Path, known: dict) -> dict:
     """The configuration of a run that has ended by itself.
 
     Raises:
-        ValueError: there is no such run, or it can go on.
+        ValueError: there is no such run, or it can be resumed.
     """
     if not path.is_dir():
         raise ValueError(f"no such run: {path} (give a run directory, as in runs/latest)")
     if not is_complete(path):
         raise ValueError(
-            f"{path} has not ended, so there is nothing to compare with; it goes on with: "
+            f"{path} has not ended, so there is nothing to compare with; resume it with: "
             f"seq2seq train {path} --resume"
         )
     return read_whole_config(path, known)
 
 
 def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None]:
-    """The configuration that `resume=true` goes on with, and the run it belongs to.
+    """The configuration that `resume=true` uses, and the run it belongs to.
 
     It is the run's own, with what the command line says of its length and its logging. A command
     line that says more describes the whole run, and must describe the same.
@@ -103,19 +103,19 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
         ValueError: `run_dir` is missing or holds several runs, or keys differ that may not change.
     """
     if config["run_dir"] is None:
-        raise ValueError("resume=true needs the run that it goes on with: run_dir=PATH")
+        raise ValueError("resume=true needs the run to resume: run_dir=PATH")
     path = check_path("run_dir", config["run_dir"])
     if not (path / "config.yaml").is_file():
         if several := sorted(path.glob("*/config.yaml")):
             raise ValueError(
-                f"{path} holds several runs; go on with one ({several[0].parent}), or with all "
+                f"{path} holds several runs; resume one ({several[0].parent}), or with all "
                 "by the command that began them and resume=true"
             )
         return config, None  # there is nothing yet: it begins
     saved = read_whole_config(path, config)
     if "config.yaml" not in (read_manifest(path) or ["config.yaml"]):
         logger.warning(
-            "warning: %s was edited since the run began, and goes on as it says now: the result is "
+            "warning: %s was edited since the run began, and is used as edited: the result is "
             "not that of either configuration alone",
             path / "config.yaml",
         )
@@ -132,7 +132,7 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
             f"{key} ({old!r} in the run, now {new!r})" for key, (old, new) in fixed.items()
         )
         raise ValueError(
-            f"{path} can't be resumed with another {values}; without these keys it goes on as it "
+            f"{path} can't be resumed with another {values}; without these keys it resumes as it "
             "began; only its length (training.steps, .epochs, .patience) and its logging may change"
         )
     return resolved, Resumed(path, differences)
@@ -153,7 +153,7 @@ def read_whole_config(path: Path, known: dict) -> dict:
 
 
 def find_begun(config: dict, path: Path | None) -> Resumed | None:
-    """The run at `path` that was begun with `config` and can go on; None: there is none.
+    """The run at `path` that was begun with `config` and can be resumed; None: there is none.
 
     Raises:
         ValueError: the run there is of another configuration.

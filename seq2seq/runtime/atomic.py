@@ -53,7 +53,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def where_supported(action: Callable, *arguments: object) -> None:
-    """Do what some file systems can't: exFAT, network drives and others go on without it.
+    """Do what some file systems can't: exFAT, network drives and others work without it.
 
     Raises:
         OSError: it failed for another reason, as when the disk is broken.

@@ -58,7 +58,7 @@ def read_checked(path: Path) -> bytes:
     if not path.is_file() and path.exists():
         raise ValueError(f"{path} can't be read: it is no file")  # a pipe would wait for ever
     content = path.read_bytes()
-    # In this order: a run that goes on removes its manifest before it changes a file.
+    # In this order: a resumed run removes its manifest before it changes a file.
     expected = (read_manifest(path.parent) or {}).get(path.name)
     if expected is not None and expected != checksum(content):
         raise NotAsWritten(

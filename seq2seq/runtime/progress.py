@@ -21,7 +21,7 @@ class _Display:
     """Where progress goes, and whether something shows some already.
 
     Attributes:
-        file: standard error as it was when the command began, so that a bar goes on while it is
+        file: standard error as it was when the command began, for a bar is drawn while it is
             held back; None: nothing is shown.
         busy: whether there is a bar; work inside that work shows none of its own.
     """

@@ -226,7 +226,7 @@ ATTACKS = {  # name: (files of the directory, arguments, what the error says)
         NICE,
         "Overriding hydra.searchpath is only supported from the primary config",
     ),
-    "goes on with a run": (
+    "resumes a run": (
         {"experiment/nice.yaml": GLOBAL + "run_dir: theirs\nresume: true\n"},
         NICE,
         "it sets resume, which the command line alone may say",

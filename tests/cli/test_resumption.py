@@ -1,4 +1,4 @@
-"""What is said of a run that goes on is judged by the run's own configuration."""
+"""Overrides of a resumed run are judged by the run's own configuration."""
 
 import pytest
 import yaml

@@ -63,14 +63,14 @@ def test_a_grid_that_was_stopped_ends_as_each_run_would_alone(python, tmp_path):
     assert "interrupted by SIGINT: 0 of 3 runs are complete" in err
     assert out.count("exact match") == 2 and "|" not in out
     for seed in (0, 1):
-        assert f"seed={seed}: interrupted by SIGTERM: what was learned so far was kept" in err
+        assert f"seed={seed}: interrupted by SIGTERM: the model so far was saved" in err
         summary = json.loads((tmp_path / f"grid/seed={seed}/summary.json").read_text())
         assert summary["train"]["stopped"] == "interrupted"
     assert not (tmp_path / "grid/seed=2").exists()
 
     done = python(ROOT / "train.py", *GRID, timeout=900)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("going on after step") == 2 and "| 3 " in done.stdout
+    assert done.stderr.count("resuming after step") == 2 and "| 3 " in done.stdout
     again = python(ROOT / "train.py", *GRID)
     lines = [f"run {seed + 1} of 3: seed={seed} is complete" for seed in range(3)]
     assert (again.returncode, sorted(again.stderr.splitlines())) == (0, lines)

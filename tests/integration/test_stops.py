@@ -90,7 +90,7 @@ def test_killed_twenty_times_it_ends_with_the_same_bytes(python, tmp_path):
     assert sum(cut_off) >= 4 and len(set(steps)) > 12 and list(steps) == sorted(steps)
     done = python(ROOT / "train.py", "run_dir=run", "resume=true", timeout=1500)
     assert done.returncode == 0, done.stderr
-    assert f"going on after step {steps[-1]:,}" in done.stderr
+    assert f"resuming after step {steps[-1]:,}" in done.stderr
     check_same(everything(tmp_path / "run"), everything(tmp_path / "straight"))
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {path.name for path in (tmp_path / "straight").iterdir()}
@@ -111,8 +111,8 @@ def test_terminated_it_ends_in_good_order_and_goes_on(python, tmp_path):
     step = summary["train"]["steps"]
     assert summary["train"]["stopped"] == "interrupted" and newest_step(run) == step
     done = python("-m", "seq2seq", "train", "run", "--resume", f"training.steps={step + 60}")
-    assert done.returncode == 0 and f"going on after step {step:,}" in done.stderr
-    assert f"note: it goes on with training.steps={step + 60} in place of 100000" in done.stderr
+    assert done.returncode == 0 and f"resuming after step {step:,}" in done.stderr
+    assert f"note: resuming with training.steps={step + 60} in place of 100000" in done.stderr
     summary = json.loads((run / "summary.json").read_text())
     assert summary["train"]["stopped"] == "finished" and summary["train"]["steps"] == step + 60
     done = python("-m", "seq2seq", "train", "run", "--resume")
@@ -140,11 +140,11 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_is_whole(python, tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: a checkpoint could not be written ([Errno 27] File too large")
-    assert last.endswith("the one before it, step-000000050.npz, is whole")
+    assert last.endswith("the previous one, step-000000050.npz, is intact")
     assert checkpoint.read_bytes() == content
     assert not list(checkpoint.parent.glob(".*"))
     done = python("-m", "seq2seq", "train", "run", "--resume", "training.steps=100")
-    assert done.returncode == 0 and "going on after step 50" in done.stderr
+    assert done.returncode == 0 and "resuming after step 50" in done.stderr
 
 
 def test_a_run_is_reproduced(python, tmp_path):

@@ -29,7 +29,7 @@ def test_a_training_that_begins_warns_on_standard_error(python):
 
 
 @pytest.mark.slow
-def test_a_training_that_goes_on_warns_on_standard_error(python, tmp_path):
+def test_a_resumed_training_warns_on_standard_error(python, tmp_path):
     done = python("-m", "seq2seq", "train", *RUN, "training.steps=4")
     assert done.returncode == 0, done.stderr
     newest = max((tmp_path / "run/checkpoints").glob("step-*.npz"))
@@ -40,9 +40,9 @@ def test_a_training_that_goes_on_warns_on_standard_error(python, tmp_path):
     done = python("-m", "seq2seq", "train", "run", "--resume", "training.steps=5")
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    (damage,) = [line for line in lines if "the one before it is used" in line]
+    (damage,) = [line for line in lines if "using the previous checkpoint" in line]
     assert damage.startswith("warning: ") and newest.name in damage
-    (change,) = [line for line in lines if "going on in another environment" in line]
+    (change,) = [line for line in lines if "resuming in another environment" in line]
     assert change.startswith("warning: ") and f"cores: 999 -> {environment['cores']}" in change
 
 

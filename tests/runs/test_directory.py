@@ -271,7 +271,7 @@ def test_a_finished_run_whose_checkpoints_are_gone_is_not_begun_anew_by_resuming
         run.describe("old", environment())
         run.write("model.npz", "learned")
         run.complete({"test": 1})
-    with pytest.raises(ValueError, match="mine has ended, and has no checkpoint to go on"):
+    with pytest.raises(ValueError, match="mine has ended, and has no checkpoint to resume"):
         RunDirectory("mine", "a-run", resume=True)
     assert (tmp_path / "mine/model.npz").read_text() == "learned"
 

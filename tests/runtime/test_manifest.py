@@ -83,7 +83,7 @@ def test_an_edited_configuration_does_not_go_on_silently(run, python):
     (run / MANIFEST).write_text(json.dumps(manifest))
     done = python(*resume)
     assert done.returncode == 0, done.stderr
-    assert "config.yaml was edited since the run began, and goes on as it says now" in done.stderr
+    assert "config.yaml was edited since the run began, and is used as edited" in done.stderr
     assert read_manifest(run).keys() >= {"config.yaml", "summary.json"}
 
 
