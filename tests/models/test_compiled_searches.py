@@ -16,7 +16,7 @@ from seq2seq import (
     Zero,
     cross_entropy,
 )
-from seq2seq.decoding.search import split_strategy, with_numbers
+from seq2seq.decoding.dynamic_fields import split_strategy, with_numbers
 from seq2seq.models import decoding_mixin as searcher
 
 SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")

@@ -17,9 +17,9 @@ from seq2seq.layers import (
     RNNState,
     Scaled,
 )
+from seq2seq.layers.input_embedding import InputEmbedding
 from seq2seq.layers.structure import flatten_tensors, map_tensors
 from seq2seq.models import Decoder, DecoderState, Encoder, Memory
-from seq2seq.models.encoder import InputEmbedding
 
 RNG = np.random.default_rng(3)
 TOKENS = np.array([[1, 5, 6, 7], [1, 8, 0, 0]], "int32")
