@@ -10,10 +10,10 @@ from seq2seq.evaluation.evaluate import Evaluation, format_predictions
 from seq2seq.evaluation.metrics import score_all
 from seq2seq.evaluation.predictions import read_examples
 from seq2seq.runs.compare import Run, find_runs, group_runs, read_summary
-from seq2seq.runs.existing import is_complete, read_run
+from seq2seq.runs.existing import read_run
 from seq2seq.runs.safe_instantiate import read_config
 from seq2seq.runs.tables import make_table
-from tests.corruption import DAMAGES, say_otherwise
+from tests.corruption import TEXT_DAMAGES, say_otherwise
 
 CONFIG = """\
 task: {_target_: seq2seq.data.Copy, symbols: 26, seed: 0}
@@ -33,7 +33,6 @@ SUMMARY = {
     "test": {**ROW, "by_length": {"1": ROW, "2": ROW}},
     "train": {"seconds": 1.5, "steps": 10, "stopped": "steps"},
 }
-TEXT_DAMAGES = [damage for damage in DAMAGES if damage.__name__ not in ("edit_zip", "edit_arrays")]
 EXAMPLES = [Example("a\tb", "é\n", ("\\n", '"')), Example("", "x"), Example("\u2028", "\0", ("y",))]
 
 
@@ -68,9 +67,10 @@ def read_alike(path):
 
 
 @pytest.mark.parametrize(
-    "file, count, read", [("summary.json", 900, read_alike), ("config.yaml", 120, read_run)]
+    "file, count, read, expected",
+    [("summary.json", 900, read_alike, 848), ("config.yaml", 120, read_run, 98)],
 )
-def test_damaged_files_are_named_or_still_make_a_table(runs, file, count, read):
+def test_damaged_files_are_named_or_still_make_a_table(runs, file, count, read, expected):
     assert report(runs).count("\n") == 2  # both runs in one row
     path, rng = runs[1] / file, np.random.default_rng(0)
     content, refused = path.read_bytes(), 0
@@ -79,7 +79,7 @@ def test_damaged_files_are_named_or_still_make_a_table(runs, file, count, read):
         if isinstance(error := report(runs, read), ValueError):
             assert file in str(error) or "length" in str(error)
             refused += 1
-    assert refused > count / 3
+    assert refused == expected
 
 
 def test_edited_summaries_are_named_or_still_make_a_table(runs):
@@ -88,9 +88,7 @@ def test_edited_summaries_are_named_or_still_make_a_table(runs):
         rewrite(path, json.dumps(say_otherwise(SUMMARY, rng)).encode())
         if isinstance(error := report(runs, read_alike), ValueError):
             refused += "summary.json" in str(error)
-        else:
-            assert is_complete(runs[1]) in (True, False)
-    assert refused > 200
+    assert refused == 676
 
 
 @pytest.mark.parametrize(
@@ -147,7 +145,7 @@ def predictions():
 
 
 def test_damaged_predictions_are_named_or_are_examples(tmp_path):
-    path, rng, seen = tmp_path / "predictions.tsv", np.random.default_rng(0), set()
+    path, rng, refused = tmp_path / "predictions.tsv", np.random.default_rng(0), 0
     path.write_bytes(predictions())
     assert read_examples(path) == EXAMPLES
     for turn in range(900):
@@ -155,11 +153,10 @@ def test_damaged_predictions_are_named_or_are_examples(tmp_path):
         try:
             found = read_examples(path)
             assert all(isinstance(text, str) for one in found for text in one.references)
-            seen.add("examples")
         except ValueError as error:
             assert "predictions.tsv" in str(error)
-            seen.add("refused")
-    assert seen == {"examples", "refused"}
+            refused += 1
+    assert refused == 856
 
 
 @pytest.mark.parametrize("others", ["[" * 100_000, "[1]", '{"a": 1}', '"text"', "[null]", "nan"])

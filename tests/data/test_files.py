@@ -7,8 +7,6 @@ import re
 import threading
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from seq2seq.data import files
 from seq2seq.data.files import PairReader, read_lines
@@ -324,16 +322,6 @@ def test_commas_without_a_tab_are_told_as_such(tmp_path, columns):
     message = "it holds no tab, this looks like comma-separated values: name the file .csv"
     with pytest.raises(ValueError, match=message):
         rows(path, columns=columns)
-
-
-@given(st.binary())
-def test_any_bytes_are_read_or_refused_with_a_reason(tmp_path_factory, content):
-    path = tmp_path_factory.mktemp("any") / "pairs.tsv"
-    path.write_bytes(content)
-    try:
-        rows(path)
-    except ValueError as error:
-        assert str(path) in str(error)
 
 
 def test_a_packed_file_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
