@@ -49,7 +49,7 @@ def test_every_choice_makes_its_objects(group, option, files):
 
 
 @pytest.mark.parametrize("group, option", OPTIONS)
-def test_every_file_says_what_it_is(group, option):
+def test_every_file_opens_with_a_comment_and_is_short(group, option):
     lines = (CONFIGS / group / f"{option}.yaml").read_text().splitlines()
     assert [line for line in lines if not line.startswith("# @package")][0].startswith("# ")
     assert len(lines) <= 28

@@ -5,10 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from seq2seq.data import Example
-from seq2seq.evaluation.evaluate import Evaluation, format_predictions
-from seq2seq.evaluation.metrics import score_all
-from seq2seq.evaluation.predictions import read_examples
 from seq2seq.runs.compare import Run, find_runs, group_runs, read_summary
 from seq2seq.runs.existing import read_run
 from seq2seq.runs.safe_instantiate import read_config
@@ -33,7 +29,6 @@ SUMMARY = {
     "test": {**ROW, "by_length": {"1": ROW, "2": ROW}},
     "train": {"seconds": 1.5, "steps": 10, "stopped": "steps"},
 }
-EXAMPLES = [Example("a\tb", "é\n", ("\\n", '"')), Example("", "x"), Example("\u2028", "\0", ("y",))]
 
 
 @pytest.fixture
@@ -135,34 +130,3 @@ def test_directories_with_odd_names_are_ordered(runs):
         (runs[0].with_name(name) / "summary.json").write_text(json.dumps(SUMMARY))
     names = [path.name for path in find_runs([runs[0].parent])]
     assert names == ["a9", "a10", "a²", "a①", "other", "whole"]
-
-
-def predictions():
-    """The content of a `predictions.tsv`."""
-    references = [[list(text) for text in example.references] for example in EXAMPLES]
-    judged = score_all("tokens", [["a"]] * len(EXAMPLES), references)
-    return format_predictions(Evaluation("tokens", EXAMPLES, ["a", "\t", ""], judged)).encode()
-
-
-def test_damaged_predictions_are_named_or_are_examples(tmp_path):
-    path, rng, refused = tmp_path / "predictions.tsv", np.random.default_rng(0), 0
-    path.write_bytes(predictions())
-    assert read_examples(path) == EXAMPLES
-    for turn in range(900):
-        rewrite(path, TEXT_DAMAGES[turn % len(TEXT_DAMAGES)](predictions(), rng))
-        try:
-            found = read_examples(path)
-            assert all(isinstance(text, str) for one in found for text in one.references)
-        except ValueError as error:
-            assert "predictions.tsv" in str(error)
-            refused += 1
-    assert refused == 856
-
-
-@pytest.mark.parametrize("others", ["[" * 100_000, "[1]", '{"a": 1}', '"text"', "[null]", "nan"])
-def test_other_targets_must_be_texts(tmp_path, others):
-    path = tmp_path / "predictions.tsv"
-    head = predictions().split(b"\n")[0].decode()
-    path.write_text(f"{head}\na\tb\tc\tright\t{others}\n")
-    with pytest.raises(ValueError, match="predictions.tsv is damaged in line 2"):
-        read_examples(path)

@@ -140,9 +140,9 @@ def test_several_answers_with_scores(capsys, cached_run):
     _, objects, _ = call(capsys, "predict", cached_run, "ab", "c", *beam, "--format", "jsonl")
     first = json.loads(objects.splitlines()[0])
     assert first["source"] == "ab"
-    assert [one["text"] for one in first["hypotheses"]] == rows[0][::2]
-    for one in first["hypotheses"]:
-        assert sum(one["token_scores"]) == pytest.approx(one["score"], abs=1e-3)
+    assert [hypothesis["text"] for hypothesis in first["hypotheses"]] == rows[0][::2]
+    for hypothesis in first["hypotheses"]:
+        assert sum(hypothesis["token_scores"]) == pytest.approx(hypothesis["score"], abs=1e-3)
 
 
 def test_samples_repeat_with_their_seed(capsys, cached_run):

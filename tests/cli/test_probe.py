@@ -19,8 +19,8 @@ def test_probe(capsys, cached_run, tmp_path, monkeypatch):
 
 
 def test_training_sources_are_those_of_the_run(trained):
-    sources, told = probe.training_sources(str(trained), 50)
-    assert len(sources) == 50 and told == "50 training sources"
+    sources, description = probe.training_sources(str(trained), 50)
+    assert len(sources) == 50 and description == "50 training sources"
     assert all(set(source) <= set("abc") for source in sources)
     held_out = read_examples(predictions_of(str(trained)))
     assert not {example.source for example in held_out} & set(sources)

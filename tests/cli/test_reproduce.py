@@ -14,7 +14,7 @@ def test_from_the_command_to_the_table(python, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "| state_passing | token_accuracy | 99.00% " in done.stdout
     results = read_results(tmp_path / "runs/reproduce/keras_addition_2,training=quick/results.csv")
-    stopped = {(one.row, one.seed): one.stopped for one in results}
+    stopped = {(result.row, result.seed): result.stopped for result in results}
     experiment = compose_experiment("keras_addition_2")
     everything = {(row.name, seed) for row in experiment.rows for seed in experiment.seeds}
     assert stopped.keys() == everything  # run or not

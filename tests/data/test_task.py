@@ -18,7 +18,7 @@ from seq2seq.data import (
     Sort,
     Subtraction,
 )
-from seq2seq.data.task import Stream
+from seq2seq.data.task import Stream, evenly_spaced
 
 TASKS = [
     Copy,
@@ -156,3 +156,11 @@ def test_impossible_arguments_are_refused(arguments, message):
 def test_unknown_splits_are_refused():
     with pytest.raises(ValueError, match="unknown split 'dev'"):
         Reverse().examples("dev")
+
+
+@pytest.mark.parametrize(
+    "maximum, expected",
+    [(None, range(10)), (10, range(10)), (3, [0, 3, 6]), (4, [0, 2, 5, 7]), (1, [0])],
+)
+def test_fewer_held_out_examples_are_spread_evenly(maximum, expected):
+    assert [*evenly_spaced(range(10), maximum)] == [*expected]

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq.layers import GRU, LSTM, Cell, LSTMState, RNNState, SimpleRNN
+from seq2seq.layers import GRU, LSTM, LSTMState, RNNState, SimpleRNN
 from seq2seq.layers.normalized import NormalizedGRU, NormalizedLSTM, NormalizedRNN
 from seq2seq.layers.recurrent import unroll
 
@@ -32,10 +32,6 @@ def test_steps_equal_the_sequence(kind, backwards):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def normalise(x):
-    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
-
-
 @pytest.mark.parametrize("kind", [LSTM, NormalizedLSTM, GRU, NormalizedGRU])
 def test_gates_make_the_step(kind):
     layer = kind(4, return_sequences=True, return_state=True)
@@ -53,25 +49,6 @@ def test_gates_make_the_step(kind):
         assert np.min(gate) >= (-1 if name == "g" else 0) and np.max(gate) <= 1
 
 
-def test_layer_normalisation_is_the_papers():
-    """Ba et al. 2016, equations 20-22."""
-    layer = NormalizedLSTM(4)
-    layer.build(INPUTS.shape)
-    layer.set_weights([RNG.normal(size=w.shape) for w in layer.weights])
-    kernel, recurrent, bias, x_gain, h_gain, c_gain, c_bias = layer.get_weights()
-    hidden, cell = RNG.normal(size=(2, 3, 4)).astype("float32")
-    gates = (
-        normalise(INPUTS[:, 0] @ kernel) * x_gain + normalise(hidden @ recurrent) * h_gain + bias
-    )
-    i, f, g, o = np.split(gates, 4, axis=-1)
-    i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
-    expected_cell = f * cell + i * np.tanh(g)
-    expected = o * np.tanh(normalise(expected_cell) * c_gain + c_bias)
-    after = layer.step(INPUTS[:, 0], LSTMState(hidden, cell))
-    np.testing.assert_allclose(after.cell, expected_cell, atol=1e-4)
-    np.testing.assert_allclose(after.hidden, expected, atol=1e-4)
-
-
 def test_recurrent_dropout_hides_the_hidden_state_from_the_gates_only():
     layer = GRU(4)
     layer.build(INPUTS.shape)
@@ -81,41 +58,6 @@ def test_recurrent_dropout_hides_the_hidden_state_from_the_gates_only():
     z, r, g = np.split(INPUTS[:, 0] @ kernel + bias[0], 3, axis=-1)
     z, r = (1 / (1 + np.exp(-gate)) for gate in (z, r))
     np.testing.assert_allclose(nothing.hidden, z * hidden + (1 - z) * np.tanh(g), atol=1e-5)
-
-
-def test_initialisation_is_orthogonal_and_forget_biases_are_as_told():
-    for kind in ("lstm", "gru", "rnn"):
-        kernel = Cell(kind).build_layer(4, 3, "layer", None).get_weights()[1]
-        np.testing.assert_allclose(kernel @ kernel.T, np.eye(4), atol=1e-5)
-    bias = Cell().build_layer(4, 3, "layer", None).get_weights()[2]
-    np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], 4))
-    bias = Cell(forget_bias=2.5).build_layer(4, 3, "layer", None).get_weights()[2]
-    np.testing.assert_array_equal(bias, np.repeat([0, 2.5, 0, 0], 4))
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"kind": "lstn"}, "unknown cell.kind 'lstn'"),
-        ({"dropout": 1.5}, "cell.dropout must be at least 0 and less than 1, got 1.5"),
-        ({"dropout": -0.1}, "got -0.1"),
-        ({"recurrent_dropout": 1}, "cell.recurrent_dropout must be"),
-        ({"residual": 1}, "cell.residual must be true or false, got 1"),
-        ({"layer_norm": None}, "cell.layer_norm must be true or false"),
-        ({"forget_bias": "big"}, "cell.forget_bias must be a finite number, got 'big'"),
-        ({"forget_bias": float("inf")}, "finite number, got inf"),
-        ({"kind": "gru", "forget_bias": 1.0}, "applies to cell.kind=lstm only, got kind=gru"),
-    ],
-)
-def test_impossible_cells_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Cell(**arguments)
-
-
-def test_a_cell_is_made_of_many_things():
-    cell = Cell("gru", dropout=0.1)
-    assert Cell.of(cell) is cell and Cell.of(cell.to_config()) == cell
-    assert Cell.of("gru") == Cell("gru") and Cell.of(None) == Cell("lstm")
 
 
 @pytest.mark.parametrize(
