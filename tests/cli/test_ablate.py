@@ -1,4 +1,4 @@
-"""The verb ablate."""
+"""The verb `ablate`: a row for each change of the state."""
 
 from tests.cli.calls import call, check_files
 

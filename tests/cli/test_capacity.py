@@ -1,4 +1,4 @@
-"""The verb capacity."""
+"""The verb `capacity`."""
 
 from tests.cli.calls import call, check_files
 

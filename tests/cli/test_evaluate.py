@@ -1,4 +1,4 @@
-"""The verb evaluate."""
+"""The verb `evaluate`: the test of the run, and pairs of a file."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The verb examples: a stream, a finite split, and errors of one line."""
+"""The verb `examples`: a stream, a finite split, and errors of one line."""
 
 import pytest
 

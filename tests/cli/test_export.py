@@ -1,4 +1,4 @@
-"""The verb export."""
+"""The verb `export`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The verb interpolate."""
+"""The verb `interpolate`."""
 
 from tests.cli.calls import call, load_once
 

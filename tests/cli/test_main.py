@@ -1,4 +1,4 @@
-"""The verbs, in this process where they need no fresh one."""
+"""The command line: wrong usage is one line."""
 
 import pytest
 

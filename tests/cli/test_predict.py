@@ -1,4 +1,4 @@
-"""The verb predict: lines in and out, formats, strategies, and unread lines."""
+"""The verb `predict`: lines in and out, formats, strategies, and unread lines."""
 
 import io
 import json

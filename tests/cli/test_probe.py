@@ -1,4 +1,4 @@
-"""The verb probe."""
+"""The verb `probe`."""
 
 from seq2seq.analysis import probing
 from seq2seq.cli import probe

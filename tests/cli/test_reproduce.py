@@ -1,4 +1,4 @@
-"""The verb reproduce."""
+"""The verb `reproduce`."""
 
 import pytest
 

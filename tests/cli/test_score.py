@@ -1,4 +1,4 @@
-"""The verb score: scores on the lines of their pairs, and bad pairs by line."""
+"""The verb `score`: scores on the lines of their pairs, and bad pairs by line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""GRU, simple RNN and normalised layers: Keras's numbers, the papers' formulas, Cell's checks."""
+"""GRU, simple RNN and normalized layers: sequences equal steps, gates make steps."""
 
 import keras
 import numpy as np
