@@ -218,7 +218,7 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     """
     import keras
 
-    from seq2seq.data.task import fingerprint
+    from seq2seq.data.fingerprint import fingerprint
     from seq2seq.layers.backend import make_deterministic
     from seq2seq.runs.directory import RunDirectory
     from seq2seq.runs.environment import describe_environment, read_checkout, shorten_patch

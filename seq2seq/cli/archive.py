@@ -116,7 +116,7 @@ def find_data(config: dict, path: Path) -> dict[str, list[Path]]:
         ValueError: they are not there, or not what they were.
     """
     from seq2seq.config import build_task
-    from seq2seq.data.task import fingerprint
+    from seq2seq.data.fingerprint import fingerprint
     from seq2seq.runs.environment import read_environment
 
     with filtered_stderr():

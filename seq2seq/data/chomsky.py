@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from seq2seq.data import modular
-from seq2seq.data.task import LengthTask
+from seq2seq.data.generated_task import LengthTask
 from seq2seq.runtime.validation import check_choice, check_flag
 from seq2seq.runtime.vocabulary import Vocabulary
 

@@ -5,7 +5,7 @@ import random
 import string
 from dataclasses import dataclass
 
-from seq2seq.data.task import GeneratedTask, either
+from seq2seq.data.generated_task import GeneratedTask, either
 from seq2seq.runtime.validation import check_range
 from seq2seq.runtime.vocabulary import Vocabulary
 

@@ -9,7 +9,7 @@ import random
 import string
 from dataclasses import dataclass
 
-from seq2seq.data.task import GeneratedTask, LengthTask, either
+from seq2seq.data.generated_task import GeneratedTask, LengthTask, either
 from seq2seq.runtime.validation import check_count, check_flag, check_range
 from seq2seq.runtime.vocabulary import Vocabulary
 

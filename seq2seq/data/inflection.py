@@ -4,7 +4,8 @@ import random
 import string
 from dataclasses import dataclass
 
-from seq2seq.data.task import Example, GeneratedTask
+from seq2seq.data.generated_task import GeneratedTask
+from seq2seq.data.task import Example
 from seq2seq.runtime.tagged import Tagged
 from seq2seq.runtime.validation import check_count, check_range
 from seq2seq.runtime.vocabulary import Vocabulary

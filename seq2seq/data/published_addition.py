@@ -9,7 +9,8 @@ import string
 from dataclasses import dataclass
 from functools import cached_property
 
-from seq2seq.data.task import PATIENCE, SPLITS, Example, GeneratedTask, Task
+from seq2seq.data.generated_task import PATIENCE, GeneratedTask
+from seq2seq.data.task import SPLITS, Example, Task
 from seq2seq.runtime.validation import check_choice, check_count, check_flag
 from seq2seq.runtime.vocabulary import Vocabulary
 

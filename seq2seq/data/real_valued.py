@@ -8,7 +8,7 @@ import math
 import random
 from dataclasses import dataclass
 
-from seq2seq.data.task import LengthTask
+from seq2seq.data.generated_task import LengthTask
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_count
 

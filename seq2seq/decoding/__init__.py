@@ -10,8 +10,9 @@ from seq2seq.decoding.constraints import (
     Prefix,
     SuppressTokens,
 )
+from seq2seq.decoding.regression import Regression
 from seq2seq.decoding.sample import Sample
-from seq2seq.decoding.search import Greedy, Hypotheses, Regression, Strategy, search
+from seq2seq.decoding.search import Greedy, Hypotheses, Strategy, search
 
 __all__ = [
     "AllowTokens",

@@ -6,7 +6,6 @@ It uses a step function, never a model: `step(tokens, state, memory)` returns an
 `seq2seq.decoding.constraints`) work with every strategy for tokens.
 """
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -121,25 +120,6 @@ def at_limit(info: StepInfo) -> Tensor:
     return info.index + 1 >= info.limits
 
 
-def split_strategy(strategy: Any) -> tuple[Any, dict[str, np.ndarray]]:
-    """Split a strategy into its structure and the arrays of its numbers.
-
-    One compiled search then serves all numbers. Values that are None or text stay in the
-    structure: they select another computation.
-    """
-    values = {name: strategy.__dict__[name] for name in strategy.dynamic_fields}
-    numbers = {name: v for name, v in values.items() if not (v is None or isinstance(v, str))}
-    arrays = {name: strategy.as_array(name, value) for name, value in numbers.items()}
-    return with_numbers(strategy, dict.fromkeys(numbers, ...)), arrays
-
-
-def with_numbers(strategy: Any, numbers: dict[str, Any]) -> Any:
-    """Copy of `strategy` with other numbers, which may be tensors and are not checked again."""
-    strategy_copy = copy.copy(strategy)
-    strategy_copy.__dict__.update(numbers)
-    return strategy_copy
-
-
 class Strategy:
     """Base class of strategies: how the next tokens of a search are chosen.
 
@@ -228,48 +208,6 @@ class Greedy(Independent):
     def choose(self, log_probs: Tensor, info: StepInfo) -> Tensor:
         """Likeliest tokens (batch, size)."""
         return ops.cast(ops.argmax(log_probs, axis=-1), "int32")
-
-
-@dataclass(frozen=True)
-class Regression(Strategy):
-    """Real values, each fed back as predicted, up to the limit.
-
-    Args:
-        features: values per step.
-    """
-
-    features: int = 1
-    name = "regression"
-    for_tokens = False
-
-    def initial_inputs(self, batch: Tensor, start_id: int) -> Tensor:
-        """Zeros (batch, features)."""
-        return ops.zeros((batch, self.features))
-
-    def log_probs(self, logits: Tensor) -> Tensor:
-        """Predicted values, unchanged."""
-        return logits
-
-    def initialize(self, live: Hypotheses, limits: Tensor) -> SearchState:
-        """State with room for real values; see `Strategy.initialize`."""
-        tokens = ops.broadcast_to(
-            ops.zeros((self.features,), "float32"), (*ops.shape(live.tokens), self.features)
-        )
-        ended = (limits <= 0)[:, None]  # targets of no step have ended
-        return SearchState(live._replace(tokens=tokens, ended=ended), ended)
-
-    def step(
-        self, log_probs: Tensor, state: SearchState, info: StepInfo
-    ) -> tuple[Tensor, None, SearchState]:
-        """Append the predicted values (batch, 1, features); see `Strategy.step`."""
-        live = state.live
-        extended = live._replace(
-            tokens=set_at(live.tokens, info.index, log_probs),
-            lengths=live.lengths + 1,
-            ended=ops.broadcast_to(at_limit(info)[:, None], ops.shape(live.ended)),
-        )
-        live = select(state.done, live, extended)
-        return log_probs, None, SearchState(live, live.ended)
 
 
 def search(

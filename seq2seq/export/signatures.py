@@ -14,7 +14,8 @@ import numpy as np
 from keras import ops
 
 from seq2seq.decoding.constraints import SuppressTokens
-from seq2seq.decoding.search import Greedy, Regression, search
+from seq2seq.decoding.regression import Regression
+from seq2seq.decoding.search import Greedy, search
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.recurrent import State
 from seq2seq.models.decoder import Decoder, DecoderState

@@ -5,10 +5,7 @@ from seq2seq.layers.attention import (
     Attention,
     Concat,
     Dot,
-    FixedContext,
     General,
-    Local,
-    RepeatVector,
     Scaled,
 )
 from seq2seq.layers.bridges import (
@@ -23,6 +20,8 @@ from seq2seq.layers.bridges import (
 )
 from seq2seq.layers.cell import Cell
 from seq2seq.layers.copying import Pointer
+from seq2seq.layers.fixed_context import FixedContext, RepeatVector
+from seq2seq.layers.local_attention import Local
 from seq2seq.layers.lstm import LSTMState, lstm_step
 from seq2seq.layers.recurrent import GRU, LSTM, RNNState, SimpleRNN, gru_step
 from seq2seq.layers.stack import DropoutMasks, Stack

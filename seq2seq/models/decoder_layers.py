@@ -6,10 +6,10 @@ from seq2seq.layers.attention import Attention
 from seq2seq.layers.base import Layer
 from seq2seq.layers.cell import Cell
 from seq2seq.layers.copying import Pointer
+from seq2seq.layers.input_embedding import InputEmbedding, require_tokens_or_features
 from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout, Tied
 from seq2seq.layers.stack import MAX_LAYERS, Stack, States
-from seq2seq.models.encoder import InputEmbedding, require_tokens_or_features
 from seq2seq.runtime.validation import check_choice, check_count
 
 READOUTS = {"dense": Readout, "tied": Tied, "pointer": Pointer}

@@ -10,14 +10,13 @@ import numpy as np
 from keras import ops
 
 from seq2seq.decoding.constraints import Constraint, split_constraints, with_arrays
+from seq2seq.decoding.dynamic_fields import split_strategy, with_numbers
+from seq2seq.decoding.regression import Regression
 from seq2seq.decoding.search import (
     ARGMAX,
     Greedy,
     Hypotheses,
-    Regression,
     search,
-    split_strategy,
-    with_numbers,
 )
 from seq2seq.layers.backend import compiled
 from seq2seq.layers.lstm import Tensor

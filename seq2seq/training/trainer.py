@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 
 from seq2seq.data.batching import Batches, encode_row
-from seq2seq.data.task import SAMPLED, Stream, Task, evenly_spaced
+from seq2seq.data.task import Task, evenly_spaced, representative
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.inference.artifact import describe_model
 from seq2seq.inference.decoding_options import Decoding
@@ -61,9 +61,7 @@ class FitResult(NamedTuple):
 
 def longest_lengths(task: Task) -> tuple[int, int]:
     """Steps of the longest source and of the longest target in training (of a stream: a sample)."""
-    examples = task.examples("train")
-    if isinstance(examples, Stream):
-        examples = [examples[number] for number in range(SAMPLED)]
+    examples = representative(task.examples("train"))
     source = max(examples, key=lambda example: len(task.source.tokens(example.source)))
     target = max(examples, key=lambda example: len(task.target.tokens(example.target)))
     return len(encode_row(source.source, task.source)), len(encode_row(target.target, task.target))

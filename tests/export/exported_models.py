@@ -14,10 +14,7 @@ from seq2seq.layers.attention import (
     Additive,
     Concat,
     Dot,
-    FixedContext,
     General,
-    Local,
-    RepeatVector,
     Scaled,
 )
 from seq2seq.layers.bridges import (
@@ -29,6 +26,8 @@ from seq2seq.layers.bridges import (
     Zero,
 )
 from seq2seq.layers.cell import Cell
+from seq2seq.layers.fixed_context import FixedContext, RepeatVector
+from seq2seq.layers.local_attention import Local
 from seq2seq.models import Decoder, Encoder, Seq2Seq
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.tagged import Tagged

@@ -12,9 +12,9 @@ from seq2seq.layers import (
     LSTMState,
     RepeatVector,
 )
+from seq2seq.layers.input_embedding import InputEmbedding
 from seq2seq.layers.structure import map_tensors
 from seq2seq.models import Decoder, DecoderState
-from seq2seq.models.encoder import InputEmbedding
 from tests.models.decoders import KINDS, MASK, TOKENS, assert_same, make
 
 

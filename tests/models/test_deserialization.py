@@ -56,7 +56,7 @@ FOREIGN = [
     {"module": "keras.layers", "class_name": "Lambda", "config": {}, "registered_name": None},
     {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/tmp"}},
     {"module": "keras.src.saving.saving_lib", "class_name": "DiskIOStore", "config": {}},
-    {"module": "seq2seq.models.encoder", "class_name": "InputEmbedding", "config": {}},
+    {"module": "seq2seq.layers.input_embedding", "class_name": "InputEmbedding", "config": {}},
     {
         "module": "keras",
         "class_name": "InputEmbedding",
