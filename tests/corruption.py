@@ -82,6 +82,7 @@ def append(content, rng):
     return content + rng.bytes(rng.integers(1, 2000))
 
 
+TEXT_DAMAGES = [cut, flip, overwrite_end, leave_out, insert, repeat, append]
 DAMAGES = [cut, flip, overwrite_end, leave_out, insert, repeat, edit_zip, edit_arrays, append]
 
 

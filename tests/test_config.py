@@ -1,8 +1,5 @@
 """Every YAML composes and makes its objects; wrong ones are refused in one helpful line."""
 
-from pathlib import Path
-
-import keras
 import pytest
 from hydra.errors import HydraException
 
@@ -52,7 +49,7 @@ def test_every_choice_makes_its_objects(group, option, files):
 
 
 @pytest.mark.parametrize("group, option", OPTIONS)
-def test_every_file_says_what_it_is(group, option):
+def test_every_file_opens_with_a_comment_and_is_short(group, option):
     lines = (CONFIGS / group / f"{option}.yaml").read_text().splitlines()
     assert [line for line in lines if not line.startswith("# @package")][0].startswith("# ")
     assert len(lines) <= 28
@@ -207,7 +204,6 @@ def test_impossible_values_are_refused(overrides, message, files):
 
 def test_configs_lie_where_the_package_finds_them():
     assert (CONFIGS / "train.yaml").is_file()
-    assert Path(keras.__file__).is_file()
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from seq2seq.data import Example
-from seq2seq.evaluation.evaluate import Evaluation, format_predictions
-from seq2seq.evaluation.metrics import score_all
-from seq2seq.evaluation.predictions import read_examples
 from seq2seq.runs.compare import Run, find_runs, group_runs, read_summary
-from seq2seq.runs.existing import is_complete, read_run
+from seq2seq.runs.existing import read_run
 from seq2seq.runs.safe_instantiate import read_config
 from seq2seq.runs.tables import make_table
-from tests.corruption import DAMAGES, say_otherwise
+from tests.corruption import TEXT_DAMAGES, say_otherwise
 
 CONFIG = """\
 task: {_target_: seq2seq.data.Copy, symbols: 26, seed: 0}
@@ -33,8 +29,6 @@ SUMMARY = {
     "test": {**ROW, "by_length": {"1": ROW, "2": ROW}},
     "train": {"seconds": 1.5, "steps": 10, "stopped": "steps"},
 }
-TEXT_DAMAGES = [damage for damage in DAMAGES if damage.__name__ not in ("edit_zip", "edit_arrays")]
-EXAMPLES = [Example("a\tb", "é\n", ("\\n", '"')), Example("", "x"), Example("\u2028", "\0", ("y",))]
 
 
 @pytest.fixture
@@ -68,9 +62,10 @@ def read_alike(path):
 
 
 @pytest.mark.parametrize(
-    "file, count, read", [("summary.json", 900, read_alike), ("config.yaml", 120, read_run)]
+    "file, count, read, expected",
+    [("summary.json", 900, read_alike, 848), ("config.yaml", 120, read_run, 98)],
 )
-def test_damaged_files_are_named_or_still_make_a_table(runs, file, count, read):
+def test_damaged_files_are_named_or_still_make_a_table(runs, file, count, read, expected):
     assert report(runs).count("\n") == 2  # both runs in one row
     path, rng = runs[1] / file, np.random.default_rng(0)
     content, refused = path.read_bytes(), 0
@@ -79,7 +74,7 @@ def test_damaged_files_are_named_or_still_make_a_table(runs, file, count, read):
         if isinstance(error := report(runs, read), ValueError):
             assert file in str(error) or "length" in str(error)
             refused += 1
-    assert refused > count / 3
+    assert refused == expected
 
 
 def test_edited_summaries_are_named_or_still_make_a_table(runs):
@@ -88,9 +83,7 @@ def test_edited_summaries_are_named_or_still_make_a_table(runs):
         rewrite(path, json.dumps(say_otherwise(SUMMARY, rng)).encode())
         if isinstance(error := report(runs, read_alike), ValueError):
             refused += "summary.json" in str(error)
-        else:
-            assert is_complete(runs[1]) in (True, False)
-    assert refused > 200
+    assert refused == 676
 
 
 @pytest.mark.parametrize(
@@ -137,35 +130,3 @@ def test_directories_with_odd_names_are_ordered(runs):
         (runs[0].with_name(name) / "summary.json").write_text(json.dumps(SUMMARY))
     names = [path.name for path in find_runs([runs[0].parent])]
     assert names == ["a9", "a10", "a²", "a①", "other", "whole"]
-
-
-def predictions():
-    """The content of a `predictions.tsv`."""
-    references = [[list(text) for text in example.references] for example in EXAMPLES]
-    judged = score_all("tokens", [["a"]] * len(EXAMPLES), references)
-    return format_predictions(Evaluation("tokens", EXAMPLES, ["a", "\t", ""], judged)).encode()
-
-
-def test_damaged_predictions_are_named_or_are_examples(tmp_path):
-    path, rng, seen = tmp_path / "predictions.tsv", np.random.default_rng(0), set()
-    path.write_bytes(predictions())
-    assert read_examples(path) == EXAMPLES
-    for turn in range(900):
-        rewrite(path, TEXT_DAMAGES[turn % len(TEXT_DAMAGES)](predictions(), rng))
-        try:
-            found = read_examples(path)
-            assert all(isinstance(text, str) for one in found for text in one.references)
-            seen.add("examples")
-        except ValueError as error:
-            assert "predictions.tsv" in str(error)
-            seen.add("refused")
-    assert seen == {"examples", "refused"}
-
-
-@pytest.mark.parametrize("others", ["[" * 100_000, "[1]", '{"a": 1}', '"text"', "[null]", "nan"])
-def test_other_targets_must_be_texts(tmp_path, others):
-    path = tmp_path / "predictions.tsv"
-    head = predictions().split(b"\n")[0].decode()
-    path.write_text(f"{head}\na\tb\tc\tright\t{others}\n")
-    with pytest.raises(ValueError, match="predictions.tsv is damaged in line 2"):
-        read_examples(path)

@@ -115,3 +115,14 @@ def test_public_names_exist(name):
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="attribute Nothing"):
         seq2seq.Nothing  # noqa: B018
+
+
+# Modules that only import or call others.
+WITHOUT_TESTS = {"__init__.py", "__main__.py"}
+
+
+def test_every_module_has_its_test_file():
+    modules = [path.relative_to(PACKAGE) for path in FILES if path.name not in WITHOUT_TESTS]
+    expected = {module.with_name(f"test_{module.name}") for module in modules}
+    tests = Path(__file__).parent
+    assert expected <= {path.relative_to(tests) for path in tests.rglob("test_*.py")}

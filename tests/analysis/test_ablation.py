@@ -17,7 +17,7 @@ from seq2seq import (
 from seq2seq.analysis.ablation import ablate
 from seq2seq.evaluation.evaluate import evaluate
 from tests.conftest import without_compiling
-from tests.inference.test_inspection import LETTERS, SETTINGS, make
+from tests.inference.test_tracing import LETTERS, SETTINGS, make
 
 SOURCES = ["abc", "cab", "b", "", "bbaca", "zz"]
 

@@ -8,7 +8,7 @@ from seq2seq.evaluation.evaluate import Evaluation, format_predictions
 from seq2seq.evaluation.metrics import score_all
 from seq2seq.evaluation.statistics import Proportion
 from seq2seq.runs.compare import Run
-from tests.inference.test_inspection import make
+from tests.inference.test_tracing import make
 
 ANSWERS = [
     ("ab", "ba", "ba"),

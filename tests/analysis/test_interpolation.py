@@ -5,7 +5,7 @@ import pytest
 from seq2seq import Additive, ensemble, states
 from seq2seq.analysis.interpolation import interpolate_sources
 from tests.conftest import without_compiling
-from tests.inference.test_inspection import make
+from tests.inference.test_tracing import make
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,7 +8,7 @@ pytest.importorskip("sklearn", reason="probes need seq2seq[analysis]")
 from seq2seq import ensemble
 from seq2seq.analysis import probing
 from seq2seq.analysis.probing import probe, probe_states, read_states
-from tests.inference.test_inspection import make
+from tests.inference.test_tracing import make
 
 RNG = np.random.default_rng(0)
 COUNTS = (600, 300)  # of training and test

@@ -7,7 +7,7 @@ import tarfile
 import pytest
 
 from seq2seq.runs.compare import flatten
-from tests.cli.test_main import call
+from tests.cli.calls import call
 from tests.conftest import ROOT
 
 PARTS = ["config.yaml", "environment.json", "history.csv", "model.npz", "predictions.tsv"]

@@ -9,14 +9,7 @@ from seq2seq.cli import inspect
 from seq2seq.cli import main as cli
 from seq2seq.inference.trace import Trace
 from tests.analysis.fake_trace import make_trace
-from tests.cli.test_main import call, load_once
-
-
-@pytest.fixture
-def kept(trained, monkeypatch, eager):
-    """The run, loaded once."""
-    monkeypatch.setattr(inspect, "load_run", lambda run: load_once(run))
-    return trained
+from tests.cli.calls import call, load_once
 
 
 @pytest.fixture
@@ -39,10 +32,10 @@ def fake_trace(monkeypatch):
     return run
 
 
-def test_a_trained_model_is_inspected(kept, capsys, tmp_path):
+def test_a_trained_model_is_inspected(cached_run, eager, capsys, tmp_path):
     place = tmp_path / "a/b"
-    status, out, err = call(capsys, "inspect", kept, "abc", "-o", place, "--max-length", 4)
-    run = load_once(kept)
+    status, out, err = call(capsys, "inspect", cached_run, "abc", "-o", place, "--max-length", 4)
+    run = load_once(cached_run)
     answers = run.predict(["abc"], decoding=replace(run.decoding, max_length=4))
     assert (status, out) == (0, f"{answers[0]}\n")
     assert err == f"written to {place}: inspect.html, inspect.png, inspect.svg\n"
@@ -51,7 +44,7 @@ def test_a_trained_model_is_inspected(kept, capsys, tmp_path):
         "inspect.png",
         "inspect.svg",
     }
-    answer = load_once(kept).trace("abc").outputs[0]
+    answer = load_once(cached_run).trace("abc").outputs[0]
     shown = (place / "inspect.html").read_text("utf-8").split("<title>")[1].split("</title>")[0]
     assert shown.startswith("\u2068abc\u2069 → \u2068") and answer[0] in shown
 
@@ -98,8 +91,10 @@ def test_without_matplotlib_it_says_what_to_install_before_it_starts(capsys, mon
         (["abc", "--lexicon", "missing.txt"], "missing.txt"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(kept, capsys, tmp_path, arguments, message):
-    status, out, err = call(capsys, "inspect", kept, *arguments, "-o", tmp_path / "new")
+def test_bad_input_is_one_line_and_leaves_nothing(
+    cached_run, eager, capsys, tmp_path, arguments, message
+):
+    status, out, err = call(capsys, "inspect", cached_run, *arguments, "-o", tmp_path / "new")
     assert (status, out) == (2, "") and message in err and err.count("\n") == 1
     assert not (tmp_path / "new").exists()
 

@@ -7,7 +7,7 @@ import pytest
 
 from seq2seq.cli.report import list_remarks
 from seq2seq.runs.compare import group_runs
-from tests.cli.test_main import call
+from tests.cli.calls import call
 from tests.runs.fake_runs import config, history, keep, lengths, summary
 
 

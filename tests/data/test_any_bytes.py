@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from io import BufferedReader, BytesIO
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from seq2seq.data import Pairs, Pronunciation, Tagged, make_batch
 from seq2seq.data.files import PairReader, decode_lines, escape, unescape
 from seq2seq.data.task import SPLITS
+from tests.corruption import TEXT_DAMAGES
 
 # What lines are made of: letters, and all that has ever ended, split or hidden one.
 PIECES = [b"a", b"b c", "é".encode(), b"\t", b"\t", b"\n", b"\n", b"\r", b"\r\n", b"\0", b"\x1a"]
@@ -54,6 +56,20 @@ def is_blank(line):
     return is_text(line) and b"\t" not in line and not line.decode().strip()
 
 
+def bad_lines(content):
+    """Numbers of the lines that are neither blank nor two columns of text."""
+    return [
+        number
+        for number, line in enumerate(lines_of(content), 1)
+        if not is_blank(line) and (not is_text(line) or line.count(b"\t") != 1)
+    ]
+
+
+def records_of(content, name):
+    lines = decode_lines(BufferedReader(BytesIO(content)), name)
+    return list(PairReader().records(lines, name))
+
+
 def read(make, path):
     """What `make` makes of the file, or the line that its error names."""
     try:
@@ -79,13 +95,7 @@ def check_batches(task):
 @given(CONTENTS)
 def test_pairs_are_read_or_the_first_bad_line_is_named(path, content):
     path.write_bytes(content + b"\n" + GOOD)
-    lines = lines_of(content + b"\n" + GOOD)
-    lines = [None if is_blank(line) else line for line in lines]
-    bad = [
-        n
-        for n, line in enumerate(lines, 1)
-        if line is not None and (not is_text(line) or line.count(b"\t") != 1)
-    ]
+    bad = bad_lines(content + b"\n" + GOOD)
     if content.startswith(PACKED):
         with pytest.raises(ValueError, match="pairs.tsv is a damaged gzip file after line 0"):
             Pairs(str(path))
@@ -95,7 +105,8 @@ def test_pairs_are_read_or_the_first_bad_line_is_named(path, content):
     if task:
         check_batches(task)
         read_rows = sorted(tuple(row) for _, *row in PairReader().read(str(path)))
-        assert read_rows == sorted(tuple(line.decode().split("\t")) for line in lines if line)
+        lines = [line for line in lines_of(content + b"\n" + GOOD) if not is_blank(line)]
+        assert read_rows == sorted(tuple(line.decode().split("\t")) for line in lines)
 
 
 @given(PLAIN)
@@ -112,12 +123,16 @@ def test_bad_rows_can_be_skipped(path, content):
 
 @given(PLAIN, st.sampled_from(["words", "symbols", "numbers"]))
 def test_every_tokenizer_takes_any_file(path, content, tokens):
-    path.write_bytes(content + b"\n" + (b"1\t2\n" * 3 + b"2\t1\n3\t3\n" * 4))
+    content += b"\n" + b"1\t2\n" * 3 + b"2\t1\n3\t3\n" * 4
+    path.write_bytes(content)
     try:
-        task, _ = read(lambda p: Pairs(p, source_tokens=tokens, target_tokens=tokens), path)
+        task, named = read(lambda p: Pairs(p, source_tokens=tokens, target_tokens=tokens), path)
     except AssertionError as error:  # of the whole file, no line is to blame
         assert tokens == "numbers" and "targets of real values" in str(error)
         return
+    bad = bad_lines(content)
+    if tokens != "numbers":  # whose fields may be bad, too
+        assert named == (bad[0] if bad else None)
     if task:
         check_batches(task)
 
@@ -171,15 +186,14 @@ NASTY = ["", "[" * 100_000, '{"a":' * 50_000, "9" * 5000, '{"source":"\\ud800","
 
 
 @given(st.lists(ROWS | JSON | st.sampled_from(NASTY), max_size=8))
-def test_json_lines_are_read_or_the_first_bad_line_is_named(path, rows):
-    path = path.with_suffix(".jsonl")
-    rows = [*rows, *({"source": f"s{n}", "target": ""} for n in range(12))]
-    path.write_text("".join((r if r in NASTY else json.dumps(r)) + "\n" for r in rows), "utf-8")
-    task, named = read(Pairs, path)
-    bad = [n for n, row in enumerate(rows, 1) if row != "" and not is_row(row)]
+def test_json_lines_are_read_or_the_first_bad_line_is_named(rows):
+    content = "".join((row if row in NASTY else json.dumps(row)) + "\n" for row in rows).encode()
+    records, named = read(lambda name: records_of(content, name), "pairs.jsonl")
+    bad = [number for number, row in enumerate(rows, 1) if row != "" and not is_row(row)]
     assert named == (bad[0] if bad else None)
-    if task:
-        check_batches(task)
+    if not bad:
+        expected = [(row["source"], row["target"]) for row in rows if row != ""]
+        assert [record.pair for record in records if record.pair] == expected
 
 
 def is_row(row):
@@ -187,17 +201,19 @@ def is_row(row):
     return all(isinstance(text, str) for text in texts)
 
 
-@given(CONTENTS, st.data())
-def test_a_damaged_packed_file_is_named(path, content, data):
-    packed = bytearray(gzip.compress(content * 3 + GOOD, mtime=0))
-    for place in data.draw(st.lists(st.integers(2, len(packed) - 1), max_size=3)):
-        packed[place] = data.draw(st.integers(0, 255))
-    path.write_bytes(packed[: data.draw(st.integers(3, len(packed)))])
-    try:
-        for _ in PairReader(on_bad_row="skip").read(str(path)):
-            pass
-    except ValueError as error:
-        assert "pairs.tsv" in str(error)
+def test_a_damaged_packed_file_is_named():
+    packed, rng, refused = gzip.compress(GOOD * 20, mtime=0), np.random.default_rng(0), 0
+    for turn in range(400):
+        damaged = TEXT_DAMAGES[turn % len(TEXT_DAMAGES)](packed, rng)
+        if not damaged.startswith(PACKED):
+            continue
+        try:
+            for _ in decode_lines(BufferedReader(BytesIO(damaged)), "pairs.tsv.gz"):
+                pass
+        except ValueError as error:
+            assert "pairs.tsv.gz" in str(error)
+            refused += 1
+    assert refused == 387
 
 
 @given(TEXTS)

@@ -138,19 +138,6 @@ def test_early_stopping_takes_the_first_that_end(markov):
     assert said(model(Beam(2))) == (3, 4)
 
 
-def test_groups_say_different_things(markov):
-    probabilities = np.full((6, 6), 1e-9)
-    probabilities[START, [3, 4, 5]] = 0.5, 0.3, 0.2
-    probabilities[3:, END] = 1.0
-    model = markov([np.log(probabilities)])
-    found = model(Beam(3, num_groups=3, diversity_penalty=0.0, n_best=3))
-    assert {said(found, 0, place) for place in range(3)} == {(3,)}
-    found = model(Beam(3, num_groups=3, diversity_penalty=2.0, n_best=3))
-    assert [said(found, 0, place) for place in range(3)] == [(3,), (4,), (5,)]
-    # The penalty only chooses; scores stay the model's.
-    np.testing.assert_allclose(np.exp(found.scores[0]), [0.5, 0.3, 0.2], atol=1e-4)
-
-
 def test_a_coverage_penalty_prefers_what_attends_to_all(markov):
     """The toy attends to (last token) mod 3: 3 4 5 covers all of the source, 3 3 3 one step."""
     probabilities = np.full((6, 6), 1e-9)

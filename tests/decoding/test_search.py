@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from seq2seq.decoding import Greedy, Regression, search
+from seq2seq.decoding import Greedy, search
 from seq2seq.models import StepOutput
 
 START, END = 1, 2
@@ -86,21 +86,6 @@ def test_reads_the_start_and_then_what_it_said():
     state = (ops.zeros((1, 1)),)
     found = search(step, state, 2, Greedy(), start_id=START, end_id=9, max_length=6)
     assert np.array(found.tokens)[0, 0].tolist() == [3, 5, 7, 0, 0, 0]
-
-
-@pytest.mark.parametrize("features", [1, 3])
-def test_values_are_fed_back(features):
-    def step(values, state, memory):
-        return StepOutput(values + 1.0, state)
-
-    state = (ops.zeros((2, 1)),)
-    found = search(
-        step, state, None, Regression(features), start_id=START, end_id=END, max_length=4
-    )
-    expected = np.arange(1.0, 5.0)[:, None] * np.ones(features)
-    np.testing.assert_allclose(np.array(found.tokens)[0, 0], expected)
-    assert np.array(found.lengths).tolist() == [[4], [4]]
-    assert np.array(found.ended).all()
 
 
 def test_a_strategy_can_reorder_the_state_and_never_the_memory():

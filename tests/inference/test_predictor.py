@@ -1,14 +1,10 @@
 """Prediction: lines in = lines out, in order, whatever they hold."""
 
-import json
-import os
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import seq2seq
 from seq2seq import (
@@ -22,35 +18,11 @@ from seq2seq import (
     Predictor,
     Sample,
     Seq2Seq,
-    Vocabulary,
 )
-from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
-from seq2seq.evaluation.metrics import score_all
-from seq2seq.evaluation.predictions import COLUMNS, read_answers, read_examples
+from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.inputs import BadSource, BadTarget
-
-SETTINGS = {
-    "task": "copy",
-    "model": "lstm",
-    "metrics": "tokens",
-    "longest_source": 4,
-    "longest_target": 5,
-    "target_length": None,
-}
-LETTERS = Vocabulary("abc")
-
-
-def make(**decoding):
-    size = {"vocabulary_size": len(LETTERS)}
-    model = Seq2Seq(Encoder(8, 2, **size), Decoder(8, 2, **size))
-    model.decoder.readout.logits.bias.assign(np.linspace(0, 1, len(LETTERS)))
-    return Predictor(model, LETTERS, LETTERS, Decoding(**decoding), SETTINGS, batch_size=4)
-
-
-@pytest.fixture(scope="module")
-def predictor():
-    return make()
+from tests.inference.small_predictor import LETTERS, SETTINGS, make
 
 
 def test_answers_come_in_order_and_do_not_depend_on_their_company(predictor):
@@ -96,19 +68,6 @@ def test_answers_are_cut_off_at_the_limit():
     assert predictor.predict(["a"]) == ["bbb"]
 
 
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"unknown": "ignore"}, "decoding.unknown 'ignore'"),
-        ({"max_length": 0}, "max_length.*got 0"),
-        ({"max_length": 10**9}, "at most 100000"),
-    ],
-)
-def test_impossible_decoding_is_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Decoding(**settings)
-
-
 @pytest.mark.parametrize("target_length, counts", [(2, [2, 2, 2]), (None, [1, 3, 0])])
 def test_real_values_have_the_length_the_task_says(target_length, counts):
     model = Seq2Seq(Encoder(8, features=1), Decoder(8, features=2))
@@ -117,47 +76,6 @@ def test_real_values_have_the_length_the_task_says(target_length, counts):
     answers = predictor.predict(["0.5", "1 2 3", ""])
     assert [len(answer.split()) for answer in answers[:2]] == counts[:2]
     assert answers[2] == ""  # nothing was read, nothing can be said
-
-
-def test_saved_and_loaded_is_the_same(tmp_path, predictor):
-    predictor.save(tmp_path / "model.npz")
-    loaded = seq2seq.load(tmp_path / "model.npz")
-    assert (loaded.settings, loaded.decoding) == (predictor.settings, predictor.decoding)
-    sources = ["abc", "a", "cab"]
-    assert loaded.predict(sources) == predictor.predict(sources)
-    (tmp_path / "run").mkdir()
-    (tmp_path / "model.npz").rename(tmp_path / "run" / "model.npz")
-    assert seq2seq.load(tmp_path / "run").predict(sources) == predictor.predict(sources)
-
-
-def test_what_is_no_run_says_what_is_missing(tmp_path):
-    with pytest.raises(ValueError, match="no such run"):
-        seq2seq.load(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match="model.npz is missing.*give a run directory"):
-        seq2seq.load(tmp_path)
-    (tmp_path / "config.yaml").write_text("")
-    with pytest.raises(ValueError, match="model.npz is missing.*first evaluation"):
-        seq2seq.load(tmp_path)
-
-
-def test_evaluation_judges_free_running_answers(tmp_path, predictor):
-    answers = predictor.predict(["a", "bb", "cc"])
-    examples = [
-        seq2seq.Example("a", answers[0]),
-        seq2seq.Example("bb", answers[1] + "a"),
-        seq2seq.Example("cc", "abc", (answers[2],)),
-        seq2seq.Example('a\t"x\n', "zz"),  # unknown symbols are read as such, never right
-    ]
-    found = evaluate(predictor, examples, "tokens")
-    assert found.predictions[:3] == answers
-    assert found.verdicts()[:3] == ["right", "too_short", "right"]
-    assert found.verdicts()[3] != "right"
-    assert found.metrics()["exact_match"] == 0.5
-    (tmp_path / "predictions.tsv").write_text(format_predictions(found), "utf-8")
-    assert read_examples(tmp_path / "predictions.tsv") == examples
-    kept = read_answers(tmp_path / "predictions.tsv")
-    assert [answer.prediction for answer in kept] == found.predictions
-    assert [answer.verdict for answer in kept] == found.verdicts()
 
 
 @pytest.mark.parametrize("strategy", [None, Beam(3)])
@@ -173,67 +91,6 @@ def test_answers_of_given_lengths_are_as_if_each_were_asked_for_by_itself(strate
             assert best[0].text == predictor.predict([source], decoding=alone)[0]
 
 
-def test_the_oracles_length_forgives_wrong_ends_and_no_wrong_tokens(predictor, eager):
-    said = predictor.predict(["ab"], decoding=Decoding(min_length=5, max_length=5))[0]
-    wrong = said[0] + ("a" if said[1] != "a" else "b") + said[2:]
-    examples = [seq2seq.Example("ab", text) for text in (said, wrong, said[:3])]
-    plain = evaluate(predictor, examples, "tokens").metrics()
-    told = evaluate(predictor, examples, "tokens", oracle_length=True).metrics()
-    assert told["oracle_exact_match"] == 2 / 3
-    assert told["oracle_per_sequence_accuracy"] == pytest.approx((1 + 4 / 5 + 1) / 3)
-    assert told["by_length"]["5"]["oracle_exact_match"] == 0.5
-    assert list(told)[-1] == "by_length"
-    for row, other in [(plain, told), (plain["by_length"]["3"], told["by_length"]["3"])]:
-        assert all(other[name] == value for name, value in row.items() if name != "by_length")
-        assert {name for name in other if name not in row} == {
-            "oracle_exact_match",
-            "oracle_per_sequence_accuracy",
-        }
-
-
-def test_damaged_predictions_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="is missing.*--pairs"):
-        read_examples(tmp_path / "predictions.tsv")
-    header = "\t".join(COLUMNS) + "\n"
-    for content, message in [
-        ("", "is empty"),
-        ("a\tb\n", "is damaged"),
-        (f"{header}a\tb\n", "is damaged in line 2"),
-        (f"{header}a\tb\tb\tright\t[\n", "is damaged in line 2"),
-    ]:
-        (tmp_path / "predictions.tsv").write_text(content)
-        with pytest.raises(ValueError, match=message):
-            read_examples(tmp_path / "predictions.tsv")
-
-
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
-
-
-@given(TEXTS, TEXTS, st.lists(TEXTS), TEXTS)
-def test_any_text_survives_the_predictions_file(tmp_path_factory, source, target, others, said):
-    example = seq2seq.Example(source, target, tuple(others))
-    judged = score_all("tokens", [said], [example.references])
-    path = tmp_path_factory.mktemp("any") / "predictions.tsv"
-    text = format_predictions(Evaluation("tokens", [example], [said], judged))
-    path.write_text(text, "utf-8", newline="")
-    assert text.count("\n") == 2
-    assert read_examples(path) == [example]
-
-
-def test_targets_that_do_not_fit_are_named():
-    model = Seq2Seq(Encoder(8, features=1), Decoder(8, features=1))
-    settings = {**SETTINGS, "target_length": 2}
-    predictor = Predictor(model, Numbers(), Numbers(), Decoding(), settings)
-    good = seq2seq.Example("1 2", "3 4")
-    for target, message in [("1 2 3", "has 3 values.*has 2"), ("1 x", "'x' at position 2")]:
-        with pytest.raises(ValueError, match=f"target of example 2: .*{message}"):
-            evaluate(predictor, [good, seq2seq.Example("1", target)], "values")
-    with pytest.raises(ValueError, match="nothing to evaluate"):
-        evaluate(predictor, [], "values")
-    with pytest.raises(ValueError, match="real values have the length that their task sets"):
-        evaluate(predictor, [good], "values", oracle_length=True)
-
-
 def test_tokens_to_as_many_numbers():
     size = {"vocabulary_size": len(LETTERS)}
     model = Seq2Seq(Encoder(8, **size), Decoder(8, features=1))
@@ -246,14 +103,6 @@ def test_tokens_to_as_many_numbers():
 def test_impossible_requests_are_refused(predictor, arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         predictor.predict(["a"], **arguments)
-
-
-def test_long_sources_are_decoded_few_at_a_time(predictor, monkeypatch):
-    monkeypatch.setattr("seq2seq.inference.inputs.MAX_STEPS", 64)
-    sources = ["abc" * 30, "a", "ab", "abc" * 7, "b", "", "abc" * 6]
-    groups = [len(group) for group in predictor._group(list(map(len, sources)))]
-    assert groups == [1, 2, 3]
-    assert predictor.predict(sources) == [predictor.predict([source])[0] for source in sources]
 
 
 def test_where_answers_may_be_long_few_are_decoded_at_a_time():
@@ -382,40 +231,6 @@ def test_unknown_symbols_are_copied_by_attention():
     assert run.predict(["xay"]) == ["".join(answer[0].tokens)]
 
 
-def test_ensembles_of_runs(predictor):
-    together = seq2seq.ensemble([predictor, predictor])
-    assert together.predict(["ab", "c"]) == predictor.predict(["ab", "c"])
-    np.testing.assert_allclose(
-        together.score(["ab"], ["b"]), predictor.score(["ab"], ["b"]), atol=1e-5
-    )
-    other = make()
-    other.target = Vocabulary("abd")
-    with pytest.raises(ValueError, match="must have one target vocabulary"):
-        seq2seq.ensemble([predictor, other])
-
-
-def test_settings_survive_saving():
-    settings = Decoding(Beam(3, "average"), "2x+1", 1, "token", ["a"], None, 3, ["b", "c"])
-    assert Decoding.from_config(json.loads(json.dumps(settings.to_config()))) == settings
-    assert Decoding.from_config(Decoding().to_config()) == Decoding()
-
-
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"strategy": "beam"}, "decoding.strategy must be a strategy, as Beam"),
-        ({"max_length": "x2"}, 'like "1.5x" or "2x.3" of the source'),
-        ({"min_length": -1}, "min_length must be a whole number of at least 0"),
-        ({"banned": "abc"}, "decoding.banned must be a list of texts"),
-        ({"no_repeat_ngram_size": 0}, "no_repeat_ngram_size must be"),
-        ({"lexicon": []}, "decoding.lexicon is empty"),
-    ],
-)
-def test_bad_settings_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Decoding(**settings)
-
-
 def test_a_wide_beam_of_a_pointer_copies_only_what_is_there():
     """Places of padding and of the end are no symbols."""
     size = {"vocabulary_size": len(LETTERS)}
@@ -425,20 +240,6 @@ def test_a_wide_beam_of_a_pointer_copies_only_what_is_there():
     found = run.predict(["", "xy", "abcabc"], n_best=20, decoding=beam)
     said = [{token for one in best for token in one.tokens} for best in found]
     assert said == [{"<unknown>", *"abc"}, {"<unknown>", *"abcxy"}, {"<unknown>", *"abc"}]
-
-
-def test_where_there_is_no_link_to_the_newest_run_it_is_named(tmp_path):
-    for age, name in enumerate(["b", "a"]):
-        (tmp_path / f"copy-lstm/{name}").mkdir(parents=True)
-        (tmp_path / f"copy-lstm/{name}/model.npz").touch()
-        os.utime(tmp_path / f"copy-lstm/{name}/model.npz", (age, age))
-    newest = re.escape(str(tmp_path / "copy-lstm/a"))
-    with pytest.raises(
-        ValueError, match=rf"no such run: .*latest \(the newest run there is {newest}\)"
-    ):
-        seq2seq.load(tmp_path / "latest")
-    with pytest.raises(ValueError, match="no such run: [^(]*$"):
-        seq2seq.load(tmp_path / "other")
 
 
 def test_pairs_are_scored_with_those_of_their_size(predictor, monkeypatch):

@@ -63,14 +63,14 @@ def test_a_damaged_trace_is_refused_by_name(tmp_path):
     make_trace(gates=True, attention=True).save(path)
     content = path.read_bytes()
     damages = [damage for damage in DAMAGES if damage.__name__ != "edit_arrays"]  # they are packed
-    for turn in range(800):
+    for turn in range(400):
         path.write_bytes(damages[turn % len(damages)](content, rng))
         try:
             assert isinstance(Trace.load(path), Trace)
         except ValueError as error:
             assert str(path) in str(error)
             refused += 1
-    assert refused > 400
+    assert refused == pytest.approx(319, abs=15)  # the compressed bytes are zlib's
 
 
 def test_a_trace_that_would_fill_the_memory_is_refused(tmp_path):

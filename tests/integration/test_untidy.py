@@ -13,7 +13,7 @@ from seq2seq.config import build_task, compose, train
 from seq2seq.data.files import unescape
 from seq2seq.evaluation.predictions import read_examples
 from seq2seq.runtime import predictor as numpy_runtime
-from tests.cli.test_main import call, pipe
+from tests.cli.calls import call, pipe
 
 UNTIDY = Path(__file__).parents[1] / "untidy"
 NUMBERS = ["task.source_tokens=numbers", "task.target_tokens=numbers", "model=lstm"]

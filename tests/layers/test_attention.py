@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq.layers import Additive, Concat, Dot, FixedContext, General, Local, RNNState, Scaled
+from seq2seq.layers import Additive, Concat, Dot, FixedContext, General, Local, Scaled
 
 RNG = np.random.default_rng(5)
 QUERY = RNG.normal(size=(2, 3, 4)).astype("float32")  # (batch, queries, query_size)
@@ -97,16 +97,6 @@ def test_overlap_is_attention_paid_twice():
     np.testing.assert_allclose(attention.coverage_loss(weights, None), (0 + 0.5 + 0.5 + 1) / 4)
     mask = np.array([[True, True, True, False]])
     np.testing.assert_allclose(attention.coverage_loss(weights, mask), 1 / 3, rtol=1e-6)
-
-
-def test_peek_always_sees_the_last_hidden_state():
-    attention = FixedContext()
-    attention.connect(4, 6)
-    state = (RNNState(np.zeros((2, 6))), RNNState(RNG.normal(size=(2, 6)).astype("float32")))
-    values = np.zeros((2, 5, 6), "float32")
-    context, weights = attention(QUERY, attention.keys(values, state), values, MASK)
-    assert weights is None
-    np.testing.assert_array_equal(context, np.repeat(state[1].hidden[:, None], 3, axis=1))
 
 
 @pytest.mark.parametrize("kind", [Dot, Scaled])

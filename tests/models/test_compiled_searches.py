@@ -16,7 +16,6 @@ from seq2seq import (
     Zero,
     cross_entropy,
 )
-from seq2seq.decoding.dynamic_fields import split_strategy, with_numbers
 from seq2seq.models import decoding_mixin as searcher
 
 SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")
@@ -92,38 +91,6 @@ def test_what_was_compiled_for_one_number_is_right_for_another(model, kind, usua
     )  # fmt: skip
     np.testing.assert_array_equal(found.tokens, plain.tokens)
     np.testing.assert_allclose(found.scores, plain.scores, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    "strategies, programs",
-    [
-        ([Sample(), Sample(top_k=3), Sample(top_p=0.5), Sample(num_samples=2)], 4),
-        ([Beam(), Beam(length_penalty="average"), Beam(coverage_penalty=0.1), Beam(3)], 4),
-        (
-            [
-                Beam(),
-                Beam(length_penalty=1.0),
-                Beam(coverage_penalty=0.0),
-                Beam(diversity_penalty=0.1),
-            ],
-            1,
-        ),
-        ([Greedy(), Greedy()], 1),
-    ],
-    ids=["sample", "beam", "numbers", "greedy"],
-)
-def test_another_computation_is_another_program(strategies, programs):
-    assert len({split_strategy(strategy)[0] for strategy in strategies}) == programs
-
-
-def test_a_strategy_is_put_together_again_and_the_one_given_is_left_alone():
-    strategy = Sample(temperature=0.5, top_p=0.25, seed=2**32 + 3)
-    fixed, numbers = split_strategy(strategy)
-    assert {name: array.item() for name, array in numbers.items()} == {
-        "temperature": 0.5, "top_p": 0.25, "seed": 3,
-    }  # fmt: skip
-    assert with_numbers(fixed, {"temperature": 0.5, "top_p": 0.25, "seed": 2**32 + 3}) == strategy
-    assert strategy == Sample(temperature=0.5, top_p=0.25, seed=2**32 + 3)
 
 
 def plainly(model, max_length=7):

@@ -1,83 +1,21 @@
 """Decoders of every kind: the step is the definition, a whole sequence equals its steps."""
 
-import keras
 import numpy as np
 import pytest
 
 from seq2seq.layers import (
     Additive,
     Cell,
-    Concat,
     Dot,
     FixedContext,
     General,
-    Local,
     LSTMState,
     RepeatVector,
-    RNNState,
-    Scaled,
 )
 from seq2seq.layers.input_embedding import InputEmbedding
-from seq2seq.layers.structure import flatten_tensors, map_tensors
-from seq2seq.models import Decoder, DecoderState, Encoder, Memory
-
-RNG = np.random.default_rng(3)
-TOKENS = np.array([[1, 5, 6, 7], [1, 8, 0, 0]], "int32")
-VALUES = RNG.normal(size=(2, 4, 2)).astype("float32")
-MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0]], "bool")
-SOURCE_MASK = np.arange(5) < np.array([[5], [3]])
-TOKENS_KIND = {"vocabulary_size": 10}
-KINDS = {
-    "plain": {},
-    "two layers": {"layers": 2},
-    "gru": {"cell": "gru", "layers": 2},
-    "normalised": {"cell": Cell(layer_norm=True, residual=True), "layers": 2},
-    "values": {"vocabulary_size": None, "features": 2},
-    "values, attending": {"vocabulary_size": None, "features": 2, "attention": Additive},
-    "tags": {"tags": 3},
-    "peek": {"attention": FixedContext, "cell": "gru"},
-    "repeat": {"attention": RepeatVector, "layers": 2},
-    "peek, tied": {"attention": FixedContext, "readout": "tied", "layers": 2},
-    "additive": {"attention": Additive},
-    "additive, tags, pointer": {"attention": Additive, "tags": 3, "readout": "pointer"},
-    "coverage": {"attention": lambda: Additive(coverage=True), "readout": "pointer"},
-    "coverage after": {"attention": lambda: Concat(input_feeding=True, coverage=True)},
-    "concat": {"attention": Concat, "readout": "tied"},
-    "dot": {"attention": Dot, "layers": 2},
-    "dot before": {"attention": lambda: Dot(before=True), "cell": "rnn"},
-    "scaled": {"attention": Scaled, "readout": "pointer"},
-    "general, fed": {"attention": lambda: General(input_feeding=True), "layers": 2},
-    "general, fed, pointer": {
-        "attention": lambda: General(input_feeding=True), "readout": "pointer", "tags": 3,
-    },
-    "local": {"attention": lambda: Local(width=1)},
-    "local, fed": {"attention": lambda: Local(width=2, input_feeding=True), "cell": "gru"},
-}  # fmt: skip
-
-
-def make(layers=1, attention=None, **kind):
-    """A decoder of a kind, its start, its memory, and a target to read."""
-    kind = {**TOKENS_KIND, **kind}
-    decoder = Decoder(8, layers, attention=attention and attention(), **kind)
-    decoder.connect(8)
-    lstm = "cell" in decoder.state_sizes[0]._fields
-    parts = RNG.normal(size=(layers, 2, 2, 8)).astype("float32")
-    state = tuple(LSTMState(*both) if lstm else RNNState(both[0]) for both in parts)
-    memory = Memory(
-        RNG.normal(size=(2, 5, 8)).astype("float32"),
-        SOURCE_MASK,
-        state,
-        tags=np.array([[1, 0, 1], [0, 0, 0]], "float32") if decoder.tags else None,
-        copies=np.array([[5, 11, 6, 11, 2], [7, 8, 2, 0, 0]], "int32"),
-    )
-    start, memory = decoder.start(state, memory)
-    return decoder, start, memory, VALUES if decoder.features else TOKENS
-
-
-def assert_same(one, other):
-    one, other = flatten_tensors(one)[0], flatten_tensors(other)[0]
-    for a, b in zip(one, other, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+from seq2seq.layers.structure import map_tensors
+from seq2seq.models import Decoder, DecoderState
+from tests.models.decoders import KINDS, MASK, TOKENS, assert_same, make
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -92,32 +30,6 @@ def test_a_sequence_equals_its_steps(kind):
         if decoder.attention and not isinstance(decoder.attention, FixedContext):
             np.testing.assert_allclose(output.attention, whole.attention[:, time], atol=1e-6)
     assert_same(state.layers, whole.state.layers)
-
-
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_read_as_it_was_forced(kind):
-    """Forced throughout it is teacher forcing; never forced, it reads what it said itself."""
-    decoder, start, memory, target = make(**kind)
-    forced = decoder(target, start, memory, teacher_forcing_mask=np.ones((2, 4), "bool"))
-    np.testing.assert_allclose(forced.logits, decoder(target, start, memory).logits, atol=1e-5)
-    free = decoder(target, start, memory, teacher_forcing_mask=np.zeros((2, 4), "bool"))
-    state, read = start, target[:, 0]
-    for time in range(4):
-        output = decoder.step(read, state, memory)
-        np.testing.assert_allclose(output.logits, free.logits[:, time], atol=1e-5)
-        state, read = output.state, output.logits
-        if decoder.features is None:
-            read = np.argmax(read, axis=-1).astype("int32")
-
-
-def test_each_place_is_forced_by_itself():
-    decoder, start, memory, target = make(attention=Additive)
-    forced = np.array([[True, False, True, True], [True, True, True, False]])
-    mixed = decoder(target, start, memory, teacher_forcing_mask=forced)
-    said = np.argmax(mixed.logits, axis=-1)
-    read = np.where(forced, target, np.pad(said, ((0, 0), (1, 0)))[:, :-1]).astype("int32")
-    assert (read != target).any()
-    np.testing.assert_allclose(decoder(read, start, memory).logits, mixed.logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["two layers", "general, fed", "coverage"])
@@ -164,19 +76,6 @@ def test_what_attention_found_is_dropped_as_what_top_layers_say(
     assert np.allclose(after[0], after[2], atol=1e-6) == (output_dropout is None)
 
 
-@pytest.mark.parametrize("variational", [True, False])
-def test_what_is_heard_is_what_was_said_under_the_same_masks(variational, monkeypatch):
-    decoder, start, memory, target = make(cell=Cell(dropout=0.5, variational=variational))
-    masks = decoder.stack.draw_dropout_masks(*target.shape, training=True)
-    monkeypatch.setattr(decoder.stack, "draw_dropout_masks", lambda *_: masks)
-    forced = np.zeros(target.shape, bool)
-    free = decoder(target, start, memory, teacher_forcing_mask=forced, training=True)
-    said = np.argmax(free.logits, axis=-1)
-    read = np.concatenate([target[:, :1], said[:, :-1]], axis=1).astype("int32")
-    again = decoder(read, start, memory, training=True)
-    np.testing.assert_allclose(free.logits, again.logits, atol=1e-5)
-
-
 def test_coverage_is_a_loss_of_training_alone():
     decoder, start, memory, target = make(**KINDS["coverage"])
     decoder(target, start, memory)
@@ -216,56 +115,6 @@ def test_structure_of_the_state_is_kept():
     output = decoder.step(TOKENS[:, 0], start, memory)
     assert isinstance(output.state, DecoderState)
     assert [type(layer) for layer in output.state.layers] == [LSTMState, LSTMState]
-
-
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"readout": "pointer"}, "readout=pointer copies by attention weights"),
-        (
-            {"readout": "pointer", "attention": FixedContext()},
-            "this decoder has none; choose an attention",
-        ),
-        ({"readout": "tied", "attention": RepeatVector()}, "has none; choose readout=dense"),
-        ({"readout": "pionter"}, "unknown readout 'pionter'; did you mean 'pointer'"),
-        ({"vocabulary_size": None, "features": 2, "readout": "tied"}, "readout=tied is for tokens"),
-        ({"attention": "dot"}, "attention must be an Attention, as Dot"),
-        ({"tags": 0}, "tags must be a whole number of at least 1, got 0"),
-        ({"embedding_size": 0}, "embedding_size must be a whole number of at least 1, got 0"),
-    ],
-)
-def test_senseless_combinations_are_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        Decoder(8, **{**TOKENS_KIND, **arguments})
-
-
-def test_a_decoder_belongs_to_one_size_of_memory():
-    decoder = Decoder(8, attention=Additive(), **TOKENS_KIND)
-    decoder.connect(6)
-    decoder.connect(6)
-    with pytest.raises(ValueError, match="encoder of 6 values a step already"):
-        decoder.connect(7)
-    with pytest.raises(ValueError, match="encoder of 6 values .* 6 with its embeddings; make a"):
-        decoder.connect(6, Encoder(6, vocabulary_size=decoder.vocabulary_size).input_embedding)
-
-
-@pytest.mark.parametrize(
-    "encoder, message",
-    [
-        ({"vocabulary_size": 7}, "an embedding of 7 tokens and 32"),
-        ({"features": 2}, "can't share an embedding of None tokens"),
-    ],
-)
-def test_embeddings_of_other_sizes_are_refused(encoder, message):
-    with pytest.raises(ValueError, match=message):
-        Decoder(8, **TOKENS_KIND).connect(8, Encoder(4, **encoder).input_embedding)
-
-
-@pytest.mark.parametrize("name", ["gru", "additive, tags, pointer", "local, fed"])
-def test_survives_serialisation(name):
-    decoder, *_ = make(**KINDS[name])
-    again = keras.layers.deserialize(keras.layers.serialize(decoder))
-    assert again.get_config() == decoder.get_config()
 
 
 @pytest.mark.parametrize("kind, name", [({"tags": 3}, "tags"), (KINDS["scaled"], "copies")])

@@ -5,49 +5,20 @@ import numpy as np
 import pytest
 
 from seq2seq import (
-    Additive,
     Beam,
     Decoder,
     Encoder,
-    Ensemble,
-    General,
     Greedy,
-    LayerwiseDense,
     Length,
     Regression,
     Sample,
     Seq2Seq,
 )
 from seq2seq.decoding.search import ARGMAX
+from tests.models.small_models import SOURCE, decode, make
 
-SOURCE = np.array([[5, 6, 7, 4, 2], [7, 4, 2, 0, 0], [4, 2, 0, 0, 0], [6, 6, 5, 2, 0]], "int32")
-COPIES = np.where(SOURCE > 2, SOURCE + 5, SOURCE)  # every symbol is beyond the vocabulary
-SIZE = {"vocabulary_size": 9, "embedding_size": 6}
 pytestmark = pytest.mark.usefixtures("eager")
 KINDS = ("plain", "bidirectional", "attention", "pointer")
-
-
-def make(kind, units=6):
-    """A small model of a kind that says something; its inputs."""
-    bridge, attention, readout = None, None, "dense"
-    if kind != "plain":
-        bridge = LayerwiseDense()
-    if kind == "attention":
-        attention = General(input_feeding=True)
-    if kind == "pointer":
-        attention, readout = Additive(coverage=True), "pointer"
-    encoder = Encoder(units, bidirectional=kind != "plain", **SIZE)
-    model = Seq2Seq(encoder, Decoder(units, attention=attention, readout=readout, **SIZE), bridge)
-    for weight in model.weights:
-        weight.assign(3 * np.array(weight))  # far from indifference
-    inputs = {"source": SOURCE, "source_mask": SOURCE > 0}
-    return model, {**inputs, "copies": COPIES} if kind == "pointer" else inputs
-
-
-def decode(model, inputs, strategy, rows=slice(None), width=0, **options):
-    """Hypotheses of some rows, whose sources have `width` steps of padding more."""
-    given = {name: np.pad(array[rows], ((0, 0), (0, width))) for name, array in inputs.items()}
-    return model.decode(**given, strategy=strategy, **{"max_length": 7, **options})
 
 
 @pytest.fixture(params=KINDS)
@@ -161,34 +132,6 @@ def test_strategies_of_tokens_and_of_values_are_told_apart():
         real.score({"source": source, "target": source}, source)
     with pytest.raises(ValueError, match="the strategy Regression.* targets are tokens"):
         decode(*make("plain"), Regression(2))
-
-
-def test_an_ensemble_of_one_is_that_one_and_of_two_is_between():
-    (one, inputs), (two, _) = make("attention"), make("bidirectional", units=5)
-    alone, same = (decode(each, inputs, Beam(2)) for each in (one, Ensemble([one])))
-    for field, other in zip(alone[:5], same[:5], strict=True):
-        np.testing.assert_allclose(field, other, atol=1e-4)
-    target = np.array([[5, 6, 2]] * 4)
-    given = {**inputs, "target": np.array([[1, 5, 6]] * 4)}
-    scores = [np.exp(model.score(given, target)) for model in (one, two)]
-    together = Ensemble([one, two]).score(given, target)
-    np.testing.assert_allclose(np.exp(together), sum(scores) / 2, atol=1e-5)
-    found = decode(Ensemble([one, two]), inputs, Beam(3, n_best=2))
-    assert np.isfinite(found.scores).all()
-    product = Ensemble([one, two], mean="log_probabilities").score(given, target)
-    assert not np.allclose(product, together)
-
-
-def test_ensembles_that_make_no_sense_are_refused():
-    plain, pointer = make("plain")[0], make("pointer")[0]
-    with pytest.raises(ValueError, match="at least one model"):
-        Ensemble([])
-    with pytest.raises(ValueError, match="9 symbols and a pointer beside one has 9 symbols"):
-        Ensemble([plain, pointer])
-    with pytest.raises(ValueError, match="unknown mean 'log'"):
-        Ensemble([plain], mean="log")
-    with pytest.raises(ValueError, match="real values"):
-        Ensemble([Seq2Seq(Encoder(4, features=2), Decoder(4, features=2))])
 
 
 @pytest.mark.parametrize(

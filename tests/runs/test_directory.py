@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -61,34 +59,6 @@ def test_a_replaced_run_is_kept_until_the_new_one_is_complete():
     with RunDirectory("mine", "copy-lstm", resume=True) as run:
         run.complete({"test": 2})
     assert not (run.path / "previous").exists()
-
-
-OTHER = """
-import filelock, sys
-file = open("mine/.lock", "w")
-filelock.lock_descriptor(file.fileno())
-print(" 123", file=file, flush=True)
-print("locked", flush=True)
-sys.stdin.read()
-"""
-
-
-def test_a_directory_belongs_to_one_process_until_it_dies():
-    RunDirectory("mine", "copy-lstm").close()
-    other = subprocess.Popen(
-        [sys.executable, "-c", OTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout.readline() == "locked\n"
-    for how in ({}, {"overwrite": True}, {"resume": True}):
-        with pytest.raises(ValueError, match=r"run_dir=mine is in use by another process \(123\)"):
-            RunDirectory("mine", "copy-lstm", **how)
-    other.kill()
-    other.wait()
-    with RunDirectory("mine", "copy-lstm"):
-        assert (Path("mine") / ".lock").read_text() == f" {os.getpid()}\n"
-        with pytest.raises(ValueError, match="in use"):
-            RunDirectory("mine", "copy-lstm")
-    RunDirectory("mine", "copy-lstm").close()
 
 
 def test_resuming_latest_does_not_let_it_point_at_itself(tmp_path):

@@ -12,7 +12,7 @@ from seq2seq.runs.environment import read_environment
 from seq2seq.runs.existing import read_run
 from seq2seq.runs.safe_instantiate import read_config
 from seq2seq.runtime.manifest import MANIFEST, NotAsWritten, read_checked, read_manifest
-from tests.cli.test_main import call
+from tests.cli.calls import call
 
 READERS = {
     "summary.json": read_summary,

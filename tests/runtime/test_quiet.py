@@ -1,8 +1,11 @@
 """The engine: which there are, and what of the machine it may use."""
 
+import logging
+import os
+
 import pytest
 
-from seq2seq.runtime.quiet import cores, read_quota
+from seq2seq.runtime.quiet import cores, filtered_stderr, quiet_engine, read_quota
 
 
 @pytest.mark.parametrize(
@@ -36,3 +39,22 @@ def test_an_engine_that_is_none_is_named_at_the_start(python):
     done = python("-c", code)
     assert done.returncode == 2
     assert "error: KERAS_BACKEND=torch is no engine of this package: set tensorf" in done.stderr
+
+
+def test_noise_is_held_back_and_errors_pass(capfd, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    with filtered_stderr():
+        # TensorFlow reads it when it is loaded, be it here by reading data.
+        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2"
+        os.write(2, b"WARNING: All log messages before absl::InitializeLog() is called\n")
+        os.write(2, b"I0000 00:00:1 port.cc:153] oneDNN custom operations are on.\n")
+        os.write(2, b"E0000 00:00:1 cuda_platform.cc:52] failed call to cuInit\n")
+        os.write(2, b"E0000 00:00:1 something.cc:1] out of memory\n")
+    assert capfd.readouterr().err == "E0000 00:00:1 something.cc:1] out of memory\n"
+
+
+def test_advice_on_shapes_is_held_back(caplog):
+    quiet_engine()
+    for message in ("5 out of 6 calls to run triggered tf.function retracing", "something else"):
+        logging.getLogger("tensorflow").warning(message)
+    assert [record.message for record in caplog.records] == ["something else"]

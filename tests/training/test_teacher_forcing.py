@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from seq2seq.training.curriculum import LengthCurriculum
 from seq2seq.training.teacher_forcing import (
     FreeRunning,
     PerSequence,
@@ -99,36 +98,8 @@ def test_the_truth_alone_and_the_models_own_alone():
         (PerSequence, {"probability": -0.1}, r"forcing.probability must be .*, got -0\.1"),
         (PerSequence, {"probability": math.nan}, "forcing.probability .* got nan"),
         (PerSequence, {"probability": "half"}, "forcing.probability .* got 'half'"),
-        (
-            LengthCurriculum,
-            {"initial_fraction": 0},
-            "curriculum.initial_fraction must be more than 0, got 0",
-        ),
-        (
-            LengthCurriculum,
-            {"initial_fraction": 2},
-            "curriculum.initial_fraction must be .*, got 2",
-        ),
-        (
-            LengthCurriculum,
-            {"ramp_fraction": 0.0},
-            "curriculum.ramp_fraction must be more than 0, got 0",
-        ),
-        (
-            LengthCurriculum,
-            {"ramp_fraction": None},
-            "curriculum.ramp_fraction must be .*, got None",
-        ),
     ],
 )
 def test_bad_arguments_are_refused(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**arguments)
-
-
-@pytest.mark.parametrize("first, over", [(0.1, 0.5), (0.5, 0.25), (0.01, 0.99)])
-def test_a_curriculum_adds_evenly_until_all_take_part(first, over):
-    curriculum = LengthCurriculum(first, over)
-    shares = [curriculum.fraction(done) for done in (0, over / 2, over, (over + 1) / 2, 1)]
-    assert shares == pytest.approx([first, (1 + first) / 2, 1, 1, 1])
-    assert max(shares) <= 1

@@ -5,13 +5,11 @@ import json
 import shutil
 import signal
 
-import keras
 import numpy as np
 import pytest
 
 import seq2seq
 from seq2seq.config import build_model, build_optimizer, build_task, compose
-from seq2seq.data.task import evenly_spaced
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.runs.directory import RunDirectory
@@ -20,66 +18,9 @@ from seq2seq.training.loop import LossIsNaN, TrainingCounters, check_loss
 from seq2seq.training.losses import PerExample
 from seq2seq.training.signals import Interrupted
 from seq2seq.training.trainer import Trainer, check_start, longest_lengths, make_loss
-from seq2seq.training.validation import Validation
+from tests.training.tiny_run import TINY, run
 
-TINY = [
-    "task=copy",
-    "task.symbols=4",
-    "task.max_length=5",
-    "task.validation_examples=3",
-    "task.test_examples=5",
-    "model.encoder.units=8",
-    "model.encoder.embedding_size=4",
-]
-
-
-@pytest.fixture(autouse=True)
-def in_an_empty_place(tmp_path, monkeypatch, eagerly):
-    monkeypatch.chdir(tmp_path)
-
-
-def run(*overrides, training=None):
-    config = compose([*TINY, *overrides])
-    keras.utils.set_random_seed(config["seed"])
-    task = build_task(config)
-    return Trainer(
-        task,
-        build_model(config, task),
-        build_optimizer(config),
-        training or Training(steps=6, steps_per_epoch=2, batch_size=8),
-        names=config["names"],
-        decoding=Decoding(),
-        seed=config["seed"],
-    ).run(RunDirectory("run", "copy-lstm"))
-
-
-@pytest.mark.parametrize(
-    "arguments, one_pass, plan",
-    [
-        ({"epochs": 3}, 50, (150, 50)),
-        ({"epochs": 3}, None, (300, 100)),
-        ({"epochs": 3, "steps_per_epoch": 20}, 50, (60, 20)),
-        ({"epochs": 3, "steps": 1000}, None, (1000, 100)),
-        ({"steps": 7}, 50, (7, 7)),
-        ({"steps": 1000, "max_steps": 30}, 50, (30, 30)),
-        ({"epochs": 3, "max_steps": 130}, 50, (130, 50)),
-        ({"epochs": 3, "max_steps": 500}, 50, (150, 50)),
-    ],
-)
-def test_plans(arguments, one_pass, plan):
-    assert Training(**arguments).plan(one_pass) == plan
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        *({"epochs": 0}, {"batch_size": -1}, {"steps": 1.5}, {"patience": "soon"}),
-        *({"max_steps": 0}, {"max_eval_examples": True}),
-    ],
-)
-def test_impossible_plans_are_refused(arguments):
-    with pytest.raises(ValueError, match=f"training.{[*arguments][0]} must be a whole number"):
-        Training(**arguments)
+pytestmark = pytest.mark.usefixtures("empty_directory")
 
 
 def model_of(*overrides):
@@ -129,32 +70,6 @@ def test_a_forget_bias_is_not_drawn_over():
         check_start(model, Training(initialization="pytorch"))
 
 
-@pytest.mark.parametrize(
-    "most, kept", [(None, range(10)), (10, range(10)), (3, [0, 3, 6]), (4, [0, 2, 5, 7]), (1, [0])]
-)
-def test_fewer_held_out_examples_are_spread_evenly(most, kept):
-    assert [*evenly_spaced(range(10), most)] == [*kept]
-
-
-def test_few_are_validated_and_tested_and_counted(monkeypatch):
-    validated = []
-    monkeypatch.setattr(
-        "seq2seq.training.validation.evaluate",
-        lambda predictor, examples, family: (
-            validated.append(examples) or evaluate(predictor, examples, family)
-        ),
-    )
-    outcome = run(training=Training(steps=1, batch_size=8, max_eval_examples=2))
-    assert outcome.summary["test"]["count"] == len(outcome.evaluation.examples) == 2
-    assert [len(examples) for examples in validated] == [2]
-
-
-def test_tensorboard_must_be_there(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="needs TensorBoard: pip install"):
-        Training(tensorboard=True)
-
-
 def test_the_oracles_length_is_told_at_the_test_alone(monkeypatch):
     monkeypatch.setattr("seq2seq.data.Copy.oracle_length", True)
     test = run().summary["test"]
@@ -197,75 +112,12 @@ def test_the_summary_is_what_the_kept_model_says_freely():
     assert outcome.summary["test"]["exact_match"] == pytest.approx(np.mean(right))
 
 
-def test_the_best_weights_are_kept_not_the_last(monkeypatch):
-    scores = iter([0.1, 0.9, 0.9, 0.5])
-    saved = []
-
-    class Fake:
-        def metrics(self):
-            return {"exact_match": next(scores)}
-
-    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
-    save = seq2seq.Predictor.save
-    monkeypatch.setattr(
-        "seq2seq.inference.predictor.Predictor.save",
-        lambda self, path: (saved.append(int(self.model.optimizer.iterations)), save(self, path)),
-    )
-    run(training=Training(epochs=4, steps_per_epoch=2, batch_size=8))
-    assert saved == [2, 4, 6]
-
-
-def test_patience_waits_and_stops(monkeypatch):
-    scores = iter([0.5, 0.6, 0.4, 0.3, 0.2, 0.1])
-
-    class Fake:
-        def metrics(self):
-            return {"exact_match": next(scores)}
-
-    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
-    outcome = run(training=Training(epochs=6, steps_per_epoch=1, batch_size=8, patience=2))
-    assert outcome.summary["train"]["steps"] == 4
-    assert outcome.summary["train"]["stopped"] == "early"
-
-
-def test_patience_begins_when_the_metric_has_moved(monkeypatch):
-    """Before, exact match is 0 however much is learned."""
-    scores = iter([0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1])
-
-    class Fake:
-        def metrics(self):
-            return {"exact_match": next(scores)}
-
-    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
-    outcome = run(training=Training(epochs=8, steps_per_epoch=1, batch_size=8, patience=2))
-    assert outcome.summary["train"]["steps"] == 7
-    assert outcome.summary["train"]["stopped"] == "early"
-    assert outcome.remarks[0] == (
-        "training stopped early, after 7 of 8 updates: validation exact match has not improved "
-        "for 2 epochs, since epoch 5 (training.patience=2; null: never stop early)"
-    )
-
-
 def test_few_updates_are_noted_at_the_start_and_the_end_is_explained(capsys):
     outcome = run(training=Training(epochs=2, steps_per_epoch=2, batch_size=8))
     lines = capsys.readouterr().err.splitlines()
     assert lines[1].startswith("note: 4 updates in all (2 an epoch): hardly a model learns from")
     assert outcome.remarks[0] == "training ended: all 4 updates are done (2 epochs)"
     assert lines[2].startswith("epoch 1 ")
-
-
-def test_without_validation_the_last_weights_are_kept(monkeypatch):
-    models = []
-    real = Validation.run
-    monkeypatch.setattr(
-        Validation,
-        "run",
-        lambda self, model, *rest: models.append(model) or real(self, model, *rest),
-    )
-    assert run("task.validation_examples=0").summary["validation"] is None
-    kept = seq2seq.load("run").model
-    for one, last in zip(kept.weights, models[0].weights, strict=True):
-        np.testing.assert_array_equal(one, last)
 
 
 def test_a_loss_that_is_no_number_stops_with_its_step():

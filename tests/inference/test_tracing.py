@@ -26,7 +26,7 @@ from seq2seq import (
 )
 from seq2seq.inference.decoding_options import Decoding
 from tests.conftest import without_compiling
-from tests.inference.test_predictor import SETTINGS
+from tests.inference.small_predictor import SETTINGS
 from tests.inference.test_trace import same
 
 LETTERS = Vocabulary("abc")

@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 
 from seq2seq import Additive, Beam, Decoder, Encoder, Sample, Seq2Seq
-from seq2seq.data.batching import count_steps
 from seq2seq.inference.decoding_options import Decoding
-from seq2seq.inference.inputs import make_source
 from seq2seq.inference.predictor import Predictor
 from seq2seq.layers import backend as kernels
-from seq2seq.runtime.real_values import Numbers
-from seq2seq.runtime.tagged import Tagged
 from seq2seq.runtime.vocabulary import Vocabulary
 
 LETTERS = Vocabulary.build(["abcdefg"], "characters")
@@ -29,25 +25,6 @@ def make():
     for weight in model.weights:
         weight.assign(3 * np.array(weight))
     return Predictor(model, LETTERS, LETTERS, Decoding(max_length=6), SETTINGS)
-
-
-@pytest.mark.parametrize(
-    "side",
-    [
-        LETTERS,
-        Vocabulary.build(["the cat", "a mat"], "words"),
-        Vocabulary.build(["K AE T"], "symbols"),
-        Tagged.build(["walk\tV;V;PST"], "characters"),
-        Numbers(1),
-        Numbers(3),
-    ],
-    ids=["characters", "words", "symbols", "tags", "values", "vectors"],
-)
-@pytest.mark.parametrize("length", [1, 2, 17])
-def test_a_source_of_any_length_can_be_made(side, length):
-    text = make_source(side, length)
-    assert len(side.tokens(text)) == length
-    assert count_steps(text, side) == length + (not isinstance(side, Numbers))
 
 
 @pytest.mark.parametrize("jit_compile", ["auto", True, False])
