@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 from hydra.errors import HydraException
 
@@ -103,6 +104,25 @@ def test_endless_examples_are_not_drawn_again_and_nothing_is_written(tmp_path, m
     with pytest.raises(ValueError, match="training.replacement=true draws .* endless stream"):
         train(config, build_task(config))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_seed_of_a_run_draws_its_first_weights(monkeypatch):
+    class Started(Exception):
+        pass
+
+    def start(task, model, *parts, seed, **options):
+        raise Started(seed, np.concatenate([np.ravel(weight) for weight in model.weights]))
+
+    def draw(seed):
+        config = compose(["task=copy", "model.encoder.units=4", f"seed={seed}"])
+        with pytest.raises(Started) as started:
+            train(config, build_task(config))
+        assert started.value.args[0] == seed
+        return started.value.args[1]
+
+    monkeypatch.setattr("seq2seq.training.trainer.Trainer", start)
+    first, again, other = draw(3), draw(3), draw(4)
+    assert (first == again).all() and (first != other).any()
 
 
 def test_names_are_the_choices():

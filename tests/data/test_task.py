@@ -18,7 +18,7 @@ from seq2seq.data import (
     Sort,
     Subtraction,
 )
-from seq2seq.data.task import Stream
+from seq2seq.data.task import Stream, part_of
 
 TASKS = [
     Copy,
@@ -56,6 +56,20 @@ def test_examples_are_a_pure_function_of_the_seed(kind):
     one, same, other = kind(**small), kind(**small), kind(**small, seed=1)
     assert first(one, 50) == first(same, 50) != first(other, 50)
     assert one.examples("test") == same.examples("test") != other.examples("test")
+
+
+def test_each_seed_draws_examples_of_its_own():
+    same = [a == b for a, b in zip(first(Copy(), 200), first(Copy(seed=1), 200), strict=True)]
+    assert sum(same) < 10  # the few are words of one letter
+
+
+def test_each_seed_divides_the_space_in_its_own_way():
+    """Of the held-out keys of one seed, another holds out its share of all keys."""
+    keys = [str(number) for number in range(4000)]
+    held_out = [{key for key in keys if part_of(key, seed) != "train"} for seed in (0, 1)]
+    share = len(held_out[1]) / len(keys)
+    assert len(held_out[0] & held_out[1]) / len(held_out[0]) == pytest.approx(share, abs=0.08)
+    assert 0 < share < 0.5
 
 
 @pytest.mark.parametrize("kind", TASKS)

@@ -11,7 +11,13 @@ from seq2seq.runs.compare import read_history, read_summary
 from seq2seq.runs.environment import read_environment
 from seq2seq.runs.existing import read_run
 from seq2seq.runs.safe_instantiate import read_config
-from seq2seq.runtime.manifest import MANIFEST, NotAsWritten, read_checked, read_manifest
+from seq2seq.runtime.manifest import (
+    MANIFEST,
+    NotAsWritten,
+    describe_files,
+    read_checked,
+    read_manifest,
+)
 from tests.cli.test_main import call
 
 READERS = {
@@ -27,6 +33,17 @@ READERS = {
 def run(trained, tmp_path):
     """A copy of the run."""
     return shutil.copytree(trained, tmp_path / "run")
+
+
+def test_a_file_is_read_as_it_was_written_or_not_at_all(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("a")
+    (tmp_path / MANIFEST).write_text(describe_files(tmp_path, [file.name]))
+    assert read_checked(file) == b"a"
+    for content in ("b", "", "aa"):
+        file.write_text(content)
+        with pytest.raises(NotAsWritten):
+            read_checked(file)
 
 
 def test_it_holds_every_text_file_of_a_run(run):
