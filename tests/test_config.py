@@ -141,6 +141,8 @@ def test_sizes_follow_the_task_and_the_encoder():
 def test_the_schedule_spans_the_training():
     rate = build_optimizer(compose(["schedule.alpha=0.5"]))(40)._learning_rate
     assert float(rate(0)) == pytest.approx(0.01) and float(rate(40)) == pytest.approx(0.005)
+    rate = build_optimizer(compose(["schedule.alpha=0.5", "schedule.decay_steps=10"]))(40)
+    assert float(rate._learning_rate(10)) == pytest.approx(0.005)  # or over the chosen updates
     constant = build_optimizer(compose(["schedule=constant"]))(40)
     assert float(constant.learning_rate) == pytest.approx(0.01)
 
