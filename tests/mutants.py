@@ -5,7 +5,7 @@
 Copies the tracked files to a temporary directory, applies a fault at a time, and runs the tests
 that should fail. A fault counts as killed when an assertion fails which holds without it; a test
 that merely crashes proves nothing. The exit status is 1 if any fault is not killed. Each takes
-about ten seconds; names select some of them.
+about twenty seconds; names select some of them.
 """
 
 import argparse
@@ -215,8 +215,8 @@ MUTANTS = (
 
 def copy_tree(folder: Path) -> None:
     """Copy the tracked files of the checkout to `folder`."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
-    for name in filter(None, listed.stdout.decode().split("\0")):
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
+    for name in filter(None, listing.stdout.decode().split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
 
@@ -248,16 +248,17 @@ def find_killer(folder: Path, mutant: Mutant) -> tuple[str | None, str]:
         count = original.count(mutant.old)
         raise ValueError(f"{mutant.name}: occurs {count} times in {mutant.file}: {mutant.old}")
     path.write_text(original.replace(mutant.old, mutant.new), "utf-8")
-    done = run_tests(folder, mutant.killer)
+    outcome = run_tests(folder, mutant.killer)
     path.write_text(original, "utf-8")
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)(?: - (.*))?$", done.stdout, re.MULTILINE)
-    if done.returncode == 0:
+    failure = re.search(r"^(?:FAILED|ERROR) (\S+)(?: - (.*))?$", outcome.stdout, re.MULTILINE)
+    if outcome.returncode == 0:
         return None, "SURVIVED"
-    if done.returncode != 1 or failed is None:
-        return None, f"NOT RUN: pytest exits with {done.returncode}\n{done.stdout}{done.stderr}"
-    if not ASSERTION.match(failed[2] or ""):
-        return None, f"CRASHED {failed[0]}"
-    return failed[1], f"killed by {failed[1]}"
+    if outcome.returncode != 1 or failure is None:
+        output = outcome.stdout + outcome.stderr
+        return None, f"NOT RUN: pytest exits with {outcome.returncode}\n{output}"
+    if not ASSERTION.match(failure[2] or ""):
+        return None, f"CRASHED {failure[0]}"
+    return failure[1], f"killed by {failure[1]}"
 
 
 def main() -> int:
@@ -265,25 +266,25 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="faults to try (default: all)")
     names = parser.parse_args().names
-    known = {mutant.name: mutant for mutant in MUTANTS}
-    if unknown := set(names) - set(known):
-        parser.error(f"unknown {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
-    killers, alive = [], 0
+    by_name = {mutant.name: mutant for mutant in MUTANTS}
+    if unknown := set(names) - set(by_name):
+        parser.error(f"unknown {', '.join(sorted(unknown))}; there are: {', '.join(by_name)}")
+    killers, survivors = [], 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary).resolve()
         copy_tree(folder)
-        for mutant in [known[name] for name in names] or MUTANTS:
+        for mutant in [by_name[name] for name in names] or MUTANTS:
             start = time.perf_counter()
             killer, result = find_killer(folder, mutant)
             seconds = time.perf_counter() - start
             print(f"{mutant.name:36}{mutant.file:32}{seconds:5.0f} s  {result}", flush=True)
-            alive += killer is None
+            survivors += killer is None
             killers += [killer] if killer else []
-        done = run_tests(folder, *killers) if killers else None
-    if done and done.returncode:
-        print(f"tests that fail without a fault, too:\n{done.stdout}")
-    print(f"{len(killers)} killed, {alive} not")
-    return int(alive > 0 or bool(done and done.returncode))
+        outcome = run_tests(folder, *killers) if killers else None
+    if outcome and outcome.returncode:
+        print(f"tests that fail without a fault, too:\n{outcome.stdout}")
+    print(f"{len(killers)} killed, {survivors} not")
+    return int(survivors > 0 or bool(outcome and outcome.returncode))
 
 
 if __name__ == "__main__":

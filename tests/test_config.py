@@ -121,8 +121,8 @@ def test_the_seed_of_a_run_draws_its_first_weights(monkeypatch):
         return started.value.args[1]
 
     monkeypatch.setattr("seq2seq.training.trainer.Trainer", start)
-    first, again, other = draw(3), draw(3), draw(4)
-    assert (first == again).all() and (first != other).any()
+    weights = [draw(seed) for seed in (3, 3, 4)]
+    assert (weights[0] == weights[1]).all() and (weights[0] != weights[2]).any()
 
 
 def test_names_are_the_choices():

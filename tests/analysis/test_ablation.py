@@ -80,7 +80,7 @@ def test_rows_are_of_what_the_model_has():
 def test_each_change_is_of_the_part_that_it_names():
     layers = [LSTMState(*np.random.default_rng(n).normal(size=(2, 5, 3))) for n in range(2)]
     state = DecoderState(tuple(layers))
-    changed = {name: change(state).layers for name, change in _changes(state, [], seed=0)}
+    results = {name: change(state).layers for name, change in _changes(state, [], seed=0)}
     order = derange(5, seed=0)
     for number, (hidden, cell) in enumerate(layers):
         zero, alone = np.zeros((5, 3)), [np.zeros((2, 5, 3)) for _ in layers]
@@ -94,9 +94,9 @@ def test_each_change_is_of_the_part_that_it_names():
             "layer 1 only": alone[0],
             "layer 2 only": alone[1],
         }
-        assert changed.keys() == expected.keys()
+        assert results.keys() == expected.keys()
         for name, pair in expected.items():
-            np.testing.assert_allclose(changed[name][number], pair, rtol=1e-6, err_msg=name)
+            np.testing.assert_allclose(results[name][number], pair, rtol=1e-6, err_msg=name)
 
 
 def test_no_noise_changes_nothing_and_much_changes_all():
