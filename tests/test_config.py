@@ -1,5 +1,6 @@
 """Every YAML composes and makes its objects; wrong ones are refused in one helpful line."""
 
+import numpy as np
 import pytest
 from hydra.errors import HydraException
 
@@ -118,6 +119,8 @@ def test_sizes_follow_the_task_and_the_encoder():
 def test_the_schedule_spans_the_training():
     rate = build_optimizer(compose(["schedule.alpha=0.5"]))(40)._learning_rate
     assert float(rate(0)) == pytest.approx(0.01) and float(rate(40)) == pytest.approx(0.005)
+    rate = build_optimizer(compose(["schedule.alpha=0.5", "schedule.decay_steps=10"]))(40)
+    assert float(rate._learning_rate(10)) == pytest.approx(0.005)  # or over the chosen updates
     constant = build_optimizer(compose(["schedule=constant"]))(40)
     assert float(constant.learning_rate) == pytest.approx(0.01)
 
@@ -260,3 +263,22 @@ def test_the_directory_stays_where_it_is(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["train.py"])
     assert launch.train(["task=copy", "hydra.job.chdir=true"]) == 2
     assert "hydra.job.chdir=true: relative paths are read where" in capsys.readouterr().err
+
+
+def test_the_seed_of_a_run_draws_its_first_weights(monkeypatch):
+    class Started(Exception):
+        pass
+
+    def start(task, model, *parts, seed, **options):
+        raise Started(seed, np.concatenate([np.ravel(weight) for weight in model.weights]))
+
+    def draw(seed):
+        config = compose(["task=copy", "model.encoder.units=4", f"seed={seed}"])
+        with pytest.raises(Started) as started:
+            train(config, build_task(config))
+        assert started.value.args[0] == seed
+        return started.value.args[1]
+
+    monkeypatch.setattr("seq2seq.training.trainer.Trainer", start)
+    weights = [draw(seed) for seed in (3, 3, 4)]
+    assert (weights[0] == weights[1]).all() and (weights[0] != weights[2]).any()

@@ -14,8 +14,11 @@ from seq2seq import (
     Zero,
     ensemble,
 )
-from seq2seq.analysis.ablation import ablate
+from seq2seq.analysis.ablation import _changes, ablate
 from seq2seq.evaluation.evaluate import evaluate
+from seq2seq.inference.states import derange
+from seq2seq.layers import LSTMState
+from seq2seq.models import DecoderState
 from tests.conftest import without_compiling
 from tests.inference.test_tracing import LETTERS, SETTINGS, make
 
@@ -72,6 +75,28 @@ def test_rows_are_of_what_the_model_has():
     assert names == ["as trained", "zeroed", "shuffled", "noise 1", "attention off"]
     peek = make({}, {"attention": FixedContext()})
     assert ablate(peek, right(peek), noise_sizes=[])[-1].name == "attention off"
+
+
+def test_each_change_is_of_the_part_that_it_names():
+    layers = [LSTMState(*np.random.default_rng(n).normal(size=(2, 5, 3))) for n in range(2)]
+    state = DecoderState(tuple(layers))
+    results = {name: change(state).layers for name, change in _changes(state, [], seed=0)}
+    order = derange(5, seed=0)
+    for number, (hidden, cell) in enumerate(layers):
+        zero, alone = np.zeros((5, 3)), [np.zeros((2, 5, 3)) for _ in layers]
+        alone[number] = np.array([hidden, cell])
+        expected = {
+            "as trained": (hidden, cell),
+            "zeroed": (zero, zero),
+            "shuffled": (hidden[order], cell[order]),
+            "hidden only": (hidden, zero),
+            "cell only": (zero, cell),
+            "layer 1 only": alone[0],
+            "layer 2 only": alone[1],
+        }
+        assert results.keys() == expected.keys()
+        for name, pair in expected.items():
+            np.testing.assert_allclose(results[name][number], pair, rtol=1e-6, err_msg=name)
 
 
 def test_no_noise_changes_nothing_and_much_changes_all():

@@ -146,3 +146,8 @@ def test_impossible_arguments_are_refused(arguments, message):
 def test_unknown_splits_are_refused():
     with pytest.raises(ValueError, match="unknown split 'dev'"):
         Reverse().examples("dev")
+
+
+def test_each_seed_draws_examples_of_its_own():
+    tasks = [Copy(min_length=6, seed=seed) for seed in (0, 1)]
+    assert not set.intersection(*[{e.source for e in first(task, 200)} for task in tasks])

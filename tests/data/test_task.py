@@ -5,7 +5,7 @@ import pytest
 from seq2seq.data import (
     Copy,
 )
-from seq2seq.data.task import Stream, evenly_spaced
+from seq2seq.data.task import Stream, evenly_spaced, part_of
 
 
 def test_a_stream_keeps_one_block_and_can_be_read_anywhere():
@@ -23,3 +23,12 @@ def test_a_stream_keeps_one_block_and_can_be_read_anywhere():
 )
 def test_fewer_held_out_examples_are_spread_evenly(maximum, expected):
     assert [*evenly_spaced(range(10), maximum)] == [*expected]
+
+
+def test_each_seed_divides_the_space_in_its_own_way():
+    """Of the held-out keys of one seed, another holds out its share of all keys."""
+    keys = [str(number) for number in range(4000)]
+    held_out = [{key for key in keys if part_of(key, seed) != "train"} for seed in (0, 1)]
+    share = len(held_out[1]) / len(keys)
+    assert len(held_out[0] & held_out[1]) / len(held_out[0]) == pytest.approx(share, abs=0.08)
+    assert 0 < share < 0.5

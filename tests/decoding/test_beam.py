@@ -79,6 +79,17 @@ def test_a_length_penalty_lets_long_targets_win(markov):
     np.testing.assert_allclose(np.exp(longer.scores[0]), 0.6 * 0.8**7 * 0.2, rtol=1e-4)
 
 
+def test_a_long_target_that_ranks_first_is_waited_for(markov):
+    """By "average", log(0.3) / 9 of the long target is above log(0.7) / 2 of the short one."""
+    probabilities = np.full((12, 12), 1e-9)
+    probabilities[START, [3, 4]] = 0.7, 0.3
+    probabilities[3, END] = 1.0
+    chain = [*range(4, 12), END]
+    probabilities[chain[:-1], chain[1:]] = 1.0
+    result = markov([np.log(probabilities)])(Beam(2, length_penalty="average"), max_length=12)
+    assert said(result) == tuple(chain[:-1])
+
+
 @pytest.mark.parametrize(
     "strategy",
     [

@@ -85,6 +85,16 @@ def test_coverage_is_a_loss_of_training_alone():
     np.testing.assert_allclose(decoder.losses, [expected], rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["coverage", "coverage after"])
+def test_coverage_is_the_sum_of_all_weights_so_far(name):
+    decoder, state, memory, target = make(**KINDS[name])
+    total = np.zeros(SOURCE_MASK.shape, "float32")
+    for time in range(target.shape[1]):
+        output = decoder.step(target[:, time], state, memory)
+        state, total = output.state, total + np.array(output.attention)
+        np.testing.assert_allclose(state.coverage, total, atol=1e-5)
+
+
 def test_tied_logits_compare_with_the_embeddings():
     decoder, start, memory, target = make(readout="tied")
     hidden, _ = decoder.stack(decoder.input_embedding(target), start.layers)

@@ -126,6 +126,13 @@ def test_the_same_run_computes_the_same_bits_and_parts_have_their_own_noise(monk
     assert np.std(losses) > 0
 
 
+def test_each_shard_has_a_seed_of_its_own_and_the_same_weights():
+    seed, mean = keras.random.SeedGenerator(5).state, keras.Variable([1.0, 2.0], name="mean")
+    seeds = [tuple(train_step._fork_seed(seed, number).numpy()) for number in range(3)]
+    assert seeds[0] == tuple(np.array(seed)) and len(set(seeds)) == 3
+    assert all(train_step._fork_seed(mean, n).numpy().tolist() == [1.0, 2.0] for n in range(3))
+
+
 def test_a_batch_is_split_into_equal_parts_that_are_worth_a_core():
     assert [train_step.shard_count(n, 4) for n in (1, 8, 16, 24, 33, 34, 64)] == [
         1,

@@ -11,7 +11,13 @@ from seq2seq.runs.compare import read_history, read_summary
 from seq2seq.runs.environment import read_environment
 from seq2seq.runs.existing import read_run
 from seq2seq.runs.safe_instantiate import read_config
-from seq2seq.runtime.manifest import MANIFEST, NotAsWritten, read_checked, read_manifest
+from seq2seq.runtime.manifest import (
+    MANIFEST,
+    NotAsWritten,
+    describe_files,
+    read_checked,
+    read_manifest,
+)
 from tests.cli.calls import call
 
 READERS = {
@@ -94,3 +100,14 @@ def test_a_pipe_in_the_place_of_a_file_is_no_file(run):
     os.mkfifo(run / "summary.json")
     with pytest.raises(ValueError, match="can't be read: it is no file"):
         read_checked(run / "summary.json")
+
+
+def test_a_file_is_read_as_it_was_written_or_not_at_all(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("a")
+    (tmp_path / MANIFEST).write_text(describe_files(tmp_path, [file.name]))
+    assert read_checked(file) == b"a"
+    for content in ("b", "", "aa"):
+        file.write_text(content)
+        with pytest.raises(NotAsWritten):
+            read_checked(file)
