@@ -1,4 +1,4 @@
-"""Train, decode, evaluate: `python train.py [overrides]`; `python train.py --help` says more."""
+"""Train, decode, evaluate: `python train.py [overrides]`; see `python train.py --help`."""
 
 import sys
 

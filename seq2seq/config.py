@@ -1,4 +1,4 @@
-"""The only place that meets Hydra: composing configurations and making objects of them."""
+"""Composition of configurations by Hydra, and construction of objects from them."""
 
 import difflib
 import re
@@ -24,7 +24,7 @@ from seq2seq.runtime.validation import check_choice, check_count, check_flag
 VERSION_BASE = "1.3"
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 GROUPS = {path.name for path in CONFIGS.glob("*/")}
-# What bad input raises; a loss that is no number is a FloatingPointError.
+# Errors of bad input; a loss that is no number is a FloatingPointError.
 ERRORS = (ValueError, FloatingPointError, OSError, HydraException, OmegaConfBaseException)
 
 
@@ -45,7 +45,7 @@ def compose_experiment(name: str) -> Experiment:
     """Compose the file of an experiment: its rows and expected results.
 
     Raises:
-        ValueError: it says nothing of that, or what makes no sense.
+        ValueError: they are missing or invalid.
     """
     node = _compose([f"experiment={name}"])["reproduction"]
     plain = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
@@ -53,7 +53,7 @@ def compose_experiment(name: str) -> Experiment:
 
 
 def resolve(config: DictConfig) -> dict:
-    """`config` as plain dictionaries, without what concerns Hydra itself, or many runs."""
+    """Convert `config` to plain dictionaries, without the keys of Hydra and of multiruns."""
     items = config.items_ex(resolve=False)
     plain = {key: value for key, value in items if key not in ("hydra", "reproduction")}
     config_copy = OmegaConf.create(plain, flags={"allow_objects": False})
@@ -71,12 +71,12 @@ def overrides() -> list[str]:
 
 
 class Job(NamedTuple):
-    """One of several runs that one command asks for.
+    """One of several runs of a command.
 
     Attributes:
         config: its configuration, resolved.
-        overrides: what it is told beside the defaults.
-        swept: those of them that are not the same for all runs, in the order given.
+        overrides: its overrides of the defaults.
+        swept: the overrides that differ between the runs, in the order given.
     """
 
     config: dict
@@ -89,7 +89,7 @@ def describe_job(config: DictConfig, command: Sequence[str]) -> Job | None:
 
     Args:
         config: as Hydra made it.
-        command: the overrides of the command line, as they stand there.
+        command: the overrides of the command line, unchanged.
     """
     settings = HydraConfig.get()
     if settings.mode is None or settings.mode.name != "MULTIRUN":
@@ -137,7 +137,7 @@ def build_model(config: dict, task: Any) -> Any:
 
 
 def _check_vocabularies(node: dict, source: Any, target: Any) -> None:
-    """Refuse what needs both sides to have vocabularies that fit."""
+    """Raise a ValueError if a setting needs vocabularies of both sides that fit."""
     from seq2seq.runtime.real_values import Numbers
 
     tied, pointer = node["tied_embeddings"] is True, node["decoder"]["readout"] == "pointer"
@@ -194,7 +194,7 @@ def build_optimizer(config: dict) -> Callable[[int], Any]:
 
 
 def _check_number(name: str, value: Any) -> None:
-    """Optimisers and schedules take numbers; null means "none of it" where Keras knows that."""
+    """Check a number of an optimizer or a schedule; None disables it where Keras allows that."""
     may_be_null = name.rpartition(".")[2] in ("decay_steps", "global_clipnorm", "weight_decay")
     if name.endswith("._target_") or isinstance(value, bool) or (value is None and may_be_null):
         return
@@ -266,11 +266,11 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
 
 
 def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
-    """One line for a person: what is wrong, and the nearest thing that would be right.
+    """Describe an error in one line, with the nearest valid choice.
 
     Args:
-        error: what was raised.
-        overrides: the command line; the groups chosen there say which keys there are.
+        error: the exception.
+        overrides: the command line; the groups chosen there have the valid keys.
     """
     text = " ".join(str(error).split())
     if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
@@ -284,7 +284,7 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
     if "Ambiguous value for argument" in text:
         return (
             "several values for one key are several runs: add -m (python train.py -m ...); a comma "
-            "that belongs to the value stands in quotes (\"key='a,b'\")"
+            "that belongs to the value needs quotes (\"key='a,b'\")"
         )
     if isinstance(error, OverrideParseException) and "=" not in error.override:
         return (
@@ -314,15 +314,15 @@ def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
 
 
 def _chosen(overrides: Sequence[str]) -> dict:
-    """The configuration that the groups chosen in `overrides` make, without their other keys."""
+    """Configuration of the groups chosen in `overrides`, without their other keys."""
     try:
         return compose([override for override in overrides if override.partition("=")[0] in GROUPS])
-    except ERRORS:  # the choice itself is wrong, or several: then the defaults must do
+    except ERRORS:  # the choice is invalid, or several: use the defaults
         return compose([])
 
 
 def suggest_key(key: str, config: dict) -> str:
-    """Name the key of a configuration that an unknown one may have meant, or those there are."""
+    """Suggest the key of a configuration nearest to an unknown one, or list its keys."""
     known = [*_keys(config)]
     short = ".".join(key.split(".")[-2:])
     if short in known and short != key:

@@ -1,1 +1,1 @@
-"""The state one can look at: traces, interventions, probes, and pictures of them."""
+"""Analysis of states: interventions, probes, and pictures of them and of traces."""

@@ -1,4 +1,4 @@
-"""Paper: texts, heat maps and frames, put down from top to bottom in inches, with matplotlib.
+"""Paper: texts, heat maps and frames, drawn from top to bottom in inches, with matplotlib.
 
 No display is needed (`pip install 'seq2seq[analysis]'`).
 """
@@ -31,13 +31,13 @@ NOTHING_ABOUT = {
 
 
 class Paper:
-    """A sheet as wide as it is told and as long as it turns out.
+    """A sheet of a given width, whose height grows with its content.
 
     Args:
         width: inches.
 
     Attributes:
-        y: inches from the top; what is put down next stands there.
+        y: inches from the top, where the next element is drawn.
         notes: sentences for the foot of the page.
     """
 
@@ -62,7 +62,7 @@ class Paper:
         return self.figure
 
     def note(self, words: str) -> None:
-        """Say something at the foot, once."""
+        """Add a sentence at the foot, once."""
         if words not in self.notes:
             self.notes.append(words)
 
@@ -76,11 +76,11 @@ class Paper:
         y: float | None = None,
         **style: str | float,
     ) -> None:
-        """Put down a text, centred on `y` in height; by default where the paper is.
+        """Draw a text, centred on `y` in height, by default the paper's.
 
         Args:
             x: inches from the left, of the text's `side`.
-            text: any; of a file of dots, what the fonts have, see `spell`.
+            text: any; for a bitmap only characters of the fonts, see `spell`.
             side: `"left"`, `"right"` or `"center"`.
             size: in points.
             colour: of the ink.
@@ -92,7 +92,7 @@ class Paper:
         self.axes.text(x, y, text, parse_math=False, **position, **font, **style)
 
     def image(self, values: np.ndarray, left: float, top: float, wide: float, high: float) -> None:
-        """Put down a heat map of values between -1 and 1, (rows, columns)."""
+        """Draw a heat map of values between -1 and 1, (rows, columns)."""
         self.axes.imshow(
             np.ma.masked_invalid(values),
             cmap=self.colours,
@@ -107,22 +107,22 @@ class Paper:
     def frame(
         self, left: float, top: float, wide: float, high: float, colour: str, line: float
     ) -> None:
-        """Put down a frame, `line` points strong."""
+        """Draw a frame, `line` points strong."""
         style = {"fill": False, "edgecolor": colour, "linewidth": line, "zorder": 2}
         self.axes.add_patch(Rectangle((left, top), wide, high, **style))
 
     def line(self, x: list[float], y: list[float]) -> None:
-        """Put down a line from point to point."""
+        """Draw a line from point to point."""
         self.axes.plot(x, y, color=INK, linewidth=1.3, solid_joinstyle="miter")
 
     def box(self, x: float, y: float, size: float) -> None:
-        """Put down an empty square around a point, over what is there."""
+        """Draw an empty square around a point, over everything there."""
         corner = (x - size / 2, y - size / 2)
         style = {"facecolor": "white", "edgecolor": INK, "linewidth": 1.3, "zorder": 3}
         self.axes.add_patch(Rectangle(corner, size, size, **style))
 
     def arrow(self, x: float, top: float, bottom: float) -> None:
-        """Put down an arrow that points down."""
+        """Draw an arrow that points down."""
         style = {"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.3}
         self.axes.annotate("", (x, bottom), (x, top), arrowprops=style)
 

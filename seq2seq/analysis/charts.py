@@ -1,6 +1,6 @@
 """Charts: bars, grids of shares, and lines, with matplotlib and without a display.
 
-Colours are told apart by colour-blind readers and in print: Okabe and Ito's, and the scale cividis.
+Colours suit colour-blind readers and print: Okabe and Ito's, and the scale cividis.
 """
 
 import itertools
@@ -25,7 +25,7 @@ PLAIN = {"parse_math": False, "family": FONT}
 
 
 class Bar(NamedTuple):
-    """One bar: a name, its height from 0 to 1, and how far it may be off."""
+    """One bar: a name, its value from 0 to 1, and its interval."""
 
     name: str
     value: float
@@ -67,7 +67,7 @@ class Grid(NamedTuple):
 
 
 def draw_bars(title: str, bars: Sequence[Bar], note: str) -> Figure:
-    """Bars from left to right, one under the other, the first one as a measure for the rest.
+    """Draw horizontal bars; a dashed line marks the value of the first.
 
     Args:
         title, note: over and under the bars.
@@ -101,7 +101,7 @@ def draw_grids(title: str, grids: Sequence[Grid], rows: str, columns: str, note:
     Args:
         title, note: over and under all.
         grids: at least one, with the same cells; columns stand in the order in which they come.
-        rows, columns: what the numbers of rows and columns are.
+        rows, columns: labels of the axes.
     """
     down = sorted({row for grid in grids for row, _ in grid.accuracies})
     across = list(dict.fromkeys(column for grid in grids for _, column in grid.accuracies))
@@ -141,11 +141,11 @@ def draw_curves(title: str, panels: Sequence[Panel], note: str) -> Figure:
         panels: at least one.
 
     Raises:
-        ValueError: more lines than can be told apart.
+        ValueError: more lines than can be distinguished.
     """
     longest = max(len(panel.curves) for panel in panels)
     if longest > MAX_LINES:
-        raise ValueError(f"{longest} lines can't be told apart: at most {MAX_LINES} are drawn")
+        raise ValueError(f"{longest} lines can't be distinguished: at most {MAX_LINES} are drawn")
     names = [[_wrap(curve.name, 8, PANEL - 1) for curve in panel.curves] for panel in panels]
     longest = max(sum(name.count("\n") + 1 for name in panel_names) for panel_names in names)
     figure = Figure(figsize=(PANEL * len(panels), 3.4 + 0.17 * longest), layout="constrained")
@@ -171,7 +171,7 @@ def draw_curves(title: str, panels: Sequence[Panel], note: str) -> Figure:
 
 
 def _draw_curve(axes, curve: Curve, name: str, style: int) -> None:
-    """Put down a line with its band; colour, dashes and marker are those of number `style`."""
+    """Draw a line with its band; colour, dashes and marker are those of number `style`."""
     values, low, high = np.array(curve.values).T
     colour = COLOURS[style % len(COLOURS)]
     line = {"color": colour, "linestyle": DASHES[style % len(DASHES)], "linewidth": 1.5}
@@ -183,7 +183,7 @@ def _draw_curve(axes, curve: Curve, name: str, style: int) -> None:
 
 
 def _mark_positions(axes, panel: Panel) -> None:
-    """Name the axis of places, and mark those that there are, or some of many."""
+    """Label the x-axis, and mark its x-coordinates, or some of many."""
     axes.set_xlabel(panel.xlabel, size=8, color=INK)
     positions = sorted({position for curve in panel.curves for position in curve.x})
     if panel.doubling:
@@ -200,7 +200,7 @@ def _mark_positions(axes, panel: Panel) -> None:
 
 
 def _fit_beside(positions: Sequence[float], texts: Sequence[str]) -> bool:
-    """Whether texts under an axis stand clear of each other."""
+    """Whether texts under an axis do not overlap."""
     inches = (PANEL - 0.9) / max(positions[-1] - positions[0], 1e-9)
     wide = [width_of(text, 8) + 0.08 for text in texts]
     neighbours = zip(itertools.pairwise(positions), itertools.pairwise(wide), strict=True)
@@ -208,7 +208,7 @@ def _fit_beside(positions: Sequence[float], texts: Sequence[str]) -> bool:
 
 
 def _add_titles(figure: Figure, title: str, note: str) -> None:
-    """Put down the title and the note, in as many lines as they need."""
+    """Add the title and the note, in as many lines as they need."""
     width = figure.get_size_inches()[0] - 0.3
     figure.suptitle(_wrap(title, 10, width), size=10, color=INK, **PLAIN)
     figure.supxlabel(_wrap(note, 7, width), size=7, color=QUIET, **PLAIN)

@@ -1,4 +1,4 @@
-"""Runs side by side as charts; they need matplotlib (`pip install 'seq2seq[analysis]'`)."""
+"""Charts that compare runs; they need matplotlib (`pip install 'seq2seq[analysis]'`)."""
 
 from collections.abc import Callable, Sequence
 

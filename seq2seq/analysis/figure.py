@@ -1,4 +1,4 @@
-"""The figure: what the page shows of one source, on paper.
+"""The figure: a trace of one source, as on the page.
 
 It needs matplotlib (`pip install 'seq2seq[analysis]'`) and no display.
 """
@@ -27,22 +27,22 @@ from seq2seq.analysis.style import (
 from seq2seq.inference.trace import Layer, Trace
 
 MAX_ROWS = 128  # of a heat map: more units share rows
-MAX_STEPS = 60  # of a source or an answer: what is more is cut off
+MAX_STEPS = 60  # of a source or an answer: longer ones are cut off
 MAX_LETTERS = 12  # of a symbol
 SPECIAL = {"style": "italic", "colour": QUIET, "size": 7}  # of an end, which is no symbol
 MARGIN, GUTTER, WIDTH = 0.2, 1.25, 8.0  # inches, the last of the heat maps together
-COMFORT = 0.24  # inches of a column that leave nothing to wish for
+COMFORT = 0.24  # inches of a column, if there is room
 
 
 def draw(trace: Trace, number: int = 0, spelled: bool = True) -> Figure:
     """The figure of one source of a trace; `paper.to_bytes` makes a file of it.
 
-    Where something does not fit it is cut off, and the figure says so: of a source the beginning
-    (its end is what is handed over), of an answer the end.
+    A long source is cut off at its beginning, since its end is handed over, a long answer at its
+    end; a note counts the steps.
 
     Args:
         trace: of one or several sources, which have one scale of colours.
-        number: which of them.
+        number: of the source.
         spelled: whether a character that no installed font has is written as its code point, as a
             picture of dots needs it; an SVG keeps it, and names fonts.
     """
@@ -106,7 +106,7 @@ class _Drawing:
     def draw_encoder(self) -> None:
         """The source, and the states while it is read."""
         backwards = any(layer.backwards for layer in self.trace.encoder)
-        remark = "; what is marked ← reads from the end" if backwards else ""
+        remark = "; layers marked ← read from the end" if backwards else ""
         words = f"Encoder: its state after each symbol of the source{remark}"
         self.paper.text(MARGIN, words, weight="bold")
         self._draw_symbols(GUTTER, [self.source[time] for time in self.read], GUTTER, "reads")
@@ -147,9 +147,9 @@ class _Drawing:
         paper.y = top + deep + 0.17
 
     def draw_decoder(self) -> None:
-        """The first state, those of each step, what could be said and what was looked at."""
+        """The initial state, those of each step, likely symbols, and attention."""
         trace, left = self.trace, self.start + self.column
-        words = "Decoder: its state before it says anything, and after each symbol"
+        words = "Decoder: its initial state, and its state after each symbol"
         self.paper.text(MARGIN, words, weight="bold")
         read = [(START, True), *self.output]
         self._draw_symbols(left, [read[time] for time in self.steps], self.start, "reads")
@@ -157,7 +157,7 @@ class _Drawing:
         for layer, received in zip(trace.decoder, trace.received, strict=True):
             self._draw_layer(layer, self.start, shown, 0, received)
         outputs = [self.output[time] for time in self.steps]
-        self._draw_symbols(left, outputs, self.start, "says", below=True)
+        self._draw_symbols(left, outputs, self.start, "outputs", below=True)
         if trace.top_symbols is not None and trace.top_probabilities is not None:
             self._draw_likely(trace.top_symbols[0], trace.top_probabilities[0])
         if trace.attention is not None:
@@ -247,7 +247,7 @@ class _Drawing:
             style: dict[str, Any] = SPECIAL if special else {"size": 8}
             paper.text(left - 0.06, text, "right", y=top + deep * (row + 0.5), **style)
         beside = left - 0.2 - max(width_of(text, 8) for text, _ in names)
-        paper.text(beside, "looks at", "right", y=top + high / 2)
+        paper.text(beside, "attends to", "right", y=top + high / 2)
         paper.y = top + high + 0.1
 
 
@@ -260,5 +260,5 @@ def _fit(text: str, room: float, size: float) -> str:
 
 
 def _shorten(text: str, maximum: int = MAX_LETTERS) -> str:
-    """`text` with at most so many letters; where some are cut off, … says so."""
+    """`text` with at most `maximum` letters; … replaces those that are cut off."""
     return text if len(text) <= maximum else f"{text[: max(0, maximum - 1)]}…"

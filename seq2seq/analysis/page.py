@@ -1,6 +1,6 @@
-"""The page: a trace to look at in a browser, in one file without any network.
+"""The page: a trace for the browser, as one file that needs no network.
 
-What stands in `template/` beside this module is put together with the trace's numbers.
+It joins the files of `template/` with the numbers of the trace.
 """
 
 import base64
@@ -42,7 +42,7 @@ def render(trace: Trace) -> str:
     allows its own script alone, by checksum.
 
     Raises:
-        ValueError: there are so many numbers that a browser would choke on them.
+        ValueError: there are too many numbers for a browser.
     """
     sides = ((trace.encoder, trace.source_mask), (trace.decoder, trace.target_mask))
     numbers = sum(
@@ -74,7 +74,7 @@ def render(trace: Trace) -> str:
 
 
 def describe(trace: Trace) -> dict:
-    """All that the page shows, for JSON."""
+    """The content of the page, for JSON."""
     return {
         "made_by": f"seq2seq {__version__}",
         "run": visible(f"{trace.task}-{trace.model}".strip("-")),
@@ -155,7 +155,7 @@ def _shorten(value: float) -> float | None:
 
 
 def _title(trace: Trace, number: int) -> str:
-    """A source and its answer in a line; each is kept from turning the other around."""
+    """A source and its answer in a line; neither changes the direction of the other."""
     return " → ".join(f"\u2068{side}\u2069" for side in title_of(trace, number))
 
 

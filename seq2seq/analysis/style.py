@@ -6,9 +6,9 @@ import numpy as np
 
 from seq2seq.inference.trace import Trace
 
-END, START = "end", "start"  # how the ends of a source and an answer are labelled
+END, START = "end", "start"  # labels of the ends of a source and an answer
 
-# From below 0 over 0 to above: blue and orange, which colour-blind readers tell apart, each
+# From below 0 over 0 to above: blue and orange, which suit colour-blind readers, each
 # darkening evenly (the Blues and Oranges of Cynthia Brewer's ColorBrewer).
 COLOURS = (
     *("#08306b", "#08519c", "#2171b5", "#4292c6", "#6baed6", "#9ecae1", "#c6dbef", "#deebf7"),
@@ -16,7 +16,7 @@ COLOURS = (
     *("#fee6ce", "#fdd0a2", "#fdae6b", "#fd8d3c", "#f16913", "#d94801", "#a63603", "#7f2704"),
 )
 LONGEST = 80  # characters of a line
-STATES = ("hidden", "cell")  # what goes over a bridge
+STATES = ("hidden", "cell")  # passed by a bridge
 NOTHING = "#b8b8b8"  # where there is no value, or one that is not finite
 
 NAMES = {
@@ -28,18 +28,18 @@ NAMES = {
     "r": "reset gate",
 }
 BRIDGES = {
-    "Copy": "hidden and cell of every layer go over unchanged",
-    "HiddenOnly": "only hidden goes over, unchanged; what else there is starts from zero",
+    "Copy": "passes hidden and cell of every layer unchanged",
+    "HiddenOnly": "passes hidden unchanged; cell states start from zeros",
     "Dense": "each vector of the decoder starts as a learned mix of all vectors of the encoder",
     "LayerwiseDense": "each decoder layer starts as a learned mix of the encoder layer beside it",
     "TopLayer": "the encoder's top layer starts every layer of the decoder",
-    "Zero": "nothing goes over: the decoder starts from zeros",
-    "LearnedInitialState": "nothing of the source goes over: the decoder has a learned start",
+    "Zero": "passes nothing: the decoder starts from zeros",
+    "LearnedInitialState": "passes nothing of the source: the decoder has a learned initial state",
 }
 
 
 def visible(symbol: str) -> str:
-    """`symbol` as ink: what has none of its own, or would change its neighbours, is spelt out.
+    """Spell out `symbol` if it is invisible or would change its neighbours.
 
     >>> visible("a b"), visible("\\t"), visible("\\u0301"), visible("\\u202ex")
     ('a␣b', 'U+0009', '◌́', 'U+202Ex')

@@ -12,7 +12,7 @@ def add_parser(verbs: Any) -> None:
     """Add the parser of the verb."""
     parser = verbs.add_parser(
         "ablate",
-        help="what the answers are worth without the handed-over state, or parts of it",
+        help="exact match without the handed-over state, or parts of it",
         description="Exact match on held-out examples, as trained and with the decoder's first "
         "state zeroed, shuffled among the examples, hidden only, cell only, one layer only, with "
         "noise (in standard deviations of the state), and with attention off where there is one.",

@@ -1,4 +1,4 @@
-"""The verb `archive`: what makes runs again elsewhere, in one file."""
+"""The verb `archive`: runs in one file, to be reproduced elsewhere."""
 
 import argparse
 import gzip
@@ -20,7 +20,7 @@ def add_parser(verbs: Any) -> None:
     """Add the parser of the verb."""
     parser = verbs.add_parser(
         "archive",
-        help="pack what makes runs again elsewhere: configuration, data, environment, results",
+        help="pack runs to be reproduced elsewhere: configuration, data, environment, results",
         description="Write one .tar.gz of finished runs: configuration, environment, changes of "
         "the program since its commit, kept data, history, predictions, summary and model. No "
         "checkpoints. Unpacked, `seq2seq reproduce DIR` trains a run again and compares.",
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def name_runs(paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Each run with its directory in the archive: none of a single one, else as they lie."""
+    """Each run with its directory in the archive: its relative path, empty for a single run."""
     resolved = [path.resolve() for path in paths]
     if len(paths) == 1:
         yield resolved[0], ""
@@ -113,7 +113,7 @@ def find_data(config: dict, path: Path) -> dict[str, list[Path]]:
     """The files of examples that a run was trained on, by the keys of the task that name them.
 
     Raises:
-        ValueError: they are not there, or not what they were.
+        ValueError: they are missing or changed.
     """
     from seq2seq.config import build_task
     from seq2seq.data.fingerprint import fingerprint
@@ -130,7 +130,7 @@ def find_data(config: dict, path: Path) -> dict[str, list[Path]]:
 
 
 def add_file(tar: tarfile.TarFile, name: str, path: Path) -> None:
-    """Add a file with its content and time, and nothing of whose it is."""
+    """Add a file with its content and time, without its owner."""
     member = tarfile.TarInfo(name)
     member.size, member.mtime = path.stat().st_size, int(path.stat().st_mtime)
     with open(path, "rb") as file:

@@ -1,12 +1,12 @@
-"""Composing configurations when some of their files come from a stranger.
+"""Composition of configurations from untrusted files.
 
-Hydra makes whatever its own settings name: callbacks, launchers, sweepers, handlers of logging.
-What a file could reach is therefore checked where Hydra reads and composes, and not by a reading of
-our own beside it, which could understand a file differently:
+Hydra instantiates whatever its own settings name: callbacks, launchers, sweepers, handlers of
+logging. Files are therefore checked where Hydra reads and composes them, not by a second parser,
+which could read a file differently:
 
 - a configuration is a mapping of plain values, and lies inside the directory it is looked up in;
 - after each composition, of the command and of every run of a sweep, Hydra's own settings must be
-  what they are without the added directory. Nothing has been made of them at that point.
+  what they are without the added directory. Nothing has been instantiated at that point.
 """
 
 import contextlib
@@ -65,13 +65,13 @@ class ContainedSource(FileConfigSource):
 
 
 class ContainedRepository(CachingConfigRepository):
-    """Configurations by names that no directory can be left with."""
+    """Configurations by names that can't leave the directory."""
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         """Read a configuration.
 
         Raises:
-            ValueError: its name is an absolute path or climbs out of the directory.
+            ValueError: its name is an absolute path or leaves the directory.
         """
         name = PurePosixPath(config_path.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts or ":" in config_path:
@@ -148,12 +148,12 @@ def _check_unchanged(settings: Any, expected: Any, key: str = "hydra") -> None:
 
 
 def _check_replaced(config: DictConfig, keys: set[str]) -> None:
-    """Raise a ValueError if a file, and not the command line, says that a run is to be replaced."""
+    """Raise a ValueError if a file, and not the command line, sets `overwrite` or `resume`."""
     for key in ("overwrite", "resume"):
         if OmegaConf.select(config, key) not in (None, False) and key not in keys:
             raise ValueError(
                 f"a file of --config-dir is refused: it sets {key}, which the command line alone "
-                "may say"
+                "may set"
             )
 
 

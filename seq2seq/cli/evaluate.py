@@ -13,7 +13,7 @@ def add_parser(verbs: Any) -> None:
     """Add the parser of the verb."""
     parser = verbs.add_parser(
         "evaluate",
-        help="judge a trained model on held-out examples",
+        help="evaluate a trained model on held-out examples",
         description="Free-running decoding of the run's test examples, or of the pairs in a file.",
     )
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
@@ -23,7 +23,7 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """`seq2seq evaluate`: the table and the line that matters."""
+    """`seq2seq evaluate`: the table of metrics, and the headline."""
     predictor = load_run(options.run, options.others)
     from seq2seq.data.pairs import group_by_source
     from seq2seq.evaluation.evaluate import evaluate
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
         examples = read_examples(predictions_of(options.run))
     decoding = choose_decoding(options, predictor.decoding)
     family = predictor.settings.get("metrics")
-    oracle_length = predictor.settings.get("oracle_length", False)  # older runs don't say
+    oracle_length = predictor.settings.get("oracle_length", False)  # older runs lack it
     evaluation = evaluate(predictor, examples, family, decoding, oracle_length)
     if options.json:
         print(json.dumps(evaluation.metrics(), indent=2))

@@ -21,12 +21,12 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("--split", default="train", choices=("train", "validation", "test"))
     parser.add_argument(
-        "-n", type=natural, metavar="COUNT", help="how many (default: all, or 10 of endless ones)"
+        "-n", type=natural, metavar="COUNT", help="number (default: all, or 10 of endless ones)"
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """`seq2seq examples`: what a person sees before training."""
+    """`seq2seq examples`: the examples of a task, a line each."""
     from seq2seq.config import build_task, compose
     from seq2seq.data.task import Stream
     from seq2seq.runtime.tagged import Tagged

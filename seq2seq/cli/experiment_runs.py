@@ -1,7 +1,7 @@
-"""`seq2seq reproduce NAME`: all runs of an experiment, expected beside obtained, and verdicts.
+"""`seq2seq reproduce NAME`: all runs of an experiment, expected and obtained values, verdicts.
 
-Its runs are those of `python train.py -m experiment=NAME seed=...`: what is complete is kept, what
-was stopped is resumed, what is missing begins.
+Its runs are those of `python train.py -m experiment=NAME seed=...`: complete ones are kept, stopped
+ones are resumed, missing ones begin.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
     """Make the runs that are missing, write `results.csv`, and print the table.
 
     Args:
-        experiment: what its file says.
+        experiment: the content of its file.
         options: of the command line: `overrides`, `seeds`, `rows`, `jobs` and `output`.
 
     Returns:
@@ -54,7 +54,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         print(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}", file=sys.stderr)
         words = [*row.overrides, *options.overrides]
         status = launch(experiment.name, words, seeds, folder / row.name, options.jobs)
-        if status > 128:  # a signal: what is there is kept for the next time
+        if status > 128:  # a signal: finished runs are kept for the next time
             return status
         worst = max(worst, status)
     results = [*collect(complete, folder)]  # the file keeps the rows that were not chosen

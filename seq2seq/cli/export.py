@@ -27,12 +27,12 @@ def add_parser(verbs: Any) -> None:
         "--weights",
         choices=("float32", "float16", "int8"),
         default="float32",
-        help="of numpy: smaller weights; what they cost on the test examples is printed",
+        help="of numpy: dtype of the weights; the effect on the test examples is printed",
     )
 
 
 def run(options: argparse.Namespace) -> None:
-    """`seq2seq export`: a file or a folder, and what smaller weights cost."""
+    """`seq2seq export`: a file or a folder, and the effect of smaller weights."""
     predictor = load_run(options.run)
     output = Path(options.output).expanduser()
     if options.format != "numpy":

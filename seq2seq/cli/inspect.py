@@ -1,4 +1,4 @@
-"""The verb `inspect`: the states of a trained model while it answers, as a page and as figures."""
+"""The verb `inspect`: the states of a trained model for some sources, as a page and as figures."""
 
 import argparse
 import importlib.util
@@ -18,11 +18,11 @@ def add_parser(verbs: Any) -> None:
     """Add the parser of the verb."""
     parser = verbs.add_parser(
         "inspect",
-        help="look at the states inside a model while it answers",
+        help="show the states of a model while it generates answers",
         description="Write a page for the browser (one file, no network) and a figure of each "
-        "source (PNG and SVG): the encoder's states over time, what goes over the bridge, the "
-        "decoder's states, attention, and the symbols it could have said. Answers are printed, one "
-        "a line, in order.",
+        "source (PNG and SVG): the encoder's states over time, the state from the bridge, the "
+        "decoder's states, attention, and the likeliest symbols. Answers are printed, one a line, "
+        "in order.",
     )
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument("sources", nargs="+", metavar="SOURCE")

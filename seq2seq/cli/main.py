@@ -82,7 +82,7 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     verbs.add_parser(
         "train",
         help="train, test and save a run (= python train.py), or resume one (train RUN "
-        "--resume); train --help says more",
+        "--resume); see train --help",
     )
 
     for verb in VERBS.values():

@@ -1,7 +1,7 @@
 """Several runs of one command, each a directory and a process of its own.
 
-Hydra makes their configurations. Each run is then started as the command that trains it alone, so
-nothing of one run reaches another: no memory, nothing that an engine compiled, and not its end.
+Hydra composes their configurations. Each run is then started as the command that trains it alone,
+so runs share no memory and no compiled code, and one that fails does not end the others.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ COMMAND = [sys.executable, "-P", "-m", "seq2seq", "train"]
 
 
 class Planned(NamedTuple):
-    """A run before it begins: what it is, its name among the others, and its directory."""
+    """A run before it begins: its job, its name among the others, and its directory."""
 
     job: Job
     name: str
@@ -53,7 +53,7 @@ class Ended(NamedTuple):
     Attributes:
         name, path: of the run.
         status: the exit status of its process.
-        in_use: whether another process trains it; then it was passed over.
+        in_use: whether another process trains it; then it was skipped.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Ended(NamedTuple):
 
 
 def name_run(swept: Sequence[str]) -> str:
-    """A name for a directory, other for all others, of `key=value` texts in their order.
+    """Unique name of a directory from `key=value` texts, in their order.
 
     >>> name_run(["bridge=copy", "task.train=a/b,c.tsv"])
     'bridge=copy,task.train=a%2Fb%2Cc.tsv'
@@ -80,11 +80,11 @@ def name_run(swept: Sequence[str]) -> str:
 
 
 def plan(jobs: Sequence[Job]) -> list[Planned]:
-    """Where each run lies: in `run_dir`, named by what sets it apart; or in `runs/`, as one alone.
+    """Directory of each run: in `run_dir`, named by its overrides; or in `runs/`, as of one alone.
 
     Raises:
-        ValueError: two would be the same run, `run_dir` is no directory for runs, or `resume=true`
-            says nothing of where they are.
+        ValueError: two would be the same run, `run_dir` is no directory for runs, or is missing
+            with `resume=true`.
     """
     stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
     planned: dict[Path, Planned] = {}
@@ -98,7 +98,7 @@ def plan(jobs: Sequence[Job]) -> list[Planned]:
             folder = stamp if number == 1 else f"{stamp}-{number}"
             path = Path("runs", default_name(job.config), folder)
         if path in planned:
-            raise ValueError(f"{name} is asked for twice")
+            raise ValueError(f"{name} is given twice")
         planned[path] = Planned(job, name, path)
     return list(planned.values())
 
@@ -115,12 +115,12 @@ def _directory_of(parent: Path, name: str) -> Path:
 class Multirun:
     """Trains the runs of one command, one after the other or several at once.
 
-    The first signal that ends a run (see `handled_signals`) lets no more begin. It reaches those
+    After the first signal that ends a run (see `handled_signals`) no more begin. It reaches those
     that are running as a SIGTERM, which they take as a single run does; it ends a run that is just
     starting, too, where a KeyboardInterrupt could come up in some library's callback, and be lost.
 
     Args:
-        at_once: how many runs at the same time. Each has an equal share of the cores; the lines
+        at_once: number of runs at the same time. Each has an equal share of the cores; the lines
             that it writes to standard error begin with its name, and what it writes to standard
             output comes as a whole.
         flags: of Hydra, that each run is started with.
@@ -141,7 +141,7 @@ class Multirun:
             self._shares.put(cores)
 
     def train(self, runs: Sequence[Planned]) -> list[Ended]:
-        """Train all, whatever becomes of the others."""
+        """Train all, even if some fail."""
         numbers = [f"run {number} of {len(runs)}" for number in range(1, len(runs) + 1)]
         with self._passing_signals_on(), ThreadPoolExecutor(self.at_once) as pool:
             return list(pool.map(self._train, runs, numbers))
@@ -164,7 +164,7 @@ class Multirun:
         return Ended(run.name, run.path, status)
 
     def _skip(self, run: Planned, number: str) -> Ended:
-        self._log(f"{number}: {run.name} is in use by another process, and is passed over")
+        self._log(f"{number}: {run.name} is in use by another process, and is skipped")
         return Ended(run.name, run.path, 0, in_use=True)
 
     def _run_process(self, run: Planned, number: str) -> int:
@@ -239,7 +239,7 @@ def is_finished(run: Planned) -> bool:
     try:
         _, resumed = resume({**run.job.config, "run_dir": str(run.path)}, run.job.overrides)
     except ValueError:
-        return False  # it will say itself what is wrong with it
+        return False  # the run itself reports the error
     return resumed is not None and resumed.complete
 
 
@@ -258,6 +258,6 @@ def divide_cores(parts: int) -> list[set[int] | None]:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a run: this one, and this package is found wherever it was found here."""
+    """Environment variables of a run: those of this process, with the path of this package."""
     paths = [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}

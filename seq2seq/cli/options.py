@@ -1,4 +1,4 @@
-"""The flags that say how answers are made, and the settings they make."""
+"""Decoding options of the command line, and parsers of their values."""
 
 import argparse
 import sys
@@ -53,24 +53,24 @@ def tolerance(text: str) -> float:
 
 
 def add_ensemble(parser: argparse.ArgumentParser) -> None:
-    """More runs."""
+    """Add the option for further runs."""
     parser.add_argument(
         "--with",
         action="append",
         default=[],
         dest="others",
         metavar="RUN",
-        help="another run of the same task, to decide together (may stand several times)",
+        help="another run of the same task, for an ensemble (repeatable)",
     )
 
 
 def add_decoding(
     parser: argparse.ArgumentParser, ensemble: bool = True, skip: bool = False
 ) -> None:
-    """The options of decoding; what is not given is as the run says.
+    """Add the decoding options; those that are absent keep the run's values.
 
     Args:
-        parser: gets them.
+        parser: of a verb.
         ensemble: whether several runs may answer together.
         skip: whether `--unknown skip` is a choice.
     """
@@ -112,8 +112,8 @@ def add_decoding(
     )
     add("--min-length", "N", length, 'tokens before which no answer ends, or "0.5x" the source\'s')
     add("--no-repeat-ngram-size", "N", count, "no sequence of N symbols occurs twice in an answer")
-    add("--lexicon", "FILE", str, "only answers that stand in this file, one a line")
-    for flag, words in (("--ban", "is never said"), ("--allow", "may be said, and no other")):
+    add("--lexicon", "FILE", str, "only answers of this file, one a line")
+    for flag, words in (("--ban", "never occurs"), ("--allow", "may occur, and no other")):
         group.add_argument(
             flag, action="append", metavar="SYMBOL", help=f"a symbol that {words} (repeatable)"
         )
@@ -152,10 +152,10 @@ def length(text: str) -> int | str:
 
 
 def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
-    """`decoding` with what the options change.
+    """`decoding` with the values of the options.
 
     Raises:
-        ValueError: an option belongs to another strategy, or its value does not do.
+        ValueError: an option belongs to another strategy, or its value is invalid.
     """
     from seq2seq.decoding import Beam, Greedy, Sample
 
@@ -174,7 +174,7 @@ def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
         if not settings:
             continue
         if chosen is None and options.strategy is None:
-            chosen = strategy()  # --width 5 alone says clearly what is meant
+            chosen = strategy()  # --width 5 alone means beam search
         if not isinstance(chosen, strategy):
             flag = "--" + next(iter(settings)).replace("_", "-")
             raise ValueError(f"{flag} belongs to --strategy {name}")

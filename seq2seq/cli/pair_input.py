@@ -1,4 +1,4 @@
-"""Pairs that `score`, `evaluate` and `ablate` are given: from a file or from standard input."""
+"""Input of pairs for `score`, `evaluate` and `ablate`: a file or standard input."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def add_pairs(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where pairs come from."""
+    """Add the options for the input of pairs."""
     parser.add_argument(
         "--pairs",
         metavar="FILE",
@@ -66,7 +66,7 @@ class PairInput:
             raise ValueError(f"{self.name} holds no usable pair")
 
     def print_notes(self) -> None:
-        """Print what was skipped, once all is read."""
+        """Print notes on skipped rows, once all are read."""
         for note in self.reader.notes:
             print(f"note: {note}", file=sys.stderr)
 

@@ -32,7 +32,7 @@ def add_parser(verbs: Any) -> None:
         "--input", metavar="FILE", help="a file of sources (.gz is read too); -: standard input"
     )
     parser.add_argument(
-        "--n-best", type=count, metavar="N", help="so many answers a source, the best first"
+        "--n-best", type=count, metavar="N", help="number of answers per source, the best first"
     )
     parser.add_argument(
         "--scores", action="store_true", help="with each answer its log-probability"
@@ -42,9 +42,9 @@ def add_parser(verbs: Any) -> None:
         choices=("text", "tsv", "jsonl"),
         default="text",
         help="text: a line a source, several answers separated by tabs; tsv: a row an answer, with "
-        "its source; jsonl: an object a source, with all that is known",
+        "its source; jsonl: an object a source, with all results",
     )
-    parser.add_argument("--prefix", metavar="TEXT", help="what every answer begins with")
+    parser.add_argument("--prefix", metavar="TEXT", help="text that every answer begins with")
     add_decoding(parser, skip=True)
 
 
@@ -71,12 +71,12 @@ def run(options: argparse.Namespace) -> None:
 
 
 class PredictionWriter:
-    """Answers lines and prints what the options ask for.
+    """Answers lines and prints the answers in the format of the options.
 
     Args:
         options: of the command line.
         predictor: the run.
-        decoding: how it answers.
+        decoding: decoding options.
     """
 
     def __init__(self, options: argparse.Namespace, predictor: Any, decoding: Any):
@@ -91,7 +91,7 @@ class PredictionWriter:
         """Answer every line; one that can't be read has an empty answer and is named.
 
         Raises:
-            ValueError: there was such a line, and `--unknown skip` was not asked for.
+            ValueError: there was such a line, without `--unknown skip`.
         """
         from seq2seq.inference.inputs import BadSource
         from seq2seq.runtime.command_line import report_unanswered
@@ -114,7 +114,7 @@ class PredictionWriter:
         report_unanswered(problems, done, self.options.unknown == "skip")
 
     def converse(self) -> None:
-        """Ask for a source, answer it, until the input ends."""
+        """Prompt for sources and answer them, until the input ends."""
         while True:
             print("> ", end="", file=sys.stderr, flush=True)
             line = sys.stdin.readline()

@@ -1,6 +1,6 @@
-"""The verb `report`: runs side by side, as a table, as files of numbers, and as charts.
+"""The verb `report`: a comparison of runs as a table, files of numbers, and charts.
 
-The table goes to standard output. What is written, and what does not count, is named on standard
+The table goes to standard output. Written files, and runs that do not count, are named on standard
 error, a line each.
 """
 
@@ -28,9 +28,9 @@ def add_parser(verbs: Any) -> None:
     parser = verbs.add_parser(
         "report",
         help="compare runs: one table, a row for all seeds of one configuration",
-        description="A Markdown table of the runs at or below the given directories: what sets "
-        "them apart, and their results over the seeds: mean ± standard deviation, the 95 % "
-        "confidence interval of the mean, least and greatest; validation stands beside the test. "
+        description="A Markdown table of the runs at or below the given directories: how "
+        "they differ, and their results over the seeds: mean ± standard deviation, the 95 % "
+        "confidence interval of the mean, least and greatest; validation beside the test. "
         "Runs that failed or have not ended are counted and named, and are in no mean. With "
         "--output it also writes report.csv (a row for each run), report.md, and the charts "
         "by-length and curves (PNG and SVG).",
@@ -67,7 +67,7 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """`seq2seq report`: runs side by side."""
+    """`seq2seq report`: a comparison of runs."""
     from seq2seq.runs.curves import choose_metric
     from seq2seq.runs.existing import gather
     from seq2seq.runs.selection import describe_selection, select
@@ -129,8 +129,8 @@ def draw(
         metric: of the learning curves, see `choose_metric`; None: there are none.
 
     Returns:
-        The names of the charts, without their endings, and what to say of those that are missing
-        and of what is missing in them.
+        The names of the charts, without their endings, and remarks on charts, and configurations in
+        them, that are missing.
     """
     from seq2seq.analysis.comparison import choose_drawn, draw_by_length, draw_learning
     from seq2seq.runs.curves import choose_ranges
@@ -148,7 +148,10 @@ def draw(
         remarks.append("no learning curves: not all histories have a metric that tasks go by")
     if names:
         left_out = choose_drawn(groups)[1]
-        remarks += [f"not in the charts, for want of colours: {group.name}" for group in left_out]
+        remarks += [
+            f"not in the charts (more configurations than colours): {group.name}"
+            for group in left_out
+        ]
     return names, remarks
 
 
@@ -162,11 +165,11 @@ def make_page(
     """A Markdown page of a table and charts; the same runs make the same page.
 
     Args:
-        command: what made it.
+        command: the command line.
         table: see `make_table`.
         remarks: see `list_remarks`.
         pictures: names of PNG files beside the page, without their ending.
-        selection: see `describe_selection`; nothing: none was asked for.
+        selection: see `describe_selection`; empty: none was requested.
     """
     parts = [
         f"    {printable(command)}",

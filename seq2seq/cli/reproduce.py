@@ -19,7 +19,7 @@ def add_parser(verbs: Any) -> None:
         usage="seq2seq reproduce EXPERIMENT [KEY=VALUE ...] [--seeds N,N] [--rows NAME,NAME] "
         "[--jobs N]\n       seq2seq reproduce RUN [--tolerance X]",
         description="Of an EXPERIMENT (configs/experiment/NAME.yaml) the runs that are missing are "
-        "made, and what was published stands beside what came out, with a verdict: reproduced if "
+        "made, and compared with the published values, with a verdict: reproduced if "
         "our mean lies in the band that the file names. Of a RUN its config.yaml is trained again "
         "into a new directory, and each metric, the history, predictions and weights are "
         "identical, equal within tolerance, or different. The exit status is 1 if something is "
@@ -43,7 +43,7 @@ def add_parser(verbs: Any) -> None:
         type=tolerance,
         default=0.01,
         metavar="X",
-        help="how far a metric may be away: in itself up to 1, beyond as a share of it "
+        help="largest difference of a metric: absolute up to 1, relative beyond "
         "(default: 0.01, of an exact match one percentage point)",
     )
 
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def reproduce_run(options: argparse.Namespace) -> int:
-    """The same once more, and what came out differently."""
+    """Train a run again, and print the differences."""
     from seq2seq.config import compose
     from seq2seq.runs.existing import find_begun, is_complete, read_finished_config
     from seq2seq.runs.rerun import DIFFERENT, compare_runs, render, verdict

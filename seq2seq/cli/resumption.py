@@ -10,13 +10,13 @@ from seq2seq.config import suggest_key
 from seq2seq.runs.existing import MAY_CHANGE
 from seq2seq.runs.safe_instantiate import read_config
 
-FLAGS = "-"  # what they begin with
+FLAGS = "-"  # their first character
 
 
 def check_overrides(path: Path, arguments: Sequence[str]) -> list[str]:
     """Keep the overrides that a run may be resumed with.
 
-    One that says what the run is anyway is left out.
+    An override with the run's own value is left out.
 
     Args:
         path: the directory of the run.
@@ -26,10 +26,10 @@ def check_overrides(path: Path, arguments: Sequence[str]) -> list[str]:
         The flags, and the overrides of keys that may change.
 
     Raises:
-        ValueError: a key is none of the run's, or may not change.
+        ValueError: the run lacks a key, or it may not change.
     """
     if not (path / "config.yaml").is_file():
-        return list(arguments)  # several runs: each looks at its own
+        return list(arguments)  # several runs: each checks its own
     saved = read_config(path / "config.yaml")
     return [
         argument

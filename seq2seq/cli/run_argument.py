@@ -1,4 +1,4 @@
-"""The run that a verb is given, and what stands beside it."""
+"""The run argument of a verb, and the files beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ def load_run(run: str, others: Sequence[str] = ()) -> Any:
 
 
 def predictions_of(run: str) -> Path:
-    """Where the held-out examples of a run stand."""
+    """The file with the held-out examples of a run."""
     return (Path(run) if Path(run).is_dir() else Path(run).parent) / "predictions.tsv"
 
 

@@ -15,7 +15,7 @@ def add_parser(verbs: Any) -> None:
     """Add the parser of the verb."""
     parser = verbs.add_parser(
         "score",
-        help="how probable given targets are",
+        help="log-probabilities of given targets",
         description="The log-probability of each target, a line a line; that of a blank line or "
         "of a skipped row is empty. Pairs come from --pairs or from standard input, as "
         "source<TAB>target (<TAB>tags) lines.",
@@ -29,7 +29,7 @@ def add_parser(verbs: Any) -> None:
         "--unknown",
         choices=UNKNOWN_POLICIES,
         help="a symbol never seen in training: an error, or read as the unknown token "
-        "(default: as the run says)",
+        "(default: as in the run)",
     )
     add_ensemble(parser)
 

@@ -1,4 +1,4 @@
-"""Options and files that the verbs share which study the handed-over state.
+"""Shared options and files of the verbs that study the handed-over state.
 
 Tables go to standard output. A file that is written is named on standard error, a line each.
 """
@@ -26,11 +26,11 @@ def add_examples(parser: argparse.ArgumentParser, default: int, description: str
         metavar="N",
         help=f"{description} (default {default:,})",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of what is shuffled (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the shuffling (default 0)")
 
 
 def add_files(parser: argparse.ArgumentParser) -> None:
-    """Where files go."""
+    """Add the options for output files."""
     parser.add_argument(
         "-o", "--output", metavar="DIR", help="where to write (default: analysis/ beside the model)"
     )
@@ -57,17 +57,17 @@ def check_figures(options: argparse.Namespace) -> None:
 
 
 def use_default_style() -> None:
-    """Draw as matplotlib does by default, whatever a `matplotlibrc` of the directory says."""
+    """Draw in matplotlib's default style, whatever `matplotlibrc` the directory has."""
     import matplotlib
 
     matplotlib.rcdefaults()
 
 
 def find_output(run: str, output: str | None) -> Path:
-    """The directory for what is made: the one asked for, or `analysis/` beside the model.
+    """Directory for written files: `output`, or `analysis/` beside the model.
 
     Raises:
-        ValueError: it is a file; or a link that stands in the run, and may lead anywhere.
+        ValueError: it is a file; or a link in the run, which may lead anywhere.
     """
     beside = Path(run) if Path(run).is_dir() else Path(run).parent
     chosen = Path(output).expanduser() if output else beside / "analysis"
@@ -83,7 +83,7 @@ class Files:
 
     Args:
         stem: of their names.
-        run: beside which they are, unless the options say where.
+        run: beside which they are written, unless the options name a directory.
         options: of the command line.
     """
 
@@ -100,7 +100,7 @@ class Files:
 
 
 def write_figure(stem: Path, figure: Any) -> None:
-    """Write a chart as PNG and as SVG, and say so.
+    """Write a chart as PNG and as SVG, and print their paths.
 
     Args:
         stem: the path without its ending.
@@ -115,7 +115,7 @@ def write_figure(stem: Path, figure: Any) -> None:
 
 
 def write_file(path: Path, content: bytes | str) -> None:
-    """Write a file, with the directories above it, and say so."""
+    """Write a file, with the directories above it, and print its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)
     print(f"written: {path}", file=sys.stderr)

@@ -46,7 +46,7 @@ def train(arguments: list[str]) -> int:
 
         @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
         def run(config) -> None:
-            # Errors end here: beyond, Hydra would say more than a line.
+            # Errors end here: beyond, Hydra would print more than a line.
             if not any(statuses):
                 statuses.append(report_errors(lambda: train_or_plan(config), remaining))
 
@@ -76,7 +76,7 @@ def report_errors(command: Callable[[], int | None], overrides: Sequence[str] = 
     """Run `command`; whatever goes wrong becomes one line on standard error and an exit status."""
     try:
         return command() or 0
-    except BrokenPipeError:  # the reader (head, less) has gone: nothing is left to say
+    except BrokenPipeError:  # the reader (head, less) has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -93,7 +93,7 @@ def report_errors(command: Callable[[], int | None], overrides: Sequence[str] = 
 
 @contextlib.contextmanager
 def cleaned_up_at_sigterm() -> Iterator[None]:
-    """At SIGTERM, which Python dies of, leave by an exception: what is half written is removed."""
+    """Turn SIGTERM into an exception, so that unfinished files are removed."""
     handlers = set_handlers([signal.SIGTERM], lambda number, _: sys.exit(EXIT_SIGNAL + number))
     try:
         yield
@@ -179,8 +179,8 @@ def train_several(jobs: Sequence[Any], multirun: Any) -> int:
 def check_tasks(configs: Sequence[dict]) -> None:
     """Raise a ValueError if there are several runs and none has a task that can be read or drawn.
 
-    The first run whose task can be made ends the check: a person is told once, before a process is
-    started, of a mistake that all runs share, and the others wait for no more than one task.
+    The first run whose task can be made ends the check: a mistake that all runs share is reported
+    once, before any process is started.
     """
     from seq2seq.config import build_task, explain
 
@@ -207,7 +207,7 @@ def to_hydra_arguments(arguments: Sequence[str]) -> list[str]:
     """
     from seq2seq.runs.overrides import quote, quote_overrides
 
-    # Hydra wants its flag for several runs before the overrides; a person may put it anywhere.
+    # Hydra needs its flag for several runs before the overrides; here it may be anywhere.
     several = [argument for argument in arguments if argument in ("-m", "--multirun")]
     remaining = [argument for argument in arguments if argument not in (*several, "--resume")]
     if "--resume" in arguments:
@@ -314,7 +314,7 @@ def run_training(
 
 
 def report_outcome(outcome: Any, path: Path) -> int:
-    """Say why a training ended and what its curves show; its exit status."""
+    """Print why a training ended and what its curves show; its exit status."""
     if isinstance(outcome.error, Interrupted):
         print(
             f"{outcome.error}: the model so far was saved and tested; to resume: "

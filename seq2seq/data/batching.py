@@ -122,7 +122,7 @@ def check_text(text: str) -> None:
 def encode_row(text: str, codec: Codec, unknown: str = "error") -> list[int] | np.ndarray:
     """Encode `text` for a network: ids and an end, or values (time, features).
 
-    The end tells the decoder when to stop, and lets a source be empty: it still has one step.
+    A decoder learns to stop from the end token; with it an empty source still has one step.
     """
     row = codec.encode(text, unknown)
     return row if isinstance(codec, Numbers) else [*row, END]

@@ -1,8 +1,8 @@
 """The 15 tasks of Deletang et al. 2023, "Neural Networks and the Chomsky Hierarchy" (arXiv
 2207.02098), as the authors' code defines them (google-deepmind/neural_networks_chomsky_hierarchy).
 
-A source has one character a symbol. A target ends where the answer does: there they are filled up
-behind a termination symbol, here the model says where they end.
+A source has one character per symbol. A target is the answer alone, and the model predicts its end;
+the authors pad targets after a termination symbol.
 """
 
 import math
@@ -47,9 +47,9 @@ def parity_check(source: str) -> str:
 
 
 def cycle_navigation(source: str) -> str:
-    """Where on a circle of 5 places a walk from 0 ends: 0 is a step back, 1 none, 2 one ahead.
+    """Final position of a walk on a circle of 5, from 0: 0 is a step back, 1 none, 2 one ahead.
 
-    The paper's text spells them otherwise (0 none, 1 ahead, 2 back), which is the same task.
+    The paper's text writes the steps otherwise (0 none, 1 ahead, 2 back): the same task.
 
     >>> cycle_navigation("20100"), cycle_navigation("2220")
     ('3', '2')
@@ -67,7 +67,7 @@ def reverse_string(source: str) -> str:
 
 
 def draw_stack(rng: random.Random, length: int) -> str:
-    """A stack of bits from its bottom on, at least one, and then actions, at least one."""
+    """A stack of bits, bottom first, and then actions; at least one of each."""
     if length == 1:
         return draw_bits(rng, 1)
     bits = rng.randint(1, length - 1)
@@ -75,7 +75,7 @@ def draw_stack(rng: random.Random, length: int) -> str:
 
 
 def stack_manipulation(source: str) -> str:
-    """The stack that the actions leave, from its top on: 2 pops, 3 pushes 0, 4 pushes 1.
+    """The stack after the actions, top first: 2 pops, 3 pushes 0, 4 pushes 1.
 
     An empty stack stays empty when it is popped.
 
@@ -110,7 +110,7 @@ def draw_missing(rng: random.Random, length: int) -> str:
 
 
 def missing_duplicate_string(source: str) -> str:
-    """The bit in place of which there is a 2.
+    """The bit that the 2 replaces.
 
     >>> missing_duplicate_string("01100210"), missing_duplicate_string("2011013")
     ('1', '1')
@@ -122,8 +122,8 @@ def missing_duplicate_string(source: str) -> str:
 def odds_first(source: str) -> str:
     """The bits at odd places counted from 0, and then the others.
 
-    So it is in the code; in the paper the places are counted from 1, and the halves stand the other
-    way round, as in the task `odds_first` of this package.
+    As in the code; the paper counts from 1, which exchanges the halves, as in the task `odds_first`
+    of this package.
 
     >>> odds_first("00110101")
     '01110100'
@@ -132,12 +132,12 @@ def odds_first(source: str) -> str:
 
 
 def read_number(bits: str) -> int:
-    """A number whose last bit comes first (little-endian)."""
+    """Read a little-endian number (last bit first)."""
     return int(bits[::-1], 2)
 
 
 def write_number(number: int) -> str:
-    """The same, without zeros at its end."""
+    """Write a little-endian number, without zeros at its end."""
     return f"{number:b}"[::-1]
 
 
@@ -181,7 +181,7 @@ def draw_number(rng: random.Random, length: int) -> str:
 def compute_sqrt(source: str) -> str:
     """The whole part of the square root, in half as many bits (rounded up), first bit first.
 
-    So it is in the code; in the paper the last bit comes first.
+    As in the code; in the paper the last bit comes first.
 
     >>> compute_sqrt("100101"), compute_sqrt("00100")  # of 37 it is 6
     ('110', '010')
@@ -253,7 +253,7 @@ class Chomsky(LengthTask):
             (deterministic context-free), `duplicate_string`, `missing_duplicate_string`,
             `odds_first`, `binary_addition`, `binary_multiplication`, `compute_sqrt`, `bucket_sort`
             (context-sensitive).
-        oracle_length: see `Task`; there every model is told how long the answer is.
+        oracle_length: see `Task`; the authors give every model the length of the answer.
         min_length, max_length, validation_max_length, test_min_length, test_max_length: see
             `LengthTask`.
         training_examples, validation_examples, test_examples, seed: see `GeneratedTask`.

@@ -25,7 +25,7 @@ from seq2seq.runtime.validation import check_choice
 
 BAD_ROW = ("error", "skip")
 STANDARD_INPUT = "standard input"
-# A packed file of more than `LARGE` bytes may be so many times smaller than its text.
+# A text of more than `LARGE` bytes may be at most `MAX_RATIO` times larger than its packed file.
 LARGE, MAX_RATIO = 2**28, 100
 LONGEST = 2**26  # bytes of a line: a few packed ones may unpack to any number
 ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
@@ -59,9 +59,9 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
 
 
 def read_standard_input() -> Iterator[tuple[int, str]]:
-    """Each line of standard input with its number, from where the handle stands.
+    """Numbered lines of standard input, from the position of its handle.
 
-    Another program may have read the first lines, as a shell's `read` does; they don't come again.
+    Lines that another program has read, such as a shell's `read`, are not read again.
 
     Raises:
         ValueError: it is closed, damaged gzip, or not UTF-8.
@@ -77,8 +77,8 @@ def decode_lines(file: BufferedReader, name: str) -> Iterator[tuple[int, str]]:
     Only a line feed ends a line; a carriage return before it belongs to the line end.
 
     Raises:
-        ValueError: damaged gzip, not UTF-8, a line over 64 MiB, a packed file that is a hundred
-            times larger than it looks; says `name` and the line.
+        ValueError: damaged gzip, not UTF-8, a line over 64 MiB, or a compression ratio over 100;
+            `name` and the line are named.
     """
     number = 0
     try:
@@ -106,7 +106,7 @@ def escape(text: str) -> str:
 
 
 def unescape(field: str) -> str:
-    """Undo `escape`."""
+    """Reverse `escape`."""
     return re.sub(r"\\(.)", lambda match: UNESCAPES.get(match[1], match[0]), field)
 
 
@@ -140,7 +140,7 @@ class Record(NamedTuple):
 class PairReader:
     """Reads (source, target) rows: columns of a table, two parallel files, or JSON Lines.
 
-    Fields of a tab-separated file are read as they stand: nothing is trimmed, unquoted or dropped.
+    Fields of a tab-separated file are read unchanged: nothing is trimmed, unquoted or dropped.
     Blank lines (without a tab, and without anything but white space) are layout, and skipped.
 
     Args:
@@ -150,7 +150,7 @@ class PairReader:
             `source`, `target` and `tags` otherwise. A source with tags is read as the text
             `source<TAB>tags`.
         on_bad_row: `"error"` stops at the first bad row, `"skip"` counts it in `skipped`.
-        advice: what an error adds.
+        advice: appended to errors.
         comment: lines that begin with it are skipped; None: there are no comments.
     """
 
@@ -202,11 +202,11 @@ class PairReader:
         yield from self._read_parallel(*paths)
 
     def records(self, lines: Iterator[tuple[int, str]], name: str | Path) -> Iterator[Record]:
-        """Each line of one file, but the one that names the columns; skipped ones have no pair.
+        """Each line of one file but the header; skipped ones have no pair.
 
         Args:
             lines: of the file, numbered.
-            name: of the file, for messages; its ending says how rows are written.
+            name: of the file, for messages; its suffix selects the format of rows.
         """
         is_json = str(name).lower().removesuffix(".gz").endswith((".jsonl", ".ndjson"))
         table = Table(str(name), self.columns)
@@ -226,12 +226,12 @@ class PairReader:
             except BadRow as error:
                 self.bad_row(name, number, str(error))
                 record = Record(number, None, str(error))
-            except UnendedRecord as error:  # what it swallows can't be skipped unseen
+            except UnendedRecord as error:  # it contains other lines, so it can't be skipped
                 raise ValueError(f"{name}, line {number}: {error}") from None
             yield record
 
     def bad_row(self, path: str | Path, number: int, reason: str) -> None:
-        """Raise a ValueError for the row, or count it, as `on_bad_row` says."""
+        """Raise a ValueError for the row, or count it, by `on_bad_row`."""
         location = f"{path}, line {number}: {reason}"
         if self.on_bad_row == "error":
             raise ValueError(f"{location}{self.advice}")

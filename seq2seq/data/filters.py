@@ -1,4 +1,4 @@
-"""Rows of pairs that are left out, or named, before a task is made of them."""
+"""Filters of rows of pairs by length, and notes on unusual rows."""
 
 import statistics
 
@@ -52,7 +52,7 @@ def bound_lengths(
 
 
 def note_longest(side: str, lengths: list[int]) -> tuple[str, ...]:
-    """Name a side that is far longer than the others: it widens its whole batch."""
+    """Note a row that is far longer than the others: it widens its whole batch."""
     longest, median = max(lengths), statistics.median_low(lengths)
     if longest <= max(LONG, RATIO * median):
         return ()
@@ -64,7 +64,7 @@ def note_longest(side: str, lengths: list[int]) -> tuple[str, ...]:
 
 
 def note_features(side: int, features: int, rows: list[tuple[str, str]]) -> tuple[str, ...]:
-    """Name the features of a side of several; where they look like decimal commas, say so.
+    """Note a side of several features, and values that look like decimal commas.
 
     >>> note_features(0, 2, [("0,5 0,75", "1.5")])[0].partition(": ")[2][:40]
     'each value looks like a number with a de'

@@ -1,4 +1,4 @@
-"""Fingerprint of a task's data, by which a run can see that they are still the same."""
+"""Fingerprint of the data of a task, which detects changes."""
 
 import hashlib
 import json
@@ -7,10 +7,7 @@ from seq2seq.data.task import Task, representative
 
 
 def fingerprint(task: Task) -> str:
-    """A checksum of what `task` trains on, by which a run can see that it is still the same.
-
-    Of an endless stream, the first examples stand for all.
-    """
+    """Checksum of the training data of `task`; of an endless stream, of its first examples."""
     digest = hashlib.blake2b(digest_size=16)
     for side in (task.source, task.target):
         digest.update(json.dumps(_without_form(side.to_config())).encode())
@@ -20,7 +17,7 @@ def fingerprint(task: Task) -> str:
 
 
 def _without_form(config: dict) -> dict:
-    """A side without its normal form, in which older runs, which lack it, can be compared."""
+    """Configuration of a side without its normal form, which older runs lack."""
     remaining = {key: value for key, value in config.items() if key != "normalization"}
     if isinstance(remaining.get("symbols"), dict):
         remaining["symbols"] = _without_form(remaining["symbols"])

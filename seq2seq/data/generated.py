@@ -18,12 +18,12 @@ ALPHABET = string.ascii_lowercase + string.ascii_uppercase + string.digits
 
 @dataclass(kw_only=True, eq=False)
 class Rewrite(LengthTask):
-    """A string of random symbols becomes another string; the subclass says which.
+    """Base class of tasks that transform a string of random symbols.
 
     Args:
-        symbols: how many different symbols there are: a-z, A-Z, 0-9, or numbers from 0 on.
+        symbols: number of different symbols: a-z, A-Z, 0-9, or numbers from 0 on.
         numbers: whether the symbols are whole numbers, written with spaces between them: `17 3 49`.
-        bleu: whether it is judged as translation is, by BLEU besides the rest.
+        bleu: whether BLEU is one of the metrics, as for translation.
         min_length, max_length, validation_max_length, test_min_length, test_max_length: see
             `LengthTask`.
         training_examples, validation_examples, test_examples, seed: see `GeneratedTask`.
@@ -184,7 +184,7 @@ class Arithmetic(GeneratedTask):
         return rng.randint(10 ** (digits - 1) if digits > 1 else 0, 10**digits - 1)
 
     def key(self, source: str, target: str) -> str:
-        """Both orders of the operands, and both ways of writing, are one and the same."""
+        """One key for both orders of the operands and both directions of writing."""
         text = source[::-1] if self.reverse else source
         return self.operator.join(sorted(text.split(self.operator)))
 

@@ -1,4 +1,4 @@
-"""Generated tasks: examples are drawn, from spaces that training and test divide between them."""
+"""Generated tasks: examples drawn from a space that is divided into splits."""
 
 import random
 from dataclasses import dataclass
@@ -19,10 +19,9 @@ class GeneratedTask(Task):
     training, so that nothing is chosen by looking at the test.
 
     Args:
-        training_examples: how many examples of the stream training has, some more than once; None:
-            all, without end.
-        validation_examples, test_examples: distinct examples in each, or as many as there are; a
-            note then says so.
+        training_examples: number of training examples, some repeated; None: endless.
+        validation_examples, test_examples: distinct examples of each; all, with a note, where there
+            are fewer.
         seed: the examples are a pure function of it.
 
     Raises:
@@ -40,18 +39,18 @@ class GeneratedTask(Task):
         check_count("validation_examples", self.validation_examples, 0)
         check_count("test_examples", self.test_examples)
         check_count("seed", self.seed, 0)
-        self._drawn: dict[str, list[Example]] = {}  # when first asked for
+        self._drawn: dict[str, list[Example]] = {}  # when first requested
         self._notes: dict[str, str] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See `Task`: the splits that have fewer examples than they were to have."""
+        """See `Task`: the splits that have fewer examples than configured."""
         for split in SPLITS:
             self.examples(split)
         return tuple(self._notes.values())
 
     def sizes(self, split: str) -> tuple[int, int]:
-        """From where to where the sizes of `split` go; what a size is, the task says."""
+        """Smallest and largest size of an example of `split`, as the task defines size."""
         raise NotImplementedError
 
     def count(self, split: str) -> int:
@@ -126,7 +125,7 @@ class GeneratedTask(Task):
 
 @dataclass(kw_only=True, eq=False)
 class LengthTask(GeneratedTask):
-    """A generated task whose sources have lengths, chosen separately for training and test.
+    """A generated task with lengths of sources, set separately for training and test.
 
     Args:
         min_length, max_length: steps of the source in training and validation.
@@ -140,7 +139,7 @@ class LengthTask(GeneratedTask):
     validation_max_length: int | None = None
     test_min_length: int | None = None
     test_max_length: int | None = None
-    shortest = 0  # what a length must be at least
+    shortest = 0  # minimum of a length
 
     def __post_init__(self):
         super().__post_init__()
@@ -162,7 +161,7 @@ class LengthTask(GeneratedTask):
 def either(
     split: str, train: tuple[int, int], test: tuple[int | None, int | None]
 ) -> tuple[int, int]:
-    """The range of `split`: that of training, but for the test what `test` says instead.
+    """Range of `split`: that of training, for the test overridden by `test`.
 
     >>> either("test", (1, 10), (None, 20)), either("validation", (1, 10), (None, 20))
     ((1, 20), (1, 10))

@@ -60,7 +60,7 @@ def is_strong(lemma: str) -> bool:
 
 
 def inflect(lemma: str, tags: str) -> str:
-    """The form of `lemma` that `tags` ask for.
+    """The form of `lemma` with `tags`.
 
     >>> [inflect("walk", tags) for tags in ("V;PST", "V;PRS;3;SG", "N;PL;GEN")]
     ['walked', 'walks', "walks'"]
@@ -91,8 +91,8 @@ class Inflection(GeneratedTask):
     """`walk<TAB>V;PST` -> `walked`: 11 sets of tags, regular endings with English spelling rules
     (doubling, silent e, y to i, es), and a class of irregular verbs that changes its vowel.
 
-    A lemma is in one split with all its forms: what is tested is the rules, on lemmas that training
-    never showed in any form. Training is a finite set of rows, as such data are.
+    A lemma is in one split with all its forms, so the test is on lemmas that never occur in
+    training. Training is a finite set of rows, as published data are.
 
     Args:
         training_examples: rows of training, each different.

@@ -22,8 +22,7 @@ def group_by_source(
 
     Args:
         rows: (source, target) each.
-        canonical: makes one text of all that are the same source, as a side's `canonical` does; the
-            first one stands for them.
+        canonical: canonical text of a source, as of a codec; the first of equal sources is kept.
 
     >>> group_by_source([("a", "1"), ("b", "2"), ("a", "3")])[0]
     Example(source='a', target='1', others=('3',))
@@ -44,13 +43,13 @@ def hold_out(
     seed: int,
     held_out: dict[str, tuple[float, int]] = HELD_OUT,
 ) -> dict[str, list[tuple[str, str]]]:
-    """Divide `rows` into training and the named held-out splits, by seed and grouped by source.
+    """Divide `rows` into training and held-out splits, by seed and grouped by source.
 
     Args:
         rows: (source, target) each.
-        splits: those that are to be held out.
+        splits: the held-out splits.
         seed: divides them.
-        held_out: of each split, which share of the sources, and how many at most.
+        held_out: for each split, fraction of the sources and maximum number.
 
     Raises:
         ValueError: too few different sources to divide.
@@ -77,15 +76,15 @@ def hold_out(
 class FileTask(Task):
     """Base of tasks read from files: rows divided into splits, without overlap.
 
-    Training sees every row; in the held-out splits a source's targets are all right answers.
-    Rows whose source stands in the test are left out of validation, and rows whose source stands in
-    either are left out of training; `notes` says so.
+    Training has every row; in the held-out splits all targets of a source are references. Rows
+    whose source is in the test are left out of validation, and rows whose source is in either are
+    left out of training, with a note.
 
     Args:
         rows: (source, target) rows by split; missing ones of validation and test are held out of
             training.
-        source, target: how each side's text becomes numbers; a tokenizer's name builds a vocabulary
-            from the training rows, `"numbers"` reads values.
+        source, target: codec of each side; a tokenizer's name builds a vocabulary from the training
+            rows, `"numbers"` reads values.
         seed: divides the rows.
         separator: between two tags of a source; None: sources have no tags.
         shared: whether both sides have one vocabulary.
@@ -108,7 +107,7 @@ class FileTask(Task):
         check_count("seed", seed, 0)
         self.normalization = check_choice("task.normalization", normalization, NORMAL_FORMS)
         rows = self._normalize(rows, (source, target))
-        if separator is not None:  # one text for one bag of tags, or equal sources were divided
+        if separator is not None:  # equal bags of tags need equal texts, to be in one split
             empty, spelling = Tagged(Vocabulary(""), (), separator), {}
             rows = {
                 split: [(spelling.setdefault(empty.canonical(text), text), _) for text, _ in part]
@@ -132,7 +131,7 @@ class FileTask(Task):
             self._share_vocabulary()
 
     def _normalize(self, rows: dict[str, list], sides: tuple[str, str]) -> dict[str, list]:
-        """The rows with all text in the normal form; how many that changed is a note."""
+        """Rows in the normal form, with a note on the number of changed ones."""
         forms = ["none" if side == "numbers" else self.normalization for side in sides]
         normal = {
             split: [tuple(map(normalize, row, forms)) for row in part]
@@ -152,7 +151,7 @@ class FileTask(Task):
         return normal
 
     def _leave_out(self, rows: dict[str, list], split: str, held_out: str) -> None:
-        """Take the rows out of `split` whose source stands in `held_out`, and note it."""
+        """Remove the rows from `split` whose source is in `held_out`, with a note."""
         if split not in rows or held_out not in rows:
             return
         sources = {source for source, _ in rows[held_out]}
@@ -174,7 +173,7 @@ class FileTask(Task):
         return Vocabulary.build(texts, name, self.normalization)
 
     def _share_vocabulary(self) -> None:
-        """Give both sides the symbols of both."""
+        """Give both sides one vocabulary of the symbols of both."""
         vocabulary = self.source.symbols if isinstance(self.source, Tagged) else self.source
         if isinstance(vocabulary, Numbers) or isinstance(self.target, Numbers):
             raise ValueError("task.shared_vocabulary=true: real values have no vocabulary to share")
@@ -215,7 +214,7 @@ class Pairs(FileTask):
         columns: which columns hold source, target and, if there are three, tags; by number, counted
             from 1, or by the name in the first line (`[lemma, form, tags]`); None: exactly two
             columns, which the first line of a CSV may name `source,target`.
-        tag_separator: stands between two tags of a source, outside of brackets.
+        tag_separator: separates the tags of a source, outside of brackets.
         normalization: the normal form of Unicode that both sides are brought to, in training and
             when the model answers: `"nfc"` (as most text is written), `"nfd"`, `"nfkc"`; `"none"`:
             texts stay as they are.
@@ -277,7 +276,7 @@ class Pairs(FileTask):
         if repeats := len(rows["train"]) - len(set(rows["train"])):
             self.notes += (
                 f"{repeats:,} of {len(rows['train']):,} train rows repeat an earlier one, and are "
-                "trained on as often as they stand there",
+                "trained on as often as they occur",
             )
         shared = check_flag("task.shared_vocabulary", shared_vocabulary)
         separator = check_separator(tag_separator) if tagged else None
@@ -310,7 +309,7 @@ class Pairs(FileTask):
             except ValueError as error:
                 reader.bad_row(path, number, str(error))
             else:
-                features |= rows_of_split  # a bad row does not say what a good one holds
+                features |= rows_of_split  # a bad row must not set the number of features
                 rows.append(tuple(row))
         if not rows:
             raise ValueError(f"{path} holds no usable row")

@@ -36,7 +36,7 @@ class Entry(NamedTuple):
     Attributes:
         line: its number in the file.
         word: without the number of a variant.
-        fields: what stands behind the word: columns where tabs separate them, or else symbols.
+        fields: after the word: columns where tabs separate them, else symbols.
         tabs: whether tabs separate them.
     """
 
@@ -68,7 +68,7 @@ def split_line(line: str) -> tuple[str, list[str], bool] | None:
 def read_dictionary(
     lines: Iterable[tuple[int, str]], name: str, stress: bool
 ) -> tuple[list[tuple[str, str]], int]:
-    """Each different (word, phones) of a dictionary in order, and how many had probabilities.
+    """Distinct (word, phones) of a dictionary in order, and the number with probabilities.
 
     Args:
         lines: of the file, numbered.
@@ -76,8 +76,7 @@ def read_dictionary(
         stress: whether ARPAbet's vowels keep their stress digit.
 
     Raises:
-        ValueError: a word has no pronunciation, or a number stands where a phone must; it says the
-            line.
+        ValueError: a word has no pronunciation, or a number in place of a phone; the line is named.
     """
     entries = [Entry(n, *parts) for n, line in lines if (parts := split_line(line)) is not None]
     tabbed, plain = ([e for e in entries if e.tabs is tabs] for tabs in (True, False))
@@ -88,8 +87,8 @@ def read_dictionary(
         for phone in phones:
             if DECIMAL.fullmatch(phone):
                 raise ValueError(
-                    f"{name}, line {line}: {phone!r} is a number and no phone; probabilities stand "
-                    "behind the word in every line, or in columns of their own between tabs"
+                    f"{name}, line {line}: {phone!r} is a number and no phone; probabilities "
+                    "follow the word in every line, or in columns of their own between tabs"
                 )
         if not word or not phones:
             raise ValueError(f"{name}, line {line}: {word!r} has no pronunciation")
@@ -104,7 +103,7 @@ Pronounced = tuple[int, tuple[str, list[str], bool]]  # line; word, phones, with
 
 def _read_columns(entries: list[Entry], name: str) -> Iterable[Pronounced]:
     """Lines with tabs: the last column holds the phones, those before it numbers."""
-    # Kaldi writes "word 1.0<TAB>phones": then every word has its number behind it.
+    # Kaldi writes "word 1.0<TAB>phones": then a number follows every word.
     kaldi = all(_is_probability(word.rpartition(" ")[2]) and " " in word for _, word, *_ in entries)
     for line, word, fields, _ in entries:
         *numbers, phones = fields or [""]
@@ -120,7 +119,7 @@ def _read_columns(entries: list[Entry], name: str) -> Iterable[Pronounced]:
 
 
 def _read_symbols(entries: list[Entry]) -> Iterable[Pronounced]:
-    """Lines without tabs: where a probability stands behind every word, it is no phone."""
+    """Lines without tabs: a probability after every word is no phone."""
     counts = [_count_numbers(fields) for *_, fields, _ in entries]
     numbers = min(counts, default=0)
     phones = (field for *_, fields, _ in entries for field in fields[numbers:])
@@ -151,7 +150,7 @@ class Pronunciation(FileTask):
 
     A word with several pronunciations has several right answers; its variants `word(2)` are one
     word. Words are divided into splits by `seed`: the published split is not freely available, so
-    numbers stand next to the published ones and do not reproduce them.
+    results can be compared with the published ones, but do not reproduce them.
 
     Args:
         path: the dictionary, in UTF-8: CMUdict's form, `word<TAB>phones` (a word may hold spaces),

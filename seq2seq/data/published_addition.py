@@ -25,8 +25,8 @@ class KerasAddition(Task):
 
     Args:
         digits: most digits of an operand.
-        training_examples: pairs in all, the held-out tenth among them: what the example calls
-            training examples; or as many as there are, and a note says so.
+        training_examples: number of pairs, the held-out tenth included, as in the example; all,
+            with a note, where there are fewer.
         padded: whether answers are filled up with spaces to `digits` + 1 characters; if not, they
             end where their digits do. Sources always have 2 * `digits` + 1 characters.
         validation_examples: of the held-out tenth.
@@ -105,7 +105,7 @@ class KerasAddition(Task):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See `Task`: whether there are fewer pairs than were to be."""
+        """See `Task`: fewer pairs than configured."""
         count = sum(map(len, self._parts.values()))
         if count == self.training_examples:
             return ()
@@ -118,8 +118,8 @@ class KerasAddition(Task):
 class FlaxAddition(GeneratedTask):
     """The data of Flax's `seq2seq`: `7+345` -> `352`, new examples in every batch.
 
-    One operand is drawn from 0 to 99 and one from 0 to 999, the smaller is written first. There all
-    of them are for training, and its batches are what is judged; here some are held out.
+    One operand is drawn from 0 to 99 and one from 0 to 999, the smaller is written first. The
+    example evaluates its training batches; here some examples are held out.
 
     >>> FlaxAddition().write(345, 7)
     ('7+345', '352')
@@ -134,7 +134,7 @@ class FlaxAddition(GeneratedTask):
         self.target = Vocabulary(string.digits)
 
     def sizes(self, split: str) -> tuple[int, int]:
-        """The most that either operand can be."""
+        """Largest value of each operand."""
         return 99, 999
 
     def write(self, first: int, second: int) -> tuple[str, str]:

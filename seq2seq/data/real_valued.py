@@ -1,7 +1,7 @@
-"""Real-valued tasks: the simplest state-passing models read numbers.
+"""Real-valued tasks: sequences of numbers.
 
 Text holds the values, separated by spaces, four decimals each. The decoder feeds its own values
-back and is judged by mean absolute and root mean squared error.
+back and is evaluated by mean absolute and root mean squared error.
 """
 
 import math
@@ -36,7 +36,7 @@ class Sinusoids(Series):
     """Continue a sum of sinusoids by `horizon` values.
 
     Each of the `waves` has a random period (6 to 24 steps), phase and amplitude; the amplitudes
-    add up to 1. A source needs some length before its waves can be told apart.
+    add up to 1. A short source does not determine its waves.
 
     Args:
         waves: sinusoids in the sum.

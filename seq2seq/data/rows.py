@@ -1,4 +1,4 @@
-"""Rows of tables: how lines of tab-separated, comma-separated and JSON Lines files are divided."""
+"""Rows of tab-separated, comma-separated and JSON Lines files."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ KEYS = ("source", "target", "tags")  # of JSON Lines, where columns name no othe
 
 
 class BadRow(ValueError):
-    """A row that does not hold what it must."""
+    """Error: a row of another form."""
 
 
 def check_columns(columns: Sequence[int | str]) -> None:
@@ -26,7 +26,7 @@ def check_columns(columns: Sequence[int | str]) -> None:
 
 
 class Table:
-    """A file of columns: its lines divided, and the columns that hold source, target and tags.
+    """A file of columns, with the columns of source, target and tags.
 
     Args:
         name: of the file, for messages; `.csv` is comma-separated, any other tab-separated.
@@ -34,7 +34,7 @@ class Table:
             a CSV may name them `source,target`.
 
     Attributes:
-        waits: whether the next line may be the one with the names.
+        waits: whether the next line may be the header.
     """
 
     def __init__(self, name: str, columns: Sequence[int | str] | None):
@@ -48,10 +48,10 @@ class Table:
         return divide_csv(line, lines) if self.commas else line.split("\t")
 
     def read_header(self, fields: list[str]) -> bool:
-        """Whether `fields` are the names of the columns; then they are known from here on.
+        """Whether `fields` are the header, which then sets the columns.
 
         Raises:
-            ValueError: a column that was asked for has no such name.
+            ValueError: the header lacks a requested column.
         """
         self.waits = False
         if self.columns is None:
@@ -75,11 +75,11 @@ class Table:
         if self.columns is None:
             if len(fields) == 2:
                 return fields
-            more = " (task.columns, or --columns, says which to take)" if len(fields) > 2 else ""
+            more = " (task.columns, or --columns, selects columns)" if len(fields) > 2 else ""
             expected = "source,target" if self.commas else "source<TAB>target"
             raise BadRow(f"expected {expected}, {description}{more}{self._hint(fields)}")
         if max(self.columns) > len(fields):
-            asked = f"column {max(self.columns)} was asked for"
+            asked = f"column {max(self.columns)} was requested"
             raise BadRow(f"{asked}, {description}{self._hint(fields)}")
         return [fields[column - 1] for column in self.columns]
 
@@ -98,7 +98,7 @@ def divide_csv(line: str, lines: Iterator[tuple[int, str]]) -> list[str]:
     """The fields of a record of comma-separated values (RFC 4180), which may hold line ends.
 
     Raises:
-        BadRow: a quotation mark stands where none may.
+        BadRow: a misplaced quotation mark.
         ValueError: a record of several lines never ends, or is so long that a mark must be missing.
     """
     taken: list[int] = []
@@ -118,7 +118,7 @@ def divide_csv(line: str, lines: Iterator[tuple[int, str]]) -> list[str]:
 
 
 class UnendedRecord(ValueError):
-    """A record that swallows the lines behind it."""
+    """Error: a quoted field without an end, which contains the lines after it."""
 
 
 def divide_json(line: str, columns: Sequence[int | str] | None) -> list[str]:
@@ -144,7 +144,7 @@ def divide_json(line: str, columns: Sequence[int | str] | None) -> list[str]:
         if not isinstance(row.get(key), str):
             raise BadRow(f"no text under the key {key!r}")
         if half := re.search("[\ud800-\udfff]", row[key]):
-            raise BadRow(f"under the key {key!r} stands {half[0]!r}, which is no character")
+            raise BadRow(f"the text under {key!r} has {half[0]!r}, which is no character")
     return [row[key] for key in keys]
 
 

@@ -13,8 +13,8 @@ TURNS = {side: (f"I_TURN_{side.upper()}",) for side in ("left", "right")}
 SIMPLE_TRAINING = 16_728  # of the 20,910 commands, 80 %
 LONGEST_TRAINING = 22  # actions in training of the length split
 PRIMITIVES = {"jump": "jump", "turn_left": "turn left"}  # shown alone in training
-# How often training has the primitive, of each split and number of added commands, and each of
-# those; all of them together are 10 % of its lines.
+# Repetitions in training of the primitive and of each added command, by split and number of added
+# commands; together they are 10 % of the lines.
 COPIES = {("jump", 0): 1_467, ("turn_left", 0): 2_189}
 COPIES |= {("jump", 1): 734, ("jump", 2): 489, ("jump", 4): 293}
 COPIES |= {("jump", 8): 163, ("jump", 16): 86, ("jump", 32): 44}
@@ -51,7 +51,7 @@ def commands() -> dict[str, tuple[str, ...]]:
 
 
 def contains(command: str, phrase: str) -> bool:
-    """Whether the words of `phrase` stand side by side in `command`.
+    """Whether `command` contains the words of `phrase` side by side.
 
     >>> contains("turn left twice", "turn left"), contains("turn opposite left", "turn left")
     (True, False)
@@ -95,13 +95,13 @@ class Scan(Task):
             `jump_around_right`, `around_right`, `opposite_right`, `right`, and `filler_num0` to
             `filler_num3` (Loula et al. 2018).
         validation_examples: distinct commands taken out of the published training set to choose the
-            best weights by; 0 leaves the training set as published. What is repeated is
-            never taken.
-        seed: draws the validation set, the `simple` split, and what is added.
+            best weights by; 0 leaves the training set as published. Repeated commands
+            are never taken.
+        seed: draws the validation set, the `simple` split, and the added commands.
         added: of `jump`, how many composed commands with "jump" go from the test to training: 0, 1,
             2, 4, 8, 16 or 32 (the last part of experiment 3 of the paper). The seed draws them, and
             fewer are part of more; "jump" and they are repeated to be 10 % of training together.
-        oracle_length: see `Task`; experiment 2 of the paper tells the model the length.
+        oracle_length: see `Task`; experiment 2 of the paper gives the model the length.
     """
 
     def __init__(

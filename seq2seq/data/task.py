@@ -1,7 +1,7 @@
-"""Task, Example and the endless Stream: what a run learns from and is judged on.
+"""Task, Example and the endless Stream: the data of training and evaluation.
 
-A task owns its examples, how their text becomes numbers, and its metrics. Examples are text;
-a test example never occurs in training. Tasks need NumPy at most.
+A task has examples, a codec for each side, and metrics. Examples are text; a test example never
+occurs in training. Tasks need NumPy at most.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from seq2seq.runtime.codec import Codec
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = {"test": 0.10, "validation": 0.05}  # shares of the space of a generated task
-SAMPLED = 1024  # examples of a stream that stand for all
+SAMPLED = 1024  # examples of a stream that represent all
 
 
 class Example(NamedTuple):
@@ -38,7 +38,7 @@ class Stream:
 
     Args:
         draw: makes one example from a `random.Random`.
-        seed: names the stream; another seed gives other examples.
+        seed: of the examples.
         block: examples drawn together.
     """
 
@@ -59,21 +59,20 @@ class Task:
     """Interface of a task; a subclass implements it.
 
     Attributes:
-        source, target: how each side's text becomes numbers (`Vocabulary`, `Numbers`,
-            or `Tagged` of a source with tags).
+        source, target: codecs: a `Vocabulary`, `Numbers`, or `Tagged` for a source with tags.
         metrics: the family of metrics, `"tokens"`, `"translation"`, `"pronunciation"` or `"values"`
             (see `seq2seq.evaluation.metrics`).
         monitor: the metric that picks the best weights, and whether `"max"` or `"min"` is best.
-        oracle_length: whether the test is answered a second time with each answer's end put where
-            the reference ends; see `seq2seq.evaluation.evaluate.evaluate`.
+        oracle_length: whether the test is decoded a second time with the lengths of the references;
+            see `seq2seq.evaluation.evaluate.evaluate`.
         target_length: of real-valued targets, how many values they have; None: as many as their
             source. Tokens end by themselves.
         columns: of files of examples, which hold source, target and tags; see `PairReader`.
         comment: what comment lines of such files begin with; None: they have none.
-        notes: remarks about the data that a person should read before training.
+        notes: remarks on the data, to be read before training.
         files: of the examples, by the keys of the task that name them; nothing of generated ones.
         keep_data: whether a run keeps copies of `files`, so that it can be trained again where they
-            have changed or are not.
+            are changed or missing.
     """
 
     source: Codec
@@ -94,7 +93,7 @@ class Task:
 
 
 def position(key: str, seed: int) -> float:
-    """A fixed pseudo-random place of `key` in [0, 1): what divides a space into splits."""
+    """Hash of `key` to [0, 1), which divides a space into splits."""
     digest = hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 
@@ -112,7 +111,7 @@ def evenly_spaced(examples: Sequence, maximum: int | None) -> Sequence:
 
 
 def representative(examples: Sequence[Example] | Stream) -> Sequence[Example]:
-    """The examples; of an endless stream the first ones, which stand for all."""
+    """The examples; of an endless stream the first ones, which represent all."""
     if isinstance(examples, Stream):
         return [examples[number] for number in range(SAMPLED)]
     return examples

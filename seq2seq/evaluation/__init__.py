@@ -1,1 +1,1 @@
-"""Evaluation: metrics, prediction, and judging on held-out examples."""
+"""Evaluation: metrics of predictions on held-out examples."""

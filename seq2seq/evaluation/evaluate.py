@@ -76,7 +76,7 @@ def evaluate(
 
     Raises:
         ValueError: no examples, or a target that does not fit: of real values, another length than
-            the answer's, or no numbers; it says which example.
+            the answer's, or no numbers; the example is named.
     """
     check_choice("kind of metrics", kind, METRICS)
     if not examples:

@@ -1,7 +1,7 @@
 """Export to ONNX, LiteRT and SavedModel: a folder of graphs that run without this package.
 
 The folder holds an encoder and a step (and, as a SavedModel, a whole greedy search), and
-`header.json`, which says all that a stranger needs to decode with them. docs/export.md shows how.
+`header.json`, which specifies everything else that decoding needs. docs/export.md shows how.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ from seq2seq.runtime.atomic import UMASK, where_supported
 from seq2seq.runtime.validation import check_choice
 from seq2seq.runtime.vocabulary import PAD, UNKNOWN
 
-VERSION = 1  # of what header.json holds
+VERSION = 1  # of header.json
 
 
 def export_graphs(predictor: Predictor, format: str, path: str | Path) -> Path:
     """Write the graphs of a trained model, and a header, to a new folder.
 
     They compute in float32 and take any batch size and any source length. Greedy decoding with them
-    says what `predictor.predict` says by default.
+    predicts what `predictor.predict` does by default.
 
     Args:
         predictor: as `seq2seq.load` returns it.
@@ -73,9 +73,9 @@ def describe(
     """Make the content of `header.json`.
 
     Args:
-        predictor: what is exported.
-        format: its format.
-        graphs: what was written.
+        predictor: the exported model.
+        format: of the graphs.
+        graphs: the written graphs.
         files: of each graph, as a writer returns them.
     """
     return {

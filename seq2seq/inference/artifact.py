@@ -36,10 +36,10 @@ def save_model(
     Args:
         path: usually `model.npz` in a run directory.
         model: its weights and structure.
-        source, target: how each side's text becomes numbers.
-        settings: decoding settings and remarks, as JSON knows them.
-        weights: how they are stored: `"float32"`, as they are; `"float16"`, in half the room; or
-            `"int8"`, matrices in a quarter, each column with a scale of its own.
+        source, target: codecs of the two sides.
+        settings: decoding settings and remarks, for JSON.
+        weights: dtype of the stored weights: `"float32"`, unchanged; `"float16"`, half the size; or
+            `"int8"`, matrices of a quarter of the size with a scale for each column.
 
     Raises:
         ValueError: an unknown kind of weights, a part that is not of this package, two weights of
@@ -63,10 +63,10 @@ def save_model(
 
 
 def describe_model(model: Seq2Seq) -> dict:
-    """The structure of `model`, of which `make_model` makes another.
+    """Serialize the structure of `model`, for `make_model`.
 
     Raises:
-        ValueError: it can't: it is no `Seq2Seq`, or a part is not of this package.
+        ValueError: it is no `Seq2Seq`, or a part is not of this package.
     """
     if not isinstance(model, Seq2Seq):
         kind = type(model).__name__
@@ -83,11 +83,11 @@ def describe_model(model: Seq2Seq) -> dict:
 
 
 def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays and what JSON says of them to one file, whole, with checksums for both.
+    """Write arrays and a JSON header to one file atomically, with checksums for both.
 
     Args:
         path: of the file, a `.npz`.
-        header: as JSON knows it; the arrays' shapes and checksums are added.
+        header: for JSON; the arrays' shapes and checksums are added.
         arrays: of plain numbers, in C order.
     """
     header = {
@@ -103,7 +103,7 @@ def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray]) -> Non
 
 
 def shrink(arrays: dict[str, np.ndarray], weights: str) -> dict[str, np.ndarray]:
-    """`arrays` as `weights` says; scales stand beside what they scale, under its name and SCALE.
+    """Convert `arrays` to the dtype `weights`; scales have the name of their array and SCALE.
 
     >>> small = shrink({"kernel": np.array([[1.0, 0.0], [-0.5, 0.0]], "float32")}, "int8")
     >>> small["kernel"].tolist(), small["kernel:scale"].tolist()
@@ -124,10 +124,10 @@ def shrink(arrays: dict[str, np.ndarray], weights: str) -> dict[str, np.ndarray]
 
 
 def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
-    """Load what `save_model` wrote: the model with its weights, source, target and settings.
+    """Load a file of `save_model`: the model with its weights, source, target and settings.
 
     Raises:
-        ValueError: the file is missing, damaged or of another format; it says what is wrong.
+        ValueError: the file is missing, damaged or of another format.
     """
     header, arrays = read_artifact(path)
     try:

@@ -86,7 +86,7 @@ class Decoding:
         """Make the options that `to_config` described.
 
         Raises:
-            ValueError, TypeError, KeyError: the description is of none.
+            ValueError, TypeError, KeyError: the description is invalid.
         """
         arguments = dict(config["strategy"])
         strategy = STRATEGIES[check_choice("strategy", arguments.pop("name"), STRATEGIES)]

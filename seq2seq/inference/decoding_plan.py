@@ -119,7 +119,7 @@ class DecodingPlan:
         return {"max_length": maximum, "limits": limits}
 
     def _count_tokens(self, steps: Any) -> Any:
-        """Number of tokens or values of sources of so many steps: without the end."""
+        """Number of tokens or values of sources of `steps` steps, without the end."""
         return steps if isinstance(self.source, Numbers) else steps - 1
 
 

@@ -112,7 +112,7 @@ def batches_by_length(
         size: rows of a batch at most.
         symbols: vocabulary of a pointer, which computes all pairs of step and symbol; None: there
             is no pointer.
-        answer_steps: steps of all hypotheses for a source of so many steps; None: there are none.
+        answer_steps: steps of all hypotheses, by the steps of a source; None: no hypotheses.
     """
     order = sorted(range(len(lengths)), key=lambda number: -lengths[number])
     order = [number for number in order if lengths[number]]

@@ -96,8 +96,8 @@ class Predictor:
         Args:
             sources: texts; an empty one is answered too.
             strategy: `Greedy()`, `Beam(5)`, `Sample(seed=1)`; None: that of `decoding`.
-            n_best: None: a text per source; a number: a list of `Hypothesis` per source, at most so
-                many, the best first.
+            n_best: None: a text per source; a number: a list of at most this many `Hypothesis` per
+                source, the best first.
             unknown: policy for unknown symbols, see `Decoding`; None: that of `decoding`.
             prefix: first tokens of the answers: a text for all, or one per source; None: any.
             decoding: all options; None: those of the run. `dataclasses.replace(run.decoding,

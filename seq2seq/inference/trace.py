@@ -1,6 +1,6 @@
-"""Trace: all that went on inside a model while it read sources and said their targets.
+"""Trace: recorded states, gates, attention weights and probabilities of a model.
 
-It is made by `Predictor.trace`, and is plain NumPy: who only looks at one needs no engine.
+`Predictor.trace` makes it. It is plain NumPy and needs no engine.
 """
 
 import io
@@ -20,7 +20,7 @@ MAX_RATIO = 200  # times smaller than its content a file may be
 
 
 class NotATrace(ValueError):
-    """A file that holds no trace of a version that is known."""
+    """Error: the file holds no trace of a supported version."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,9 @@ class Layer:
             `Trace.encoder` and `Trace.handed_over`, in `Trace.decoder` and `Trace.received`.
         hidden: (batch, time, units); of a state that is handed over (batch, units).
         cell: the same of the cell; None: a GRU or a simple RNN has none.
-        gates: (batch, time, units) each, as open as they were in the step that led to the state
-            beside them: `i`, `f`, `g`, `o` of an LSTM; `z`, `r`, `g` of a GRU; nothing of a simple
-            RNN, or if they were not asked for. `g`, the candidate, is between -1 and 1, the others
-            between 0 and 1.
+        gates: (batch, time, units) each, activations of the step that computed the state of that
+            time: `i`, `f`, `g`, `o` of an LSTM; `z`, `r`, `g` of a GRU; empty for a simple RNN and
+            where not requested. `g`, the candidate, is between -1 and 1, the others from 0 to 1.
     """
 
     name: str
@@ -45,7 +44,7 @@ class Layer:
 
     @property
     def backwards(self) -> bool:
-        """Whether it reads the source from its end, so that its last state stands at time 0."""
+        """Whether it reads the source from its end, so that its last state is at time 0."""
         return self.name.endswith(BACKWARDS)
 
     @property
@@ -55,7 +54,7 @@ class Layer:
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
-        """All there are by their names: `hidden`, `cell` and the gates."""
+        """Arrays by name: `hidden`, `cell` and the gates."""
         cell = {} if self.cell is None else {"cell": self.cell}
         return {"hidden": self.hidden, **cell, **(self.gates or {})}
 
@@ -70,8 +69,8 @@ class Trace:
     """States, gates, attention weights and probabilities of a model, for a batch of sources.
 
     Time is counted in symbols: `encoder[n].hidden[b, t]` is the state after symbol `sources[b][t]`
-    was read (going backwards, too: after it and all behind it), `decoder[n].hidden[b, t]` the state
-    that said `outputs[b][t]`. Sources and targets of a batch differ in length; beyond its own
+    was read (of a backward layer: it and all later symbols), `decoder[n].hidden[b, t]` the state
+    that generated `outputs[b][t]`. Sources and targets of a batch differ in length; beyond its own
     length, `len(sources[b])` or `len(outputs[b])`, everything of row `b` is zero.
 
     Attributes:
@@ -80,20 +79,19 @@ class Trace:
         outputs: the symbols of each answer, `"<end>"` the last unless it was cut off.
         encoder: its layers, from the lowest; of a bidirectional one, both directions, forwards
             first.
-        handed_over: the encoder's final state, (batch, units) each, as the bridge gets it.
-        received: the decoder's first state, (batch, units) each, as the bridge made it.
+        handed_over: the encoder's final state, (batch, units) each, the input of the bridge.
+        received: the decoder's initial state, (batch, units) each, the output of the bridge.
         decoder: its layers, from the lowest.
-        attention: (batch, target time, source time), what each step looked at; None: it looks at
-            nothing, or has no weights.
-        probabilities: (batch, target time), of the symbol that was said; None for real values.
+        attention: (batch, target time, source time), attention weights; None: there are none.
+        probabilities: (batch, target time), of the generated symbol; None for real values.
         top_symbols: for each source and step the likeliest symbols, the likeliest first, as many
-            as the last axis of `top_probabilities` has, which may be fewer than were asked for;
+            as the last axis of `top_probabilities` has, which may be fewer than requested;
             empty for real values.
         top_probabilities: (batch, target time, symbols); None for real values. They are the
             model's own, whatever constraints or temperature the answer was made with.
         tags: those of each source, as the decoder reads them; None: the task has none.
         bridge: the kind of bridge, as in `"Copy"`.
-        task, model: what the run calls them.
+        task, model: their names in the run.
     """
 
     sources: list[list[str]]
@@ -174,7 +172,7 @@ class Trace:
 
     @classmethod
     def load(cls, path: str | Path) -> "Trace":
-        """Load a trace that `save` wrote.
+        """Load a file of `save`.
 
         Raises:
             ValueError: the file is missing, damaged, or holds no trace.

@@ -42,7 +42,9 @@ def make_trace(
     rows = [_read_ids(hypotheses, row, is_regression) for row in range(len(sources))]
     for number, row in enumerate(rows, 1):
         if not len(row):
-            raise ValueError(f"the answer to source {number} has no step: there is nothing to see")
+            raise ValueError(
+                f"the answer to source {number} has no step: there is nothing to trace"
+            )
     labels, target_mask = pad(rows)
     inputs = stack_sources(sources)
     target_in = shift_right(labels, target_mask, 0 if is_regression else START)

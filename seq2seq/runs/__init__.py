@@ -1,1 +1,1 @@
-"""Runs: their directories, checkpoints and environments, compared and told apart."""
+"""Runs: their directories, checkpoints, environments and results, and how they compare."""

@@ -44,7 +44,7 @@ class Checkpoints:
     """Checkpoints of a run: the last two, each with the best model so far.
 
     Args:
-        path: their directory; it is made when the first is written.
+        path: their directory; the first checkpoint creates it.
     """
 
     def __init__(self, path: Path):

@@ -1,4 +1,4 @@
-"""Several runs side by side: what sets them apart, and which are seeds of one configuration."""
+"""Comparison of runs: differences of configuration, and seeds of one configuration."""
 
 import csv
 import io
@@ -21,9 +21,9 @@ class Run(NamedTuple):
     """A run, finished or not.
 
     Attributes:
-        config: what `config.yaml` holds, as plain dictionaries.
-        summary: what `summary.json` holds; None: there is none.
-        path: its directory; None: nothing is read from there.
+        config: content of `config.yaml`, as plain dictionaries.
+        summary: content of `summary.json`; None: there is none.
+        path: its directory; None: unknown.
     """
 
     config: dict
@@ -32,7 +32,7 @@ class Run(NamedTuple):
 
     @property
     def failure(self) -> str:
-        """Why its results do not count, in words; nothing if it ended by itself."""
+        """The reason why its results do not count; empty if they do."""
         if self.summary is None:
             return "not finished"
         return FAILURES.get(self.summary["train"]["stopped"], "")
@@ -42,7 +42,7 @@ class Group(NamedTuple):
     """Runs of one configuration, which differ in their seeds alone.
 
     Attributes:
-        settings: what sets it apart from the other groups, value by key.
+        settings: the settings that differ from other groups, by key.
         runs: those whose results count.
         failed: the others.
     """
@@ -53,7 +53,7 @@ class Group(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As in `attention Dot, units 8`; of a group by itself as in `reverse-lstm`."""
+        """Name, as in `attention Dot, units 8`; of a single group as in `reverse-lstm`."""
         ends = [key.rpartition(".")[2] for key in self.settings]
         words = [
             f"{end if ends.count(end) == 1 else key} {value}"
@@ -67,7 +67,7 @@ class Group(NamedTuple):
 
 
 def group_runs(runs: Sequence[Run]) -> list[Group]:
-    """Runs by their configuration, in the order in which configurations come.
+    """Group runs by configuration, in the order of first occurrence.
 
     Args:
         runs: at least one.
@@ -88,7 +88,7 @@ def find_runs(folders: Iterable[str | Path], finished: bool = True) -> list[Path
         finished: whether those without a summary are left out.
 
     Raises:
-        ValueError: a place that does not exist, or holds no such run.
+        ValueError: a directory that does not exist, or holds no such run.
     """
     marks = ("summary.json",) if finished else ("config.yaml", "summary.json")
     runs: dict[Path, Path] = {}
@@ -112,7 +112,7 @@ def _natural(text: str) -> list:
 
 
 def differences(configs: Sequence[dict]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """The keys that set configurations apart beside their seeds, and each one's values.
+    """Keys other than the seed in which configurations differ, and the values of each.
 
     Of keys that change together one is named: the task or model, the shortest, or all parts that
     were chosen, as in `attention none, bridge Dense`.
@@ -188,7 +188,7 @@ def _show(value: object) -> str:
 
 
 def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, aligned for reading as it is.
+    """Markdown table, aligned for reading as plain text.
 
     >>> print(format_table(["a", "b"], [["1", "22"]]))
     | a | b  |
@@ -207,7 +207,7 @@ def read_summary(path: Path) -> dict:
     """Read `summary.json` of a run directory.
 
     Raises:
-        ValueError: it is missing or damaged; the error says what is wrong.
+        ValueError: it is missing or damaged.
     """
     file = path / "summary.json"
     try:

@@ -13,7 +13,7 @@ MAX_LENGTHS = 30  # more of them are put together
 def by_length(
     group: Group, ranges: Sequence[tuple[int, int]]
 ) -> dict[tuple[int, int], SeedStatistics]:
-    """The exact match of a group's runs at each range of lengths that some of them were tested on.
+    """Exact match of a group at each range of lengths that some of its runs were tested on.
 
     Args:
         group: its runs that count.
@@ -36,7 +36,7 @@ def lengths(test: dict) -> list[int]:
 
 
 def choose_ranges(groups: Sequence[Group]) -> list[tuple[int, int]]:
-    """Every length that was tested by itself, or if there are many, ranges of equally many."""
+    """All tested lengths, or if there are many, ranges with equal numbers of lengths."""
     runs = [run for group in groups for run in group.runs]
     all_lengths = sorted({length for run in runs for length in lengths(run.summary["test"])})
     if len(all_lengths) <= MAX_LENGTHS:
@@ -47,7 +47,7 @@ def choose_ranges(groups: Sequence[Group]) -> list[tuple[int, int]]:
 
 
 def by_step(group: Group, metric: str) -> dict[float, SeedStatistics]:
-    """A metric of validation at each number of updates after which all of a group's runs had it.
+    """Validation metric of a group at each update at which all of its runs were evaluated.
 
     Args:
         group: its runs that count.
@@ -61,14 +61,14 @@ def by_step(group: Group, metric: str) -> dict[float, SeedStatistics]:
 
 
 def read_curve(run: Run, metric: str) -> dict[float, float]:
-    """A metric by the number of updates; nothing if the history does not have it."""
+    """A metric by the number of updates; empty if it is not in the history."""
     rows, name = read_history(run.path), f"val_{metric}"
     column = name if rows and name in rows[0] else metric
     return {row["step"]: row[column] for row in rows if column in row}
 
 
 def choose_metric(groups: Sequence[Group], metric: str | None = None) -> str | None:
-    """The metric of learning curves: `metric`, or the one that the tasks of all runs go by.
+    """The metric of learning curves: `metric`, or the one that all runs monitor.
 
     None: no such metric is in the histories of all runs.
 

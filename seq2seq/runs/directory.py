@@ -1,4 +1,4 @@
-"""The run directory: where a run keeps all that it made. Files appear whole or not at all."""
+"""The run directory: all files of a run, written atomically."""
 
 import contextlib
 import csv
@@ -48,11 +48,11 @@ class RunDirectory:
         path: the directory; None: `runs/<name>/<timestamp>`.
         name: for example `reverse-lstm`.
         overwrite: whether a run that is already there may be replaced.
-        resume: whether a run that is already there is gone on with.
+        resume: whether a run that is already there is resumed.
 
     Attributes:
         path: the directory.
-        checkpoints: what training resumes from.
+        checkpoints: those that training resumes from.
 
     Raises:
         ValueError: `path` holds a run and is neither to be replaced nor to be resumed, is a file,
@@ -86,7 +86,7 @@ class RunDirectory:
             self._set_aside(held)  # last, when nothing can be refused any more
 
     def _check_held(self, held: list[str], overwrite: bool) -> None:
-        """Raise a ValueError unless what is there is a run, and may be replaced or gone on with."""
+        """Raise a ValueError unless the content is a run that may be replaced or resumed."""
         for name in (*FILES, PREVIOUS, TENSORBOARD):
             if (self.path / name).is_symlink():
                 raise ValueError(
@@ -116,21 +116,21 @@ class RunDirectory:
         self.close()
 
     def close(self) -> None:
-        """Let other processes have the directory."""
+        """Release the directory for other processes."""
         self._unlock()
 
     def describe(
         self, config: str, environment: dict, changes: dict | None = None, patch: str = ""
     ) -> None:
-        """Write what the run is: `config.yaml`, `environment.json` and `changes.patch`.
+        """Write `config.yaml`, `environment.json` and `changes.patch`.
 
-        A run resumed from a checkpoint keeps its environment, and notes what has changed.
+        A run resumed from a checkpoint keeps its environment, and adds what has changed.
 
         Args:
             config: the text of `config.yaml`.
-            environment: see `describe_environment`; with `data`, what the examples are.
-            changes: keys of the configuration that are no longer as they were, `[old, new]`.
-            patch: what was changed in the program since its commit.
+            environment: see `describe_environment`; with `data`, their fingerprint.
+            changes: changed keys of the configuration, `[old, new]`.
+            patch: changes of the program since its commit.
 
         Raises:
             ValueError: the examples are not those that the run began with, or no checkpoint is
@@ -148,7 +148,7 @@ class RunDirectory:
                 self._set_aside([file for file in held if file != KEPT_DATA])
         else:
             environment = self._resume_environment(checkpoint.step, environment, changes or {})
-        for file in self.path.glob(".*.*"):  # what was being written when it was killed
+        for file in self.path.glob(".*.*"):  # unfinished files of a killed process
             if file.name[1:].rpartition(".")[0] in FILES:
                 _remove_own(file)
         (self.path / MANIFEST).unlink(missing_ok=True)  # before any file that it describes changes
@@ -189,7 +189,7 @@ class RunDirectory:
             for file in held:
                 (self.path / file).rename(previous / file)
             logger.warning(
-                "note: what was here is in %s until this run is complete: %s",
+                "note: earlier files are in %s until this run is complete: %s",
                 *(previous, ", ".join(held)),
             )
 
@@ -221,7 +221,7 @@ class RunDirectory:
         self.write(file, out.getvalue())
 
     def _point_latest(self) -> None:
-        """Let `runs/latest` point here, without a moment at which it points nowhere."""
+        """Point `runs/latest` here, atomically."""
         temporary = LATEST.with_name(f".latest.{os.getpid()}")
         try:
             RUNS.mkdir(exist_ok=True)
@@ -240,7 +240,7 @@ class RunDirectory:
 
 
 def _follow_latest(path: Path) -> Path:
-    """`path`, or where it points if it is `runs/latest`, which will be made to point here."""
+    """`path`, or if it is `runs/latest`, the run that this link points to."""
     return Path(os.path.relpath(path.resolve())) if path.absolute() == LATEST.absolute() else path
 
 
@@ -255,7 +255,7 @@ def is_run(path: Path) -> bool:
 
 
 def _remove_own(path: Path) -> None:
-    """Take a file away, or of a directory what this program wrote; all else stays where it is."""
+    """Remove a file, or those files of a directory that this program wrote."""
     if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
         return

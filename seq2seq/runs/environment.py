@@ -1,4 +1,4 @@
-"""The environment of a run: what its result may depend on beside its configuration."""
+"""The environment of a run, on which its result depends besides its configuration."""
 
 import hashlib
 import os
@@ -26,8 +26,8 @@ class Checkout(NamedTuple):
 
     Attributes:
         commit: None outside of a checkout.
-        patch: what of the program and its configurations differs from the commit, new files
-            included, as `git apply` takes it; empty: nothing does.
+        patch: changes of the program and its configurations since the commit, new files included,
+            for `git apply`; empty: none.
     """
 
     commit: str | None = None
@@ -112,9 +112,9 @@ def _version(package: str) -> str | None:
 
 
 def read_checkout(package: Path = Path(__file__).parents[2]) -> Checkout:
-    """The checkout that the directory `package` stands in, and what was changed in it since.
+    """Read the checkout that contains the directory `package`, and its changes.
 
-    Outside of one, or without git, nothing is known.
+    Outside of a checkout, or without git, there is no commit.
     """
 
     def git(folder: Path, *arguments: str, status: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""Existing runs: whether they are complete, and what they may be resumed with."""
+"""Existing runs: whether they are complete, and the settings to resume them with."""
 
 import logging
 import re
@@ -16,8 +16,8 @@ from seq2seq.runtime.validation import check_path
 
 logger = logging.getLogger("seq2seq")
 
-STARTUP_KEYS = ("run_dir", "overwrite", "resume")  # they say how a run is begun, not what it is
-# What a run may be resumed with: how long it trains, and what it writes.
+STARTUP_KEYS = ("run_dir", "overwrite", "resume")  # of the start of a run, not of its result
+# Settings that may change when a run is resumed: its length, and its logging.
 MAY_CHANGE = (
     *STARTUP_KEYS,
     *("training.steps", "training.epochs", "training.patience"),
@@ -43,7 +43,7 @@ def gather(folders: Sequence[str | Path]) -> list[Run]:
     """All runs at or below `folders`, finished or not, in order of their names.
 
     Raises:
-        ValueError: a place that does not exist or holds no run, or a run that is damaged.
+        ValueError: a directory that does not exist or holds no run, or a run that is damaged.
     """
     runs, paths = [], find_runs(folders, finished=False)
     with progress("reading", len(paths), "runs") as advance:
@@ -61,7 +61,7 @@ class Resumed(NamedTuple):
 
     Attributes:
         path: its directory.
-        changes: keys of its configuration that are no longer as they were, `[old, new]`.
+        changes: changed keys of its configuration, `[old, new]`.
     """
 
     path: Path
@@ -69,7 +69,7 @@ class Resumed(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to do: it has ended by itself, and nothing was changed."""
+        """Whether it has finished, and nothing was changed."""
         return not self.changes and is_complete(self.path)
 
 
@@ -92,11 +92,11 @@ def read_finished_config(path: Path, known: dict) -> dict:
 def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None]:
     """The configuration that `resume=true` uses, and the run it belongs to.
 
-    It is the run's own, with what the command line says of its length and its logging. A command
-    line that says more describes the whole run, and must describe the same.
+    It is the run's own, with the length and the logging of the command line. A command line with
+    other keys must describe the same run.
 
     Args:
-        config: what the command line makes of the defaults.
+        config: the defaults with the command line's overrides.
         overrides: the command line.
 
     Raises:
@@ -175,7 +175,7 @@ def default_name(config: dict) -> str:
     """The name of a run's directory in `runs/`, as in `reverse-lstm`.
 
     Raises:
-        ValueError: a name of its configuration is none, but a path.
+        ValueError: a name of its configuration is a path.
     """
     for key, name in config["names"].items():
         if not isinstance(name, str) or not re.fullmatch(r"\w[\w.+-]*", name):

@@ -1,6 +1,6 @@
-"""An experiment of the literature: what it runs, what was published, and whether ours agrees.
+"""Experiments of the literature: their runs, published values, and verdicts on ours.
 
-What is expected stands in the experiment's own file before anything is run; here it is only read.
+Expected values are in the experiment's own file before anything is run; here they are only read.
 """
 
 import csv
@@ -20,19 +20,19 @@ UNPUBLISHED = "-"  # there is no band, so no verdict
 STATISTICS = {"mean": statistics.fmean, "max": max, "min": min}
 NO_SHARES = ("bleu", "edit_distance", "mae", "rmse")  # metrics that are not shown in percent
 # A metric of the test: of all examples, or the exact match (with or without the oracle's length) of
-# those whose targets have lengths from .. to; or a column of the history, after so many updates.
+# those whose targets have lengths from .. to; or a column of the history after a number of updates.
 METRIC = re.compile(r"(?P<name>[a-z_]+)(?:@(?P<low>\d+)(?:-(?P<high>\d+))?|#(?P<step>\d+))?")
 
 
 class Expected(NamedTuple):
-    """A metric's published value, and what we call the same.
+    """Published value of a metric, and the values that count as reproduced.
 
     Attributes:
         metric: of `summary.json`'s test, or its exact match by length, as in `exact_match@24-48`;
             or of `history.csv` after an update, as in `val_bleu#1000`.
-        published: the value; None: none was.
-        band: from where to where ours may lie; None: there is no verdict.
-        statistic: what of our seeds lies there: their `mean`, or their `max` or `min`.
+        published: the value; None: none was published.
+        band: lowest and highest value that reproduces it; None: there is no verdict.
+        statistic: of the seeds, that is compared with the band: `mean`, `max` or `min`.
     """
 
     metric: str
@@ -46,8 +46,8 @@ class Row(NamedTuple):
 
     Attributes:
         name: of the row, and of the directory that holds its runs.
-        overrides: what sets it apart, as on the command line.
-        expected: a metric each; there may be none that was published.
+        overrides: its settings, as on the command line.
+        expected: one for each metric.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Experiment(NamedTuple):
 
     Attributes:
         name: of its file.
-        source: where the published values stand.
+        source: of the published values.
         seeds: one run of each row is made with each.
         rows: see `Row`.
     """
@@ -94,7 +94,7 @@ class Result(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether the run came to its own end."""
+        """Whether the run finished, so that its results count."""
         return self.stopped in ("finished", "early")
 
 
@@ -102,11 +102,11 @@ def read_experiment(name: str, node: object) -> Experiment:
     """Read the key `reproduction` of an experiment's file.
 
     Raises:
-        ValueError: it lacks something, or expects what makes no sense; the error says where.
+        ValueError: a key is missing or invalid; it is named.
     """
     key = f"experiment {name}: reproduction"
     if not isinstance(node, dict):
-        raise ValueError(f"{key} is missing: it says which runs are made and what is expected")
+        raise ValueError(f"{key} is missing: it specifies the runs and the expected values")
     _check_keys(key, node, {"source", "seeds", "rows"})
     seeds = node["seeds"]
     are_seeds = isinstance(seeds, list) and all(type(seed) is int and seed >= 0 for seed in seeds)
@@ -142,7 +142,7 @@ def _read_row(key: str, name: str, node: object) -> Row:
 def _read_expected(key: str, metric: str, node: object) -> Expected:
     if not METRIC.fullmatch(metric):
         raise ValueError(f"{key}: a metric is like exact_match or exact_match@24-48")
-    if node is None:  # of interest, but nobody published it
+    if node is None:  # of interest, but unpublished
         return Expected(metric, None, None)
     if not isinstance(node, dict):
         raise ValueError(f"{key} must hold published and band, got {node!r}")
@@ -220,7 +220,7 @@ def verdicts(experiment: Experiment, results: Sequence[Result]) -> list[list[str
 
 
 def _done(row: Row, metric: str, results: Sequence[Result]) -> dict[int, float]:
-    """The values of a metric by seed: of the runs that count, and that were asked for it."""
+    """Values of a metric by seed, of the runs that count and have it."""
     by_seed = {
         result.seed: result.metrics
         for result in results
@@ -241,7 +241,7 @@ HEADS = ("row", "metric", "published", "band", "mean ± std", "least", "greatest
 
 
 def render(experiment: Experiment, results: Sequence[Result], judged: bool = True) -> str:
-    """A Markdown table: expected beside obtained, and the verdicts, if they are `judged`."""
+    """Markdown table of expected and obtained values, with verdicts if `judged`."""
     lines = []
     for row, row_verdicts in zip(experiment.rows, verdicts(experiment, results), strict=True):
         for expected, verdict in zip(row.expected, row_verdicts, strict=True):
@@ -282,10 +282,10 @@ def write_results(results: Iterable[Result]) -> str:
 
 
 def read_results(path: Path) -> list[Result]:
-    """Read a file that `write_results` wrote.
+    """Read a file of `write_results`.
 
     Raises:
-        ValueError: it did not.
+        ValueError: it is damaged.
     """
     results: dict[tuple[str, int], Result] = {}
     try:

@@ -1,4 +1,4 @@
-"""The names of what a run directory holds, and the copies of its data; it needs no engine."""
+"""Names of the files of a run directory, and the copies of its data; needs no engine."""
 
 import shutil
 import tempfile
@@ -36,9 +36,9 @@ def keep_data(path: Path, files: Mapping[str, Sequence[Path]]) -> None:
 
 
 def read_kept_data(path: Path) -> dict[str, list[Path]]:
-    """The copies of its files of examples that a run has, by the keys of the task that name them.
+    """Copies of the files of examples in a run, by the keys of the task that name them.
 
-    What leads out of the directory is passed over: what a run keeps is a copy.
+    Links out of the directory are ignored: a run keeps copies.
     """
     files: dict[str, list[Path]] = {}
     for file in sorted((path / KEPT_DATA).glob("*/*/*")):

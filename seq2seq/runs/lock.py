@@ -1,4 +1,4 @@
-"""The lock of a run directory, which one process has; it needs no engine."""
+"""The lock of a run directory, held by one process; needs no engine."""
 
 import errno
 import logging
@@ -13,7 +13,7 @@ logger = logging.getLogger("seq2seq")
 
 
 def lock(path: Path) -> int:
-    """Take the directory for this process; the lock dies with it.
+    """Lock the directory for this process, until it ends.
 
     Raises:
         ValueError: another process has it, or the lock is a link, which could lead to any file.
@@ -41,7 +41,7 @@ def lock(path: Path) -> int:
 
 
 def is_in_use(path: Path) -> bool:
-    """Tell whether another process trains in a directory."""
+    """Whether another process trains in a directory."""
     if not (path / LOCK).is_file():
         return False
     try:

@@ -29,7 +29,7 @@ def find_direction(metric: str) -> str:
 
 
 def find_perfect(monitor: tuple[str, str]) -> float:
-    """Return the value of a monitored metric beyond which there is no better.
+    """Return the best possible value of a monitored metric.
 
     >>> find_perfect(("exact_match", "max")), find_perfect(("mae", "min"))
     (1.0, 0.0)

@@ -1,7 +1,7 @@
 """Overrides of the command line (`key=value`), as Hydra's grammar can read them.
 
-That grammar gives meaning to many characters that file names and symbols have: a value that it
-cannot read is text, and is put in quotes.
+Many characters of file names and symbols have a meaning in that grammar: a value that it cannot
+read is text, and is put in quotes.
 """
 
 import re
@@ -54,7 +54,7 @@ def _quote_override(argument: str, is_multirun: bool) -> str:
         parts = [part if _can_read(f"{key}=[{part}]") else quote(part) for part in parts]
         quoted = f"{key}=[{','.join(parts)}]"
     elif is_multirun and "," in value:
-        return argument  # one text, or several? The error says how to write either
+        return argument  # one text, or several? The error shows how to write either
     else:
         quoted = f"{key}={quote(value)}"
     return quoted if _can_read(quoted) else argument
@@ -69,7 +69,7 @@ def _can_read(override: str) -> bool:
 
 
 def _looks_otherwise(override: str, is_multirun: bool) -> bool:
-    """Tell whether Hydra reads the value of a text as a number, as true or false, or as a sweep."""
+    """Whether Hydra reads the value of a text as a number, as true or false, or as a sweep."""
     parsed = OverridesParser.create().parse_override(override)
     if parsed.is_sweep_override():
         return not is_multirun

@@ -1,4 +1,4 @@
-"""A run beside another that should be the same: identical, equal within tolerance, or different."""
+"""Comparison of a run with its repetition: identical, equal within tolerance, or different."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from seq2seq.runtime.file_format import read_artifact
 from seq2seq.runtime.manifest import read_checked
 
 VERDICTS = IDENTICAL, EQUAL, DIFFERENT = "identical", "equal within tolerance", "different"
-# Columns of `history.csv` that say nothing here: the epoch itself, and times.
+# Columns of `history.csv` that are not compared: the epoch itself, and times.
 NOT_COMPARED = ("epoch", "seconds", "target_tokens_per_second")
 
 
@@ -36,11 +36,11 @@ class Row(NamedTuple):
 
 
 def compare_runs(old_path: Path, new_path: Path, tolerance: float) -> list[Row]:
-    """All that two run directories can be compared by.
+    """Compare all values of two run directories.
 
     Args:
         old_path, new_path: finished runs of one configuration.
-        tolerance: how far apart equal numbers may be: up to 1 in themselves, beyond it as a share.
+        tolerance: largest difference of equal numbers: absolute up to 1, relative beyond.
 
     Raises:
         ValueError: a file of theirs can't be read.
@@ -55,7 +55,7 @@ def compare_runs(old_path: Path, new_path: Path, tolerance: float) -> list[Row]:
 
 
 def verdict(rows: list[Row]) -> str:
-    """Identical if everything is; if not, as the results are that differ most."""
+    """Identical if everything is; else the worst verdict on a result."""
     if all(row.verdict == IDENTICAL for row in rows):
         return IDENTICAL
     return _worst([EQUAL, *(row.verdict for row in rows if row.is_result)])
@@ -149,7 +149,7 @@ def _compare_weights(old_arrays: dict[str, np.ndarray], new_arrays: dict[str, np
 
 
 def render(old_path: Path, new_path: Path, rows: list[Row]) -> str:
-    """A table of `rows`, the verdict, and what sets the environments apart."""
+    """Table of `rows`, the verdict, and the differences of the environments."""
     parts = [format_table(["", "before", "now", "verdict"], [row[:4] for row in rows]), ""]
     environments = [read_environment(run) for run in (old_path, new_path)]
     for start in environments[0].get("resumed", []):

@@ -1,8 +1,8 @@
-"""Instantiation of configurations, whoever wrote them: only of classes that compute.
+"""Safe instantiation of untrusted configurations.
 
-A configuration may come from a stranger. Reading one evaluates nothing, and of one only tasks,
-layers, models, search strategies, the training's settings and Keras's optimisers are ever made:
-no class that writes or deletes files, no function, nothing of any other package.
+Reading a configuration evaluates nothing. Only tasks, layers, models, search strategies, training
+settings and Keras's optimizers are instantiated: no class that writes or deletes files, no
+function, and nothing of any other package.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from hydra._internal.utils import get_args_parser  # Hydra's own, or the two cou
 
 from seq2seq.runtime.manifest import NotAsWritten, read_checked
 
-# Where the classes stand that a configuration may name, and where those may be defined.
+# Modules of the classes that a configuration may name, and where those may be defined.
 TRUSTED_MODULES = (
     "seq2seq.data",
     "seq2seq.layers",
@@ -61,19 +61,19 @@ def _stands_in(module: str, modules: tuple[str, ...]) -> bool:
 def instantiate(name: str, node: dict) -> Any:
     """The object that `node` describes.
 
-    Its values are taken as they are: no interpolation is looked at, no text is evaluated.
+    Its values are used unchanged: no interpolation is resolved, no text is evaluated.
 
     Args:
-        name: what the user calls it, for error messages.
+        name: its name in error messages.
         node: a resolved configuration with a `_target_`.
 
     Raises:
-        ValueError: what the constructor said of its arguments, or a target that is refused.
+        ValueError: an argument that the constructor refuses, or a target that is not allowed.
     """
     node = _leave_out_nothing(node)
     _check_values(name, node)
     for target in _targets(node):
-        find_class(target)  # nothing is made before all of them are known to be harmless
+        find_class(target)  # all are checked before anything is made
     try:
         return _make(node)
     except Exception as error:
@@ -88,8 +88,8 @@ def instantiate(name: str, node: dict) -> Any:
 def _check_values(name: str, node: Any) -> None:
     """Raise a ValueError if a constructor would get a mapping: Keras makes any object of some.
 
-    What is handed to it is plain (numbers, names of activations, lists of them), or an object that
-    a `_target_` of its own makes.
+    Its arguments are plain (numbers, names of activations, lists of them), or objects with a
+    `_target_` of their own.
     """
     if isinstance(node, dict):
         if "_target_" not in node:
@@ -136,7 +136,7 @@ def _make(node: Any) -> Any:
 
 
 def read_config(path: Path) -> dict:
-    """A configuration from a file, as it stands there: plain values, no interpolation.
+    """Read a configuration from a file: plain values, no interpolation.
 
     Raises:
         ValueError: the file is missing, no YAML or no mapping, is nested too deeply, or holds an
@@ -152,7 +152,7 @@ def read_plain_yaml(path: Path) -> tuple[str, dict | None]:
     """Read a YAML file of one mapping of plain values, without aliases and tags.
 
     Returns:
-        The text of the file, and what stands in it; None: nothing does.
+        The text of the file, and its mapping; None: it is empty.
 
     Raises:
         ValueError: the file is missing, no such YAML, or nested too deeply.
@@ -182,13 +182,13 @@ def read_plain_yaml(path: Path) -> tuple[str, dict | None]:
 
 
 def check_arguments(arguments: Sequence[str]) -> Namespace:
-    """Look at what Hydra is about to be told: only what the program knows may run.
+    """Check the command line before Hydra reads it.
 
     Returns:
         Hydra's flags, and `overrides`.
 
     Raises:
-        ValueError: configurations come in by another way than `--config-dir`, whose files
+        ValueError: configurations are added otherwise than by `--config-dir`, whose files
             `seq2seq.cli.composition` checks, or that is no directory.
     """
     options = get_args_parser().parse_args(list(arguments))
@@ -202,8 +202,8 @@ def check_arguments(arguments: Sequence[str]) -> Namespace:
     ]
     if moved:
         raise ValueError(
-            f"{moved[0]}: relative paths are read where the command is given; run_dir=PATH says "
-            "where the run goes"
+            f"{moved[0]}: relative paths are read where the command is given; run_dir=PATH is "
+            "the run directory"
         )
     if options.config_path is not None or {"hydra", "hydra.searchpath"} & {*keys}:
         raise ValueError("configurations of your own are added by --config-dir DIRECTORY alone")

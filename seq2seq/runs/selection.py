@@ -1,7 +1,7 @@
 """Selection among configurations: the best by validation, and its test.
 
-A configuration that was selected by its test has that test's luck in its result, so only
-validation metrics may select.
+The test result of a configuration selected by its test is biased upwards, so only validation
+metrics may select.
 """
 
 from collections.abc import Sequence

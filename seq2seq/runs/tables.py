@@ -20,9 +20,9 @@ class Metric(NamedTuple):
 
     Attributes:
         name: in words.
-        digits: how many follow the point.
+        digits: after the point.
         is_share: whether it is a share, which is shown in percent.
-        by_itself: whether it is shown without being asked for.
+        by_itself: whether it is shown by default.
     """
 
     name: str
@@ -102,7 +102,7 @@ def list_metrics(runs: Sequence[Run]) -> list[str]:
 
 
 def choose_metrics(groups: Sequence[Group], requested: Sequence[str] = ()) -> list[str]:
-    """The metrics that a table shows: `requested`, or those that are shown by themselves.
+    """The metrics that a table shows: `requested`, or the default ones.
 
     Those are the validation metric that picked the weights, and the usual ones of the test.
 
@@ -123,7 +123,7 @@ def make_table(
     metrics: Sequence[str] = (),
     lengths: Sequence[tuple[int, int]] = (),
 ) -> str:
-    """A Markdown table: what sets configurations apart, and their results over seeds.
+    """Markdown table: differences of configurations, and their results over seeds.
 
     A result is the mean ± the standard deviation over seeds; of the test with the 95 % confidence
     interval of the mean and, where there is room, the least and the greatest. Runs that failed are
@@ -131,7 +131,7 @@ def make_table(
 
     Args:
         groups: at least one.
-        metrics: names; none: those that all runs have, of the ones that are shown by themselves.
+        metrics: names; none: the default ones that all runs have.
         lengths: ranges of lengths of targets; of each, one column with the exact match there.
 
     Raises:
@@ -206,7 +206,7 @@ def list_runs(
 ) -> tuple[list[str], list[dict]]:
     """A row for each run, with numbers as they are: the columns, and the rows.
 
-    A run that failed has no results; its column `stopped` says why.
+    A run that failed has no results; its column `stopped` has the reason.
 
     Args:
         groups: at least one.
@@ -252,8 +252,8 @@ def match_at(test: dict, low: int, high: int, metric: str = "exact_match") -> fl
 
     Args:
         test: of `summary.json`.
-        low, high: lengths, both among them.
-        metric: `exact_match`, or `oracle_exact_match` where the length was also told.
+        low, high: lengths, both included.
+        metric: `exact_match`, or `oracle_exact_match`, with the lengths of the references.
 
     Raises:
         ValueError: there are none, or they have no such metric.
@@ -268,7 +268,7 @@ def match_at(test: dict, low: int, high: int, metric: str = "exact_match") -> fl
 
 
 def name_range(low: int, high: int) -> str:
-    """As in `1-20`, or `20`."""
+    """Format a range, as in `1-20`, or `20`."""
     return str(low) if low == high else f"{low}-{high}"
 
 

@@ -6,14 +6,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-# What a file system answers that has no modes, no links, or no folders that can be synchronised.
+# Errors of file systems without modes, links, or folders that can be synchronised.
 UNSUPPORTED = {
     *(errno.EINVAL, errno.EPERM, errno.EACCES, errno.EISDIR, errno.EBADF),
     *(errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS),
 }
 
 
-UMASK = os.umask(0o022)  # what files of this process may not allow; there is no way but to set it
+UMASK = os.umask(0o022)  # file mode mask of this process; it must be set to be read
 os.umask(UMASK)
 
 

@@ -17,7 +17,7 @@ def make_codec(config: dict) -> Codec:
     """Make the codec that `to_config` described.
 
     Raises:
-        ValueError, TypeError, KeyError: the description is of none.
+        ValueError, TypeError, KeyError: the description is invalid.
     """
     arguments = {key: value for key, value in config.items() if key != "kind"}
     kind = KINDS[check_choice("kind of codec", config.get("kind"), KINDS)]

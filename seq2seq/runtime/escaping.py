@@ -1,6 +1,6 @@
-"""Text where a person will see it: nothing in it acts on a terminal, a page or a spreadsheet.
+"""Escaping of text for terminals, pages and spreadsheets.
 
-Where a program reads, as in a pipe or a file of answers, text stays as it is.
+Text for a program, in a pipe or a file of answers, is not escaped.
 """
 
 import io
@@ -12,7 +12,7 @@ FORMULA = re.compile(r"[=+\-@\t\r]")
 
 
 def printable(text: str) -> str:
-    """`text` with what a terminal would obey written out.
+    """Write out the control characters and direction overrides of `text`.
 
     >>> printable("a\x1b[31mb")
     'a\\\\x1b[31mb'

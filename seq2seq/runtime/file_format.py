@@ -106,7 +106,7 @@ def read_members(path: Path, check: bool = False) -> dict[str, StoredArray]:
         name = entry.filename.removesuffix(".npy")
         plain = entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & 1
         if not plain or entry.compress_size != entry.file_size or name in members:
-            raise ValueError(f"{path} is damaged: {name!r} is compressed, or stands there twice")
+            raise ValueError(f"{path} is damaged: {name!r} is compressed, or occurs twice")
         first = entry.header_offset + 30  # of its name
         lengths = content[first - 4 : first]
         if first < 30 or len(lengths) < 4:

@@ -1,7 +1,7 @@
 """The manifest of a run: the checksum of each of its text files, which its readers compare.
 
-It is written last, and holds no file that is still to change. What was edited on purpose is read
-once its line is taken out.
+It is written last, without files that may still change. A file that was edited on purpose can be
+read once its line is removed.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ class NotAsWritten(ValueError):
 
 
 def describe_files(path: Path, files: Sequence[str]) -> str:
-    """The manifest of the run directory `path`, of those of `files` that are there."""
+    """Manifest of the existing `files` of the run directory `path`."""
     existing = [name for name in files if (path / name).is_file()]
     return (
         json.dumps({name: checksum((path / name).read_bytes()) for name in existing}, indent=2)
@@ -48,11 +48,11 @@ def read_manifest(path: Path) -> dict[str, str] | None:
 
 
 def read_checked(path: Path) -> bytes:
-    """The content of a file of a run, as the run wrote it; of any other file what is in it.
+    """Content of a file, verified by the manifest beside it, if there is one.
 
     Raises:
         OSError: it can't be read.
-        NotAsWritten: it is not what the manifest beside it says.
+        NotAsWritten: its checksum is not the manifest's.
         ValueError: it is no file.
     """
     if not path.is_file() and path.exists():

@@ -162,7 +162,7 @@ class Decoder:
         Args:
             tokens: (rows,), previous tokens; real values: (rows, features).
             state: of each row.
-            memory: of each source; rows of a source stand together.
+            memory: of each source; rows of a source are adjacent.
         """
         rows = len(tokens)
         if self.pointer:

@@ -1,4 +1,4 @@
-"""Where the configurations lie that come with the package."""
+"""Paths of the configurations of the package."""
 
 from pathlib import Path
 

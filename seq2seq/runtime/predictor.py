@@ -119,13 +119,13 @@ class NumpyPredictor:
             sources: texts; with tags `source<TAB>tags`.
             width: beam search of this width.
             length_penalty: see `Beam`.
-            n_best: None: a text per source; a number: a list of up to so many `Hypothesis`.
+            n_best: None: a text per source; a number: a list of at most this many `Hypothesis`.
             unknown: a symbol never seen in training is an `"error"`, or read as the unknown
                 `"token"`; a pointer copies it.
             max_length: tokens after which an answer is cut off, or `"1.5x+2"` of the source's.
 
         Raises:
-            BadSource: a source can't be encoded (a ValueError that says which and why).
+            BadSource: a source can't be encoded (a ValueError with its number and the reason).
         """
         plan = self.plan(width, length_penalty, n_best, unknown, max_length)
         hypotheses = self.hypotheses(sources, plan)
@@ -301,7 +301,7 @@ def check_lengths(settings: dict) -> None:
 
 
 def resolve_length(length: int | str, tokens: int) -> int:
-    """Number of tokens of a length option, for a source of so many tokens.
+    """Number of tokens of a length option, for a source of `tokens` tokens.
 
     >>> resolve_length(7, 20), resolve_length("1.5x+2", 20)
     (7, 32)

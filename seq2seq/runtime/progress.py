@@ -1,8 +1,8 @@
-"""Progress of a command on standard error, once it takes longer than a person expects.
+"""Progress of slow commands on standard error.
 
-A terminal shows a bar after two seconds and takes it away at the end; elsewhere, in a log file, a
-line comes after twenty seconds and then at growing intervals. Only commands show it: from Python
-nothing is printed until `show_progress` is called.
+On a terminal a bar appears after two seconds and disappears at the end; in a log file, lines appear
+after twenty seconds and then at growing intervals. From Python nothing is printed until
+`show_progress` is called.
 """
 
 import contextlib
@@ -18,12 +18,12 @@ LONGEST_INTERVAL = 60.0  # seconds between two lines of a log
 
 
 class _Display:
-    """Where progress goes, and whether something shows some already.
+    """Destination of progress, and whether a bar is shown.
 
     Attributes:
-        file: standard error as it was when the command began, for a bar is drawn while it is
-            held back; None: nothing is shown.
-        busy: whether there is a bar; work inside that work shows none of its own.
+        file: standard error at the start of the command, since a bar is drawn while it is
+            captured; None: nothing is shown.
+        busy: whether a bar is shown; nested work shows no bar.
     """
 
     file: IO | None = None
@@ -40,7 +40,7 @@ def show_progress() -> None:
 
 @contextlib.contextmanager
 def busy() -> Iterator[bool]:
-    """Keep others from showing progress meanwhile; False where somebody does already."""
+    """Suppress other progress in the block; yield False if progress is shown already."""
     if _Display.busy:
         yield False
         return
@@ -55,7 +55,7 @@ def busy() -> Iterator[bool]:
 def progress(
     description: str, total: int | None = None, unit: str = ""
 ) -> Iterator[Callable[[int], None]]:
-    """Show how far the work inside the `with` block has come.
+    """Show the progress of the work inside the `with` block.
 
     Args:
         description: of the work, as in `"predicting"`.
@@ -63,7 +63,7 @@ def progress(
         unit: of it, as in `"sources"`.
 
     Yields:
-        A function that is told how much more has been done (1 by default).
+        A function that adds finished work (1 by default).
 
     Example:
         >>> with progress("predicting", total=2, unit="sources") as advance:
@@ -82,7 +82,7 @@ def progress(
 
 
 class _Shown:
-    """A thread that shows one piece of work, if it takes long enough."""
+    """Thread that shows the progress of work, if it is slow."""
 
     def __init__(self, file: IO, description: str, total: int | None, unit: str):
         self.file, self.description, self.total, self.unit = file, description, total, unit
@@ -92,11 +92,11 @@ class _Shown:
         self.thread.start()
 
     def advance(self, count: int = 1) -> None:
-        """Count what has been done."""
+        """Add finished work."""
         self.done += count
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.ended.set()
         self.thread.join()
 
@@ -129,7 +129,7 @@ class _Shown:
             interval = min(2 * interval, LONGEST_INTERVAL)
 
     def describe(self, seconds: float) -> str:
-        """A line of a log."""
+        """Format a line of a log."""
         parts = [self.description]
         if self.total is not None:
             parts.append(f"{self.done:,} of {self.total:,} {self.unit}".rstrip())

@@ -1,4 +1,4 @@
-"""Starting the engine quietly: its start-up remarks are held back, anything else is passed on."""
+"""Import and start of the engine without its start-up messages; other messages are passed on."""
 
 import contextlib
 import importlib
@@ -22,10 +22,10 @@ EXPECTED_MESSAGES = re.compile(
 
 
 def import_engine() -> None:
-    """Import Keras and its engine without their remarks; anything else they say is passed on.
+    """Import Keras and its engine without their start-up messages; others are passed on.
 
-    Nor does TensorFlow warn of functions that it compiles for several shapes: ours are few by
-    design. No device is looked for: a program may still say which it wants.
+    TensorFlow does not warn of functions compiled for several shapes, which are few by design. No
+    device is initialized, so a program may still select one.
     """
     logging.getLogger("tensorflow").addFilter(_is_news)
     if "keras" not in sys.modules:
@@ -34,7 +34,7 @@ def import_engine() -> None:
 
 
 def quiet_engine() -> None:
-    """Start the engine without its start-up remarks; anything else it says is passed on."""
+    """Start the engine without its start-up messages; others are passed on."""
     with progress("loading the engine"), filtered_stderr():
         import_engine()
         import keras
@@ -44,7 +44,7 @@ def quiet_engine() -> None:
                 f"KERAS_BACKEND={engine} is no engine of this package: set tensorflow, the "
                 "default, or jax"
             )
-        # The first tensor looks for devices, the first transposed mask for oneDNN: both say so.
+        # The first tensor initializes devices, the first transposed mask oneDNN: both log it.
         keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
 
 
@@ -59,7 +59,7 @@ def cores() -> int:
 
 
 def read_quota(root: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """Cores whose time the control group of this process has, as a container may; None: all."""
+    """CPU quota of the control group of this process, in cores; None: unlimited."""
     try:
         if (root / "cpu.max").is_file():
             quota, period = (root / "cpu.max").read_text().split()
@@ -78,10 +78,10 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def set_output_encoding() -> None:
-    """Let standard output and standard error take every character.
+    """Make standard output and standard error accept every character.
 
-    Files and pipes are UTF-8, as what is read is, whatever the environment says; a terminal that
-    lacks a character shows a question mark.
+    Files and pipes are UTF-8, as inputs are, whatever the locale; a terminal that lacks a character
+    shows a question mark.
     """
     for stream in (sys.stdout, sys.stderr):
         if not isinstance(stream, io.TextIOWrapper):  # closed, or another program's

@@ -98,7 +98,7 @@ class Numbers:
         """Values of `text` in their own units, a tuple of features per step.
 
         Raises:
-            ValueError: names the step that is not a number or has another count of features.
+            ValueError: a step is not a number or has another count of features; it is named.
         """
         return [tuple(step) for step in self._parse(text).tolist()]
 

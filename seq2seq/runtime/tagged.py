@@ -12,7 +12,7 @@ TAB = "\t"  # between a source and its tags, wherever both are one text
 
 
 def check_separator(separator: str) -> str:
-    """Return `separator` if it can stand between tags."""
+    """Return `separator` if it can separate tags."""
     if not isinstance(separator, str) or not separator or TAB in separator:
         raise ValueError(f"the separator of tags must be text without a tab, got {separator!r}")
     check_texts("the separator's characters", separator)
@@ -81,7 +81,7 @@ class Tagged:
         separator: between two tags of a source.
 
     Raises:
-        ValueError: no vocabulary, a tag that is no text or stands twice, an empty separator.
+        ValueError: no vocabulary, a tag that is no text or occurs twice, an empty separator.
 
     >>> codec = Tagged.build(["walk\\tV;PST", "sing\\tV;PRS"], "characters")
     >>> codec.tokens("sink\\tV;PRS"), codec.encode_tags("sink\\tV;PRS").tolist()
@@ -90,13 +90,13 @@ class Tagged:
 
     def __init__(self, symbols: Vocabulary, tags: Iterable[str], separator: str = ";"):
         if not isinstance(symbols, Vocabulary):
-            raise ValueError(f"tags stand beside a Vocabulary, got {symbols!r}")
+            raise ValueError(f"tags need a Vocabulary of the source, got {symbols!r}")
         self.symbols, self.tags = symbols, tuple(tags)
         self.separator = check_separator(separator)
         check_texts("tags", self.tags)
         self._positions = {tag: position for position, tag in enumerate(self.tags)}
         if len(self._positions) < len(self.tags):
-            raise ValueError(f"a tag stands twice: {', '.join(self.tags)}")
+            raise ValueError(f"a tag occurs twice: {', '.join(self.tags)}")
 
     @classmethod
     def build(
@@ -156,7 +156,7 @@ class Tagged:
                 `"token"` to leave it out.
 
         Raises:
-            ValueError: names the unknown tag, or says that there are none.
+            ValueError: an unknown tag, which is named, or no tags at all.
         """
         if TAB not in text and unknown == "error":
             raise ValueError(f"{text!r} has no tags: expected source<TAB>tags")

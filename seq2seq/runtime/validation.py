@@ -70,7 +70,7 @@ def check_number(
 
 
 def check_range(lowest: str, low: int, highest: str, high: int, minimum: int = 0) -> None:
-    """Make sure that `least <= low <= high`; the names say which argument is wrong."""
+    """Raise a ValueError that names the wrong argument unless `minimum <= low <= high`."""
     check_count(lowest, low, minimum)
     check_count(highest, high, minimum)
     if high < low:

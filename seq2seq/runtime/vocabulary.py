@@ -43,7 +43,7 @@ class Vocabulary:
             `"nfd"`, `"nfkc"` or `"none"`.
 
     Raises:
-        ValueError: an unknown tokenizer or form, a symbol that is no text or stands twice.
+        ValueError: an unknown tokenizer or form, a symbol that is no text or occurs twice.
 
     >>> vocabulary = Vocabulary("abc")
     >>> vocabulary.encode("cab")
@@ -64,7 +64,7 @@ class Vocabulary:
         self._ids = {symbol: number for number, symbol in enumerate(learned, len(SPECIALS))}
         if len(self._ids) < len(learned):
             twice = [symbol for symbol, count in Counter(learned).items() if count > 1]
-            raise ValueError(f"symbols stand twice in the vocabulary: {twice[:5]}")
+            raise ValueError(f"symbols occur twice in the vocabulary: {twice[:5]}")
 
     @classmethod
     def build(cls, texts: Iterable[str], tokenizer: str, normalization: str = "none") -> Vocabulary:
@@ -99,7 +99,7 @@ class Vocabulary:
                 of the unknown token.
 
         Raises:
-            ValueError: names the unknown symbol and its position (counted from 1).
+            ValueError: an unknown symbol; it and its position (counted from 1) are named.
         """
         tokens = self.tokens(text)
         ids = self._ids
@@ -108,8 +108,8 @@ class Vocabulary:
             position = numbers.index(UNKNOWN)
             raise ValueError(
                 f"symbol {describe_symbol(tokens[position])} at position {position + 1} was never "
-                "seen in training; remove it, or let the unknown token stand for it (--unknown "
-                'token; in Python unknown="token")'
+                "seen in training; remove it, or read it as the unknown token (--unknown token; "
+                'in Python unknown="token")'
             )
         return numbers
 

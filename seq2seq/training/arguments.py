@@ -22,7 +22,7 @@ class Training:
         steps: number of updates; None: as many as `epochs` make. It overrides `epochs`.
         steps_per_epoch: updates that count as an epoch; None: one pass, or 100 of a stream.
         batch_size: examples per update.
-        patience: stop after so many epochs in a row without a better validation metric, counted
+        patience: stop after this many epochs in a row without a better validation metric, counted
             once it has moved for the first time; None: never. It needs validation examples.
         label_smoothing: fraction of the target distribution that is spread over all tokens.
         normalization: `"tokens"`: the loss is a mean over tokens; `"examples"`: the losses of an

@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
 
 def make_plan(training: Training, one_pass: int | None, model: Seq2Seq) -> Plan:
-    """Return what can be named of a training; `one_pass` is its updates, None for a stream."""
+    """Make the plan of a training; `one_pass` is its updates, None for a stream."""
     steps, per_epoch = training.plan(one_pass)
     key = "epochs" if training.steps is None else "steps"
     remedies = []
@@ -70,9 +70,9 @@ def make_plan(training: Training, one_pass: int | None, model: Seq2Seq) -> Plan:
 def count_stalled_epochs(rows: Sequence[Mapping], monitor: Monitor) -> int:
     """Count the epochs, up to the last one, without a better validation metric (equal is not).
 
-    They count from the epoch on in which the metric first moved. Before, it stands at its worst, as
-    an exact match of 0 does until a model has learned nearly everything, and tells nothing about
-    progress. A metric that is perfect from the beginning needs no waiting.
+    They count from the epoch in which the metric first changed: until then it is at its worst (an
+    exact match stays 0 until a model has learned nearly everything) and does not measure progress.
+    A metric that is perfect from the beginning needs no waiting.
 
     Args:
         rows: of `history.csv`, in order.
@@ -234,7 +234,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def list_notes(task: Task, plan: Plan) -> list[str]:
-    """List what a person should know before a training begins: too few updates or symbols."""
+    """List warnings before a training begins: too few updates or symbols."""
     notes = []
     if plan.steps < FEW_UPDATES and not plan.chosen:
         epochs = -(-FEW_UPDATES // plan.per_epoch)

@@ -64,7 +64,7 @@ def test_everything_is_drawn():
     assert {f"{n} u$nits" for n in range(MAX_LINES)} <= set(words(drawn))
     looks = {(line.get_color(), line.get_linestyle()) for line in drawn.axes[0].lines}
     assert len(looks) == MAX_LINES
-    with pytest.raises(ValueError, match="25 lines can't be told apart: at most 24"):
+    with pytest.raises(ValueError, match="25 lines can't be distinguished: at most 24"):
         curves(MAX_LINES + 1)
 
 

@@ -73,31 +73,31 @@ def test_a_click_on_a_unit_follows_it_through_time(show):
     )
     assert circles == len(expected)
     value = trace.decoder[0].hidden[0, 0, 4]
-    assert browser.text(".chart h3").startswith(f"hidden {value:.3f} saying")
+    assert browser.text(".chart h3").startswith(f"hidden {value:.3f} generating")
     assert "no step led here" not in browser.text("#tip")
 
 
 def test_steps_by_slider_buttons_and_keys(show):
     trace = make_trace(attention=True)
     browser = show(trace)
-    assert browser.text("#sentence").startswith("Step 1 of 6: reads start, says o (")
+    assert browser.text("#sentence").startswith("Step 1 of 6: reads start, outputs o (")
     looked = int(trace.attention[0, 1].argmax())
     browser.press("ArrowRight")
     said = browser.text("#sentence")
-    assert said.startswith("Step 2 of 6: reads o, says l (")
+    assert said.startswith("Step 2 of 6: reads o, outputs l (")
     assert f"place {looked + 1} (" in said
     bars = browser.run("[...document.querySelectorAll('.bar-row')].map(row => row.textContent)")
     assert len(bars) == 5 and bars[0].startswith("l")
     assert f"{100 * trace.top_probabilities[0, 1, 0]:.1f} %" in bars[0]
     left, top, width, height = browser.place("#forth")
     browser.click(left + width / 2, top + height / 2)
-    assert browser.text("#sentence").startswith("Step 3 of 6: reads l, says l")
+    assert browser.text("#sentence").startswith("Step 3 of 6: reads l, outputs l")
     left, top, width, height = browser.place("#step")
     browser.click(left + width - 2, top + height / 2)
-    assert browser.text("#sentence").startswith("Step 6 of 6: reads h, says end")
+    assert browser.text("#sentence").startswith("Step 6 of 6: reads h, outputs end")
     assert browser.run("document.querySelector('#forth').disabled")
     browser.press("Home")  # the slider has the focus, and takes keys as sliders do
-    assert browser.text("#sentence").startswith("Step 0 of 6: nothing is said yet")
+    assert browser.text("#sentence").startswith("Step 0 of 6: no output yet")
 
 
 def test_an_answer_that_was_cut_off_is_told_from_one_that_ended(show):
@@ -106,7 +106,7 @@ def test_an_answer_that_was_cut_off_is_told_from_one_that_ended(show):
         browser = show(make_trace([["0.5"]], [["1.5", "2"]], units=4, top=top, cut_off=True))
         browser.press("End")
         said[top] = browser.text("#sentence")
-    assert said[0] == "Step 2 of 2: reads 1.5, says 2."
+    assert said[0] == "Step 2 of 2: reads 1.5, outputs 2."
     assert said[5].endswith("%), and is cut off there.")
 
 
@@ -124,7 +124,7 @@ def test_the_keyboard_reaches_everything(show):
     after = int(browser.run("document.querySelector('#unit').value"))
     assert abs(after - before) == 1
     spoken = browser.run("document.activeElement.getAttribute('aria-valuetext')")
-    assert spoken.startswith(f"unit {after}, saying")
+    assert spoken.startswith(f"unit {after}, generating")
     browser.press("ArrowRight")
     assert browser.text("#sentence").startswith("Step 2")
 
@@ -135,7 +135,7 @@ def test_another_source(show):
     browser.run("document.querySelector('#source').focus()")
     browser.press("ArrowDown")
     assert browser.text("#headline") == "\u2068at\u2069 → \u2068ta\u2069"
-    assert browser.text("#sentence").startswith("Step 1 of 3: reads start, says t")
+    assert browser.text("#sentence").startswith("Step 1 of 3: reads start, outputs t")
 
 
 def test_colours_are_the_values(show):

@@ -229,12 +229,12 @@ ATTACKS = {  # name: (files of the directory, arguments, what the error says)
     "resumes a run": (
         {"experiment/nice.yaml": GLOBAL + "run_dir: theirs\nresume: true\n"},
         NICE,
-        "it sets resume, which the command line alone may say",
+        "it sets resume, which the command line alone may set",
     ),
     "replaces a run": (
         {"experiment/nice.yaml": GLOBAL + "run_dir: theirs\noverwrite: true\n"},
         NICE,
-        "it sets overwrite, which the command line alone may say",
+        "it sets overwrite, which the command line alone may set",
     ),
     "a name that is a path": (
         {"experiment/nice.yaml": GLOBAL + "names: {task: ../outside/x}\n"},

@@ -112,7 +112,7 @@ def test_with_run_dir_they_lie_in_it_and_one_by_itself_is_named_by_its_seed():
 @pytest.mark.parametrize(
     "jobs, message",
     [
-        ([job("seed=0"), job("seed=0")], "seed=0 is asked for twice"),
+        ([job("seed=0"), job("seed=0")], "seed=0 is given twice"),
         ([job("seed=0", run_dir=None, resume=True)], "resume=true needs the runs .* run_dir=PATH"),
         ([job("seed=0", run_dir="")], "run_dir must be the path of a directory, got ''"),
         ([job("seed=0", run_dir="a-run")], "run_dir=a-run holds a run itself"),
@@ -310,7 +310,7 @@ def test_after_a_signal_it_is_said_how_to_go_on(call):
         (["seed=0", "--jobs", "2"], "--jobs 2 is for several runs: add -m"),
         (["-m", "seed=0,1", "--jobs=0"], "--jobs must be a whole number of at least 1, got 0"),
         (["-m", "seed=0,1", "trainin.steps=3"], "unknown key 'trainin.steps'"),
-        (["-m", "seed=0,0", "run_dir=grid"], "seed=0 is asked for twice"),
+        (["-m", "seed=0,0", "run_dir=grid"], "seed=0 is given twice"),
         (["-m", "task=[copy,sort]", "seed=0,1"], "task must be one choice"),
     ],
 )

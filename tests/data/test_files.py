@@ -93,7 +93,7 @@ def test_columns_are_chosen(tmp_path):
     assert rows(path, columns=(2, 1)) == [("a", "1"), ("b", "2")]
     with pytest.raises(ValueError, match="line 1: .*3 column"):
         rows(path)
-    with pytest.raises(ValueError, match="column 4 was asked for, found 3"):
+    with pytest.raises(ValueError, match="column 4 was requested, found 3"):
         rows(path, columns=(1, 4))
 
 

@@ -84,7 +84,7 @@ def test_layout_comments_and_duplicates_are_noted(tmp_path):
     assert task.comment == "#" and task.notes == (
         "2 blank lines were skipped",
         "1 comment line was skipped",
-        "3 of 33 train rows repeat an earlier one, and are trained on as often as they stand there",
+        "3 of 33 train rows repeat an earlier one, and are trained on as often as they occur",
     )
     with pytest.raises(ValueError, match="a.tsv, line 1: expected source<TAB>target, found 1"):
         Pairs(str(path))

@@ -131,7 +131,7 @@ def test_a_comment_begins_after_white_space_alone():
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("a AH0\nb 0.5 B\n", "line 2: '0.5' is a number and no phone; probabilities stand behind"),
+        ("a AH0\nb 0.5 B\n", "line 2: '0.5' is a number and no phone; probabilities follow"),
         ("a\tAH0\nb\tB\t0.5 B\n", "line 2: column 'B' is neither a number nor the last"),
         ("a\tAH0\nb\t1.5 B\n", "line 2: '1.5' is a number and no phone"),
         ("a\tAH0\nb\t\n", "line 2: 'b' has no pronunciation"),

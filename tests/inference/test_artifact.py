@@ -104,7 +104,7 @@ def test_every_checksum_is_looked_at(artefact):
 def test_a_bomb_is_refused_before_anything_is_unpacked(artefact):
     path, model = artefact
     edit(path, lambda header, arrays: None, write=np.savez_compressed)
-    with pytest.raises(ValueError, match="is compressed, or stands there twice"):
+    with pytest.raises(ValueError, match="is compressed, or occurs twice"):
         load_model(path)
 
 

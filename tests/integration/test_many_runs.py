@@ -90,7 +90,7 @@ def test_one_that_is_in_use_is_named_and_the_others_go_on(python, tmp_path):
     with FileLock(tmp_path / "grid/seed=0/.lock"):
         done = python(ROOT / "train.py", *few, "--jobs", "2")
     assert done.returncode == 0, done.stderr
-    assert "run 1 of 2: seed=0 is in use by another process, and is passed over" in done.stderr
+    assert "run 1 of 2: seed=0 is in use by another process, and is skipped" in done.stderr
     assert "1 of 2 runs are in use by other processes" in done.stderr
     assert "failed" not in done.stderr
     assert (tmp_path / "grid/seed=1/summary.json").exists()

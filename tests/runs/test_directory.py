@@ -98,7 +98,7 @@ def test_a_run_without_a_checkpoint_begins_again(caplog):
     assert names == {"config.yaml", "environment.json", "manifest.json", ".lock", "previous"}
     assert read_environment(run.path)["cpus"] == 3
     assert (run.path / "previous/model.npz").read_text() == "old"
-    assert "note: what was here is in mine/previous until this run is complete: " in caplog.text
+    assert "note: earlier files are in mine/previous until this run is complete: " in caplog.text
 
 
 def test_a_run_that_goes_on_notes_what_changed(caplog):

@@ -201,12 +201,12 @@ def put_in_pickle(members):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (compress, "'header.json' is compressed, or stands there twice"),
+        (compress, "'header.json' is compressed, or occurs twice"),
         (pack_a_bomb, "'bomb' is compressed"),
         (rename, "arrays differ from its header: .*, other"),
         (swap, "arrays (differ from|have other checksums than in) its header"),
         (lose, "arrays differ from its header"),
-        (say_twice, ".* is compressed, or stands there twice"),
+        (say_twice, ".* is compressed, or occurs twice"),
         (put_in_text, "'readme.txt' is no array of plain numbers"),
         (put_in_arrays, "arrays differ from its header: more0, more1, more10"),
         (put_in_pickle, "'object' is no array of plain numbers"),

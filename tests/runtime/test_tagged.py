@@ -76,7 +76,7 @@ def test_bad_separators_are_refused(separator):
 def test_bad_sides_are_refused():
     with pytest.raises(ValueError, match="tags must be texts, got None"):
         Tagged(Vocabulary("ab"), ["V", None])
-    with pytest.raises(ValueError, match="tags stand beside a Vocabulary, got .*Tagged"):
+    with pytest.raises(ValueError, match="tags need a Vocabulary of the source, got .*Tagged"):
         Tagged(Tagged(Vocabulary("ab"), ["V"]), ["V"])
 
 

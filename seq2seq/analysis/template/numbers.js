@@ -5,7 +5,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const NO_NUMBER = -32768;
 const MOST_ROWS = 128; // of a heat map, before units share rows
 const arrayName = (name) => data.names[name] || name;
-const isState = (name) => name === "hidden" || name === "cell"; // what goes over the bridge
+const isState = (name) => name === "hidden" || name === "cell"; // passed by the bridge
 const isOpening = (name) => "ifozr".includes(name); // between 0 and 1
 
 function find(id) {
@@ -35,7 +35,7 @@ function quote([text, special], most = Infinity) {
   return special ? `the ${text}` : `“\u2068${shorten([...text], most)}\u2069”`;
 }
 
-// The 16-bit integers of an array, unpacked when they are first looked at.
+// The 16-bit integers of an array, unpacked when they are first read.
 function levels(array) {
   if (!array.levels) {
     const text = atob(array.data);

@@ -1,4 +1,4 @@
-// What is being looked at, and the controls that change it.
+// The current view, and the controls that change it.
 
 const view = { number: 0, step: 0, line: 0, unit: 0, every: false, printing: false };
 
@@ -21,7 +21,7 @@ function show(number) {
   goTo(view.step);
 }
 
-// The unit that carries most over the bridge, in the layer that says the symbols.
+// The unit that carries most over the bridge, in the layer that outputs the symbols.
 function findStrongest() {
   const layer = view.one.decoder[view.one.decoder.length - 1];
   const array = layer.arrays.cell || layer.arrays.hidden;
@@ -41,7 +41,7 @@ function goTo(step) {
   find("forth").disabled = view.step === view.one.output.length;
   tellStep();
   const said = view.step ? view.one.output[view.step - 1][0] : "nothing yet";
-  find("step").setAttribute("aria-valuetext", `step ${view.step}, says ${said}`);
+  find("step").setAttribute("aria-valuetext", `step ${view.step}, outputs ${said}`);
 }
 
 function redraw() {

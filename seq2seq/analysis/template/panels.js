@@ -1,4 +1,4 @@
-// Beside the picture: the step in words, the symbols that could be said, one unit through time.
+// Beside the picture: the step in words, the likely symbols, one unit through time.
 
 const CHART = { width: 340, left: 34, right: 6, top: 5, bottom: 5 };
 
@@ -7,15 +7,15 @@ function tellStep() {
   const step = view.step;
   const words = [make("b", {}, `Step ${step} of ${output.length}: `)];
   if (step === 0) {
-    words.push("nothing is said yet; the decoder holds what came over the bridge.");
+    words.push("no output yet; the decoder has the state from the bridge.");
   } else {
-    words.push("reads ", makeSymbol(read[step - 1]), ", says ", makeSymbol(output[step - 1]));
+    words.push("reads ", makeSymbol(read[step - 1]), ", outputs ", makeSymbol(output[step - 1]));
     if (probabilities) words.push(` (${percent(probabilities[step - 1])})`);
     if (attention && source.length) {
       const weights = source.map((_, place) => valueAt(attention, step - 1, place));
       const most = weights.indexOf(Math.max(...weights));
       const at = `, place ${most + 1} (${percent(weights[most])})`;
-      words.push("; looks most at ", makeSymbol(source[most]), at);
+      words.push("; attends most to ", makeSymbol(source[most]), at);
     }
     const open = probabilities && step === output.length && !output[step - 1][1];
     words.push(open ? ", and is cut off there." : "."); // values have no end to come to
@@ -171,7 +171,7 @@ function tellLine(line) {
     : "Left of the dashed line it is in the encoder, right of it in the decoder.";
 }
 
-// The times of a chart from left to right: each symbol read, then the first state, each one said.
+// The times of a chart from left to right: each symbol read, then the first state, each output symbol.
 function timesOf(line, name) {
   const times = [];
   const [count, steps] = [view.one.source.length, view.one.output.length];

@@ -1,7 +1,7 @@
-// The picture: encoder, hand-over, decoder, and what the decoder looks at and could say.
+// The picture: encoder, hand-over, decoder, its likely symbols and its attention.
 //
 // A grid with a column for names and one for each step. The decoder begins in the column in which
-// the encoder ends, so that what goes over the bridge goes straight down; where there is no room
+// the encoder ends, so that the state passed by the bridge goes straight down; where there is no room
 // for that, it begins on the left.
 
 const HANDOVER = 104; // pixels from the encoder down to the decoder, at least
@@ -107,13 +107,13 @@ function drawDecoder(picture) {
   const { output, decoder, read } = view.one;
   const first = view.start + 1; // the column of the first step
   view.decoderRow = view.nextRow + 1;
-  placePart(picture, "Decoder", "its state before it says anything, and after each symbol");
+  placePart(picture, "Decoder", "its initial state, and its state after each symbol");
   placeName(picture, view.start, "reads");
   placeSymbols(picture, first, read);
   for (const layer of decoder) {
     drawLayer(picture, layer, "decoder", view.start, output.length + 1);
   }
-  placeName(picture, view.start, "says");
+  placeName(picture, view.start, "outputs");
   view.outputCells = placeSymbols(picture, first, output, "below");
   if (view.one.top && view.one.top.length) drawLikely(picture, first);
   if (view.one.attention) drawAttention(picture, first);
@@ -131,7 +131,7 @@ function drawLayer(picture, layer, side, column, columns) {
   }
 }
 
-// Frame the column that goes over the bridge, or that came over it.
+// Frame the column of the bridge: its input, or its output.
 function markHanded(box, time, columns) {
   const frame = make("div", { class: "handed" });
   frame.style.left = `${(100 * time) / columns}%`;
@@ -198,7 +198,7 @@ function whenIn(side, time) {
   const number = side === "encoder" ? time : time - 1;
   const [text, special] = (side === "encoder" ? view.one.source : view.one.output)[number];
   const symbol = special ? `the ${text}` : `${quote([text], 24)} (${number + 1})`;
-  return side === "encoder" ? `after ${symbol}` : `saying ${symbol}`;
+  return side === "encoder" ? `after ${symbol}` : `generating ${symbol}`;
 }
 
 function drawHandover(picture) {
@@ -262,7 +262,7 @@ function drawAttention(picture, first) {
   const longest = Math.min(MOST_LETTERS, longestOf(source));
   const columns = Math.ceil((8 * longest + 8) / view.column);
   const start = Math.max(1, view.start + 1 - columns);
-  if (start > 1) placeName(picture, start, "looks at", "attention");
+  if (start > 1) placeName(picture, start, "attends to", "attention");
   place(picture, beside, start, view.start + 1 - start);
   const box = make("div", { class: "heat", role: "img", "aria-label": "attention weights" });
   box.append(paint(output.length, view.time, (said, read) => valueAt(attention, said, read)));
@@ -275,7 +275,7 @@ function drawAttention(picture, first) {
     const read = inside((event.clientY - frame.top) / frame.height, view.time);
     const weight = percent(valueAt(attention, said, read));
     const looked = `${quote(source[read])} (${read + 1})`;
-    return `${whenIn("decoder", said + 1)}\nlooks at ${looked}: ${weight}`;
+    return `${whenIn("decoder", said + 1)}\nattends to ${looked}: ${weight}`;
   });
   view.nextRow++;
 }
