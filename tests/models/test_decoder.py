@@ -15,7 +15,7 @@ from seq2seq.layers import (
 from seq2seq.layers.input_embedding import InputEmbedding
 from seq2seq.layers.structure import map_tensors
 from seq2seq.models import Decoder, DecoderState
-from tests.models.decoders import KINDS, MASK, TOKENS, assert_same, make
+from tests.models.decoders import KINDS, MASK, SOURCE_MASK, TOKENS, assert_same, make
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
