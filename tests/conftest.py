@@ -51,7 +51,7 @@ def python(tmp_path):
 
 @contextlib.contextmanager
 def without_compiling():
-    """Small models answer sooner than their loops are compiled."""
+    """Small models train and answer sooner than their loops are compiled."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -60,8 +60,10 @@ def without_compiling():
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture
@@ -86,27 +88,10 @@ def trained(tmp_path_factory):
     return place / "trained/run"
 
 
-@contextlib.contextmanager
-def without_graphs():
-    """A training of a few steps is over before a graph is built."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        yield
-        return
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    try:
-        yield
-    finally:
-        tf.config.run_functions_eagerly(False)
-
-
 @pytest.fixture
 def eagerly():
     """The whole test without graphs."""
-    with without_graphs():
+    with without_compiling():
         yield
 
 

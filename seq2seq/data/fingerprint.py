@@ -3,7 +3,7 @@
 import hashlib
 import json
 
-from seq2seq.data.task import Task, representative
+from seq2seq.data.task import Task, representative_examples
 
 
 def fingerprint(task: Task) -> str:
@@ -11,7 +11,7 @@ def fingerprint(task: Task) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for side in (task.source, task.target):
         digest.update(json.dumps(_without_form(side.to_config())).encode())
-    for example in representative(task.examples("train")):
+    for example in representative_examples(task.examples("train")):
         digest.update(repr(tuple(example)).encode())
     return digest.hexdigest()
 

@@ -110,7 +110,7 @@ def evenly_spaced(examples: Sequence, maximum: int | None) -> Sequence:
     return [examples[index * count // maximum] for index in range(maximum)]
 
 
-def representative(examples: Sequence[Example] | Stream) -> Sequence[Example]:
+def representative_examples(examples: Sequence[Example] | Stream) -> Sequence[Example]:
     """The examples; of an endless stream the first ones, which represent all."""
     if isinstance(examples, Stream):
         return [examples[number] for number in range(SAMPLED)]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import keras
 
 from seq2seq.data.batching import Batches, encode_row
-from seq2seq.data.task import Task, evenly_spaced, representative
+from seq2seq.data.task import Task, evenly_spaced, representative_examples
 from seq2seq.evaluation.evaluate import Evaluation, evaluate, format_predictions
 from seq2seq.inference.artifact import describe_model
 from seq2seq.inference.decoding_options import Decoding
@@ -61,7 +61,7 @@ class FitResult(NamedTuple):
 
 def longest_lengths(task: Task) -> tuple[int, int]:
     """Steps of the longest source and of the longest target in training (of a stream: a sample)."""
-    examples = representative(task.examples("train"))
+    examples = representative_examples(task.examples("train"))
     source = max(examples, key=lambda example: len(task.source.tokens(example.source)))
     target = max(examples, key=lambda example: len(task.target.tokens(example.target)))
     return len(encode_row(source.source, task.source)), len(encode_row(target.target, task.target))

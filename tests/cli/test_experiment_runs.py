@@ -53,14 +53,16 @@ def mechanism(config):
 
 
 def runs_of_all_mechanisms():
-    """Each experiment with its rows whose task, or whose model and training, is a new one."""
+    """Each experiment with its rows of a new task, metric, or model and training."""
     tried = set()
     parts = ("bridge", "cell", "forcing", "model", "optimizer", "schedule", "training")
     for name in EXPERIMENTS:
         rows = []
         for row in compose_experiment(name).rows:
             config = compose([f"experiment={name}", *row.overrides])
-            kinds = {config["names"]["task"], mechanism([config[part] for part in parts])}
+            task = config["names"]["task"]
+            kinds = {mechanism([config[part] for part in parts]), task}
+            kinds |= {(task, expected.metric) for expected in row.expected}
             if kinds - tried:
                 rows.append(row)
             tried |= kinds

@@ -18,7 +18,7 @@ from seq2seq.training.checkpoint_writer import CheckpointWriter
 from seq2seq.training.loop import TrainingCounters
 from seq2seq.training.signals import Interrupted, Signals
 from seq2seq.training.trainer import Trainer
-from tests.conftest import without_graphs
+from tests.conftest import without_compiling
 from tests.run_snapshot import check_same, everything
 
 TINY = [
@@ -89,7 +89,7 @@ NOISY = [
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     """Everything that the noisy run leaves behind if nothing stops it."""
-    with pytest.MonkeyPatch.context() as patch, without_graphs():
+    with pytest.MonkeyPatch.context() as patch, without_compiling():
         patch.chdir(tmp_path_factory.mktemp("uninterrupted"))
         assert run("straight", [*NOISY, *WORDS, *FEW, *TINY]).error is None
         return everything("straight")

@@ -12,6 +12,17 @@ from tests.training.tiny_run import run
 pytestmark = pytest.mark.usefixtures("empty_directory")
 
 
+def replace_scores(monkeypatch, scores):
+    """Let validations have these values of exact match."""
+    remaining = iter(scores)
+
+    class Scored:
+        def metrics(self):
+            return {"exact_match": next(remaining)}
+
+    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Scored())
+
+
 def test_few_are_validated_and_tested_and_counted(monkeypatch):
     validated = []
     monkeypatch.setattr(
@@ -26,14 +37,8 @@ def test_few_are_validated_and_tested_and_counted(monkeypatch):
 
 
 def test_the_best_weights_are_kept_not_the_last(monkeypatch):
-    scores = iter([0.1, 0.9, 0.9, 0.5])
     saved = []
-
-    class Fake:
-        def metrics(self):
-            return {"exact_match": next(scores)}
-
-    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
+    replace_scores(monkeypatch, [0.1, 0.9, 0.9, 0.5])
     save = seq2seq.Predictor.save
     monkeypatch.setattr(
         "seq2seq.inference.predictor.Predictor.save",
@@ -44,13 +49,7 @@ def test_the_best_weights_are_kept_not_the_last(monkeypatch):
 
 
 def test_patience_waits_and_stops(monkeypatch):
-    scores = iter([0.5, 0.6, 0.4, 0.3, 0.2, 0.1])
-
-    class Fake:
-        def metrics(self):
-            return {"exact_match": next(scores)}
-
-    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
+    replace_scores(monkeypatch, [0.5, 0.6, 0.4, 0.3, 0.2, 0.1])
     outcome = run(training=Training(epochs=6, steps_per_epoch=1, batch_size=8, patience=2))
     assert outcome.summary["train"]["steps"] == 4
     assert outcome.summary["train"]["stopped"] == "early"
@@ -58,13 +57,7 @@ def test_patience_waits_and_stops(monkeypatch):
 
 def test_patience_begins_when_the_metric_has_moved(monkeypatch):
     """Before, exact match is 0 however much is learned."""
-    scores = iter([0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1])
-
-    class Fake:
-        def metrics(self):
-            return {"exact_match": next(scores)}
-
-    monkeypatch.setattr("seq2seq.training.validation.evaluate", lambda *a: Fake())
+    replace_scores(monkeypatch, [0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1])
     outcome = run(training=Training(epochs=8, steps_per_epoch=1, batch_size=8, patience=2))
     assert outcome.summary["train"]["steps"] == 7
     assert outcome.summary["train"]["stopped"] == "early"
