@@ -19,7 +19,7 @@ ANSWERS = [
 ]
 
 
-def keep(path, answers, **sides):
+def write_run(path, answers, **sides):
     """A directory with what a run keeps of its test."""
     path.mkdir()
     make(**sides).save(path / "model.npz")
@@ -39,12 +39,12 @@ def describe(units, seed, attention=None, task="copy"):
 
 
 def test_answers_are_counted_by_the_length_of_their_source(tmp_path):
-    found = count_right(keep(tmp_path / "run", ANSWERS))
+    found = count_right(write_run(tmp_path / "run", ANSWERS))
     assert found == {0: (1, 1), 1: (0, 1), 2: (1, 2), 3: (1, 1)}
 
 
 def test_seeds_are_one_series_and_what_differs_is_named(tmp_path, monkeypatch):
-    paths = [keep(tmp_path / str(n), ANSWERS[n : n + 2]) for n in range(4)]
+    paths = [write_run(tmp_path / str(n), ANSWERS[n : n + 2]) for n in range(4)]
     attention = "seq2seq.layers.attention.Dot"
     runs = [describe(32, 0), describe(16, 0), describe(32, 1), describe(16, 0, attention)]
     found = measure_capacity(runs, paths)
@@ -72,4 +72,4 @@ def test_runs_that_can_not_be_compared_are_refused(tmp_path):
     with pytest.raises(
         ValueError, match="is of real values.*needs runs whose sources and targets are symbols"
     ):
-        count_right(keep(tmp_path / "values", ANSWERS, **values))
+        count_right(write_run(tmp_path / "values", ANSWERS, **values))

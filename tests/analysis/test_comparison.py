@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from seq2seq.analysis.canvas import to_bytes
 from seq2seq.analysis.comparison import MAX_DRAWN, choose_drawn, draw_by_length, draw_learning
 from seq2seq.runs.compare import Run, group_runs
-from tests.runs.fake_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
 
 def groups_of(sizes, seeds=2, matches=(1.0, 0.5, 0.25), failed=0):
@@ -91,7 +91,7 @@ def test_what_has_no_results_is_named():
 
 def test_learning_curves_are_of_the_shared_updates(tmp_path):
     rows = [history(0.1, 0.2, 0.4), history(0.3, 0.6)]
-    runs = [keep(tmp_path / str(n), config(n), summary(0), rows[n]) for n in range(2)]
+    runs = [write_run(tmp_path / str(n), config(n), summary(0), rows[n]) for n in range(2)]
     groups = group_runs(runs)
     figure = draw_learning(groups, "exact_match")
     (line,) = figure.axes[0].lines

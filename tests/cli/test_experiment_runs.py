@@ -15,7 +15,7 @@ from seq2seq.runs.experiment import Expected, Experiment, Row, measure, read_res
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
-from tests.runs.fake_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -116,7 +116,7 @@ def launched(monkeypatch, tmp_path):
             if not (place / f"seed={seed}").exists():
                 test = summary(0.4 + seed / 5, lengths(1.0, 0.25))
                 made = place / f"seed={seed}"
-                keep(made, config(seed), test, history(0.5, 0.75))
+                write_run(made, config(seed), test, history(0.5, 0.75))
                 write_whole(made / "environment.json", json.dumps({"git_commit": "abc"}))
         return 0
 

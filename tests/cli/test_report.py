@@ -8,7 +8,7 @@ import pytest
 from seq2seq.cli.report import list_remarks
 from seq2seq.runs.compare import group_runs
 from tests.cli.calls import call
-from tests.runs.fake_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def runs(tmp_path, monkeypatch):
             test = lengths(1.0, seed / 4, 0.0)
             end = summary(0.5, test, "nan" if (units, seed) == (8, 1) else "finished")
             path = tmp_path / f"runs/{units}/{seed}"
-            keep(path, config(seed, units=units), end, history(0.25, seed / 3))
+            write_run(path, config(seed, units=units), end, history(0.25, seed / 3))
     (tmp_path / "runs/16/2/summary.json").unlink()
     (tmp_path / "runs/latest").symlink_to("16/0")
     return tmp_path
@@ -97,13 +97,13 @@ def test_tables_alone_need_no_matplotlib(capsys, runs, monkeypatch):
 
 def test_charts_that_there_can_not_be_are_named(capsys, runs):
     pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
-    keep(runs / "values/0", config(0), summary(0, {"2": {"mae": 0.5, "count": 1}}))
+    write_run(runs / "values/0", config(0), summary(0, {"2": {"mae": 0.5, "count": 1}}))
     status, _, err = call(capsys, "report", "values", "-o", "made")
     assert status == 0 and "no chart by length: " in err and "no learning curves: " in err
     page = (runs / "made/report.md").read_text("utf-8")
     assert "- no chart by length" in page and "![" not in page
     for units in range(10):
-        keep(runs / f"many/{units}", config(0, units=units), summary(0.5, lengths(1.0)))
+        write_run(runs / f"many/{units}", config(0, units=units), summary(0.5, lengths(1.0)))
     _, _, err = call(capsys, "report", "many", "-o", "made")
     left_out = [one for one in err.splitlines() if "not in the charts" in one]
     assert left_out == [
@@ -113,7 +113,7 @@ def test_charts_that_there_can_not_be_are_named(capsys, runs):
 
 def test_seeds_that_count_twice_are_named(tmp_path):
     places = [(0, "a"), (1, "b"), (0, "c")]
-    runs = [keep(tmp_path / name, config(seed), summary(0.5)) for seed, name in places]
+    runs = [write_run(tmp_path / name, config(seed), summary(0.5)) for seed, name in places]
     (remark,) = list_remarks(group_runs(runs))
     assert remark == f"one seed, but counted as 2 runs: {tmp_path / 'a'}, {tmp_path / 'c'}"
 

@@ -15,7 +15,7 @@ from seq2seq.cli.train import split_jobs
 from seq2seq.config import build_task, compose, compose_experiment, train
 from seq2seq.runtime.paths import EXPERIMENTS
 from tests.conftest import ROOT
-from tests.runs.fake_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
 LESSON = (ROOT / "docs/states.md").read_text("utf-8")
 README = (ROOT / "README.md").read_text("utf-8")
@@ -211,7 +211,7 @@ def test_the_reports_run(tmp_path, monkeypatch, capsys):
     for seed in range(2):
         end = summary(0.5, lengths(*[1.0] * 15, *[0.5] * 15), token_accuracy=0.75)
         for place in ("reverse-lstm", "grid"):
-            keep(tmp_path / f"runs/{place}/{seed}", config(seed), end, history(0.1, 0.5))
+            write_run(tmp_path / f"runs/{place}/{seed}", config(seed), end, history(0.1, 0.5))
     heads = []
     for text in (README, MODELS, RUNS):
         for command in re.findall(r"^(seq2seq report .*)$", text, re.M):

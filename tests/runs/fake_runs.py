@@ -42,7 +42,7 @@ def history(*matches, every=10, **columns):
     ]
 
 
-def keep(path, config, summary=None, rows=()):
+def write_run(path, config, summary=None, rows=()):
     """A run directory; without a summary it is one that has not ended."""
     path.mkdir(parents=True)
     (path / "config.yaml").write_text(json.dumps(config))  # which is YAML, too

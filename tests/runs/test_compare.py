@@ -5,7 +5,7 @@ import json
 import pytest
 
 from seq2seq.runs.compare import Run, differences, find_runs, group_runs, read_history
-from tests.runs.fake_runs import config, history, keep, summary
+from tests.runs.fake_runs import config, history, summary, write_run
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ def test_runs_are_found_in_order_of_their_numbers(tmp_path):
 
 
 def test_runs_that_have_begun_are_found_too(tmp_path):
-    keep(tmp_path / "a/1", config(0))
-    keep(tmp_path / "a/2", config(1), summary(1.0))
+    write_run(tmp_path / "a/1", config(0))
+    write_run(tmp_path / "a/2", config(1), summary(1.0))
     assert find_runs([tmp_path], finished=False) == [tmp_path / "a/1", tmp_path / "a/2"]
     assert find_runs([tmp_path]) == [tmp_path / "a/2"]
     (tmp_path / "empty").mkdir()
@@ -104,7 +104,7 @@ def test_runs_that_have_begun_are_found_too(tmp_path):
 
 
 def test_histories_are_read_as_numbers(tmp_path):
-    keep(tmp_path / "run", config(0), rows=history(0.5, 1.0))
+    write_run(tmp_path / "run", config(0), rows=history(0.5, 1.0))
     rows = read_history(tmp_path / "run")
     assert [row["step"] for row in rows] == [10, 20] and rows[1]["val_exact_match"] == 1.0
     assert read_history(tmp_path) == []

@@ -4,7 +4,7 @@ import pytest
 
 from seq2seq.runs.compare import Run, group_runs
 from seq2seq.runs.curves import by_length, by_step, choose_metric, choose_ranges
-from tests.runs.fake_runs import config, history, keep, lengths, summary
+from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
 
 def one_group(*runs):
@@ -41,7 +41,9 @@ def test_of_real_values_there_is_no_exact_match():
 def test_curves_are_aligned_on_the_updates_that_all_runs_share(tmp_path):
     steps = [(0.1, 0.2, 0.3, 0.4), (0.5, 0.7)]  # the second was evaluated half as often
     runs = [
-        keep(tmp_path / str(seed), config(seed), summary(0), history(*some, every=10 * (seed + 1)))
+        write_run(
+            tmp_path / str(seed), config(seed), summary(0), history(*some, every=10 * (seed + 1))
+        )
         for seed, some in enumerate(steps)
     ]
     found = by_step(one_group(*runs), "exact_match")
@@ -52,9 +54,9 @@ def test_curves_are_aligned_on_the_updates_that_all_runs_share(tmp_path):
 
 def test_the_metric_is_the_one_that_tasks_go_by(tmp_path):
     words = history(0.1, 0.2, val_word_error_rate=[0.9, 0.8])
-    pronunciation = one_group(keep(tmp_path / "a", config(0), summary(0), words))
-    other = one_group(keep(tmp_path / "b", config(0), summary(0), history(0.5)))
-    without = one_group(keep(tmp_path / "c", config(0), summary(0)))
+    pronunciation = one_group(write_run(tmp_path / "a", config(0), summary(0), words))
+    other = one_group(write_run(tmp_path / "b", config(0), summary(0), history(0.5)))
+    without = one_group(write_run(tmp_path / "c", config(0), summary(0)))
     assert choose_metric([pronunciation]) == "word_error_rate"
     assert choose_metric([pronunciation, other]) == "exact_match"
     assert choose_metric([other, without]) is None
