@@ -23,7 +23,7 @@ class Browser:
         self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         pipes = [*os.pipe(), *os.pipe()]
         # Chromium reads commands from descriptor 3 and answers on 4.
-        theirs = [fcntl.fcntl(pipes[place], fcntl.F_DUPFD, 100) for place in (0, 3)]
+        theirs = [fcntl.fcntl(pipes[index], fcntl.F_DUPFD, 100) for index in (0, 3)]
         os.close(pipes[0]), os.close(pipes[3])
         self.answers, self.commands = pipes[2], pipes[1]
         arguments = ["--headless", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run"]
@@ -76,18 +76,18 @@ class Browser:
     def open(self, path):
         self.events.clear()
         self.call("Page.navigate", url=Path(path).resolve().as_uri())
-        while not self.seen("Page.loadEventFired"):
+        while not self.event_parameters("Page.loadEventFired"):
             self.events.append(self._read())
 
-    def seen(self, *methods):
+    def event_parameters(self, *methods):
         return [event["params"] for event in self.events if event.get("method") in methods]
 
     def run(self, script):
         """The value of some JavaScript; of a promise, once it is kept."""
         asked = {"expression": script, "returnByValue": True, "awaitPromise": True}
-        found = self.call("Runtime.evaluate", **asked)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
+        response = self.call("Runtime.evaluate", **asked)
+        assert "exceptionDetails" not in response, response["exceptionDetails"]
+        return response["result"].get("value")
 
     def first_paint(self):
         """Milliseconds from the start to the first text or picture."""
@@ -100,7 +100,7 @@ class Browser:
     def text(self, selector):
         return self.run(f"document.querySelector({json.dumps(selector)}).textContent")
 
-    def place(self, selector, number=0):
+    def bounding_box(self, selector, number=0):
         """Left, top, width and height of an element in the window, scrolled to if need be."""
         element = f"document.querySelectorAll({json.dumps(selector)})[{number}]"
         self.run(f"{element}.scrollIntoView({{block: 'center'}})")
@@ -110,8 +110,8 @@ class Browser:
         )
 
     def mouse(self, kind, x, y, button="none"):
-        one = {"x": x, "y": y, "button": button, "clickCount": int(button != "none")}
-        self.call("Input.dispatchMouseEvent", type=kind, **one)
+        event = {"x": x, "y": y, "button": button, "clickCount": int(button != "none")}
+        self.call("Input.dispatchMouseEvent", type=kind, **event)
 
     def hover(self, x, y):
         self.mouse("mouseMoved", x, y)

@@ -27,17 +27,20 @@ def make_trace(
     are `cut_off`). `top=0` is of real values, without probabilities.
     """
     rng = np.random.default_rng(seed)
-    read = [[*source, "<end>"] for source in sources]
-    said = [[*output, *([] if cut_off else ["<end>"])] for output in outputs]
-    batch, times = len(read), [max(map(len, read)), max(map(len, said))]
-    real = [
+    source_symbols = [[*source, "<end>"] for source in sources]
+    output_symbols = [[*output, *([] if cut_off else ["<end>"])] for output in outputs]
+    batch, times = (
+        len(source_symbols),
+        [max(map(len, source_symbols)), max(map(len, output_symbols))],
+    )
+    masks = [
         np.arange(time) < np.array([*map(len, side)])[:, None]
-        for time, side in zip(times, (read, said), strict=True)
+        for time, side in zip(times, (source_symbols, output_symbols), strict=True)
     ]
 
     def layer(name, side=None):
         shape = (batch, units) if side is None else (batch, times[side], units)
-        mask = 1.0 if side is None else real[side][..., None]
+        mask = 1.0 if side is None else masks[side][..., None]
 
         def draw(low, high):
             return (rng.uniform(low, high, shape) * mask).astype("float32")
@@ -50,21 +53,23 @@ def make_trace(
         cell = draw(-3, 3) if kind == "lstm" else None
         return Layer(name, draw(-1, 1), cell, opened or None)
 
-    ways = ["", " backwards"] if bidirectional else [""]
-    encoder = [f"encoder {n}{way}" for n in range(1, layers + 1) for way in ways]
+    directions = ["", " backwards"] if bidirectional else [""]
+    encoder = [f"encoder {n}{direction}" for n in range(1, layers + 1) for direction in directions]
     decoder = [f"decoder {n}" for n in range(1, layers + 1)]
     weights = likeliest = symbols = None
     if attention:
-        weights = rng.exponential(size=(batch, times[1], times[0])) * real[0][:, None]
-        weights = (weights / weights.sum(-1, keepdims=True) * real[1][..., None]).astype("float32")
+        weights = rng.exponential(size=(batch, times[1], times[0])) * masks[0][:, None]
+        weights = (weights / weights.sum(-1, keepdims=True) * masks[1][..., None]).astype("float32")
     if top:
         likeliest = -np.sort(-rng.dirichlet([0.3] * (top + 3), (batch, times[1])))[..., :top]
-        likeliest = (likeliest * real[1][..., None]).astype("float32")
+        likeliest = (likeliest * masks[1][..., None]).astype("float32")
         letters = [chr(ord("a") + n) for n in range(26)]
-        symbols = [[[s, *[c for c in letters if c != s][: top - 1]] for s in row] for row in said]
+        symbols = [
+            [[s, *[c for c in letters if c != s][: top - 1]] for s in row] for row in output_symbols
+        ]
     return Trace(
-        read,
-        said,
+        source_symbols,
+        output_symbols,
         [layer(name, 0) for name in encoder],
         [layer(name) for name in encoder],
         [layer(name) for name in decoder],

@@ -40,38 +40,39 @@ def right(run, wrong=()):
     """Examples whose targets are what the run says, but for some."""
     bias = np.array(run.model.decoder.readout.logits.bias)
     run.model.decoder.readout.logits.bias.assign(np.where(np.arange(len(bias)) == 3, -99.0, bias))
-    said = run.predict(SOURCES, unknown="token")  # without the unknown token, which is no text
-    pairs = zip(SOURCES, said, strict=True)
+    # Without the unknown token, which is no text.
+    predictions = run.predict(SOURCES, unknown="token")
+    pairs = zip(SOURCES, predictions, strict=True)
     return [Example(source, text + "a" * (source in wrong)) for source, text in pairs]
 
 
 def test_as_trained_is_what_evaluation_finds_and_zeroed_what_a_deaf_decoder_says():
     run = make({"layers": 2}, {"layers": 2})
     examples = right(run, wrong=["b"])
-    found = {one.name: one for one in ablate(run, examples)}
-    assert [*found] == [
+    rows = {row.name: row for row in ablate(run, examples)}
+    assert [*rows] == [
         *("as trained", "zeroed", "shuffled", "hidden only", "cell only"),
         *("layer 1 only", "layer 2 only", "noise 0.25", "noise 0.5", "noise 1", "noise 2"),
     ]
     metrics = evaluate(run, examples, "tokens").metrics()
-    assert found["as trained"].exact == (5, 6)
-    assert found["as trained"].exact.value == metrics["exact_match"]
-    assert found["as trained"].tokens.value == pytest.approx(metrics["token_accuracy"])
+    assert rows["as trained"].exact == (5, 6)
+    assert rows["as trained"].exact.value == metrics["exact_match"]
+    assert rows["as trained"].tokens.value == pytest.approx(metrics["token_accuracy"])
     parts = (run.model.encoder, run.model.decoder)
     deaf = Seq2Seq(
         *(type(p).from_config(p.get_config()) for p in parts), Zero(), allow_uninformed=True
     )
     deaf.set_weights(run.model.get_weights())
-    told_nothing = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
-    expected = evaluate(told_nothing, examples, "tokens").metrics()
-    assert found["zeroed"].exact.value == expected["exact_match"] < 5 / 6
-    assert found["zeroed"].tokens.value == pytest.approx(expected["token_accuracy"])
+    uninformed = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
+    expected = evaluate(uninformed, examples, "tokens").metrics()
+    assert rows["zeroed"].exact.value == expected["exact_match"] < 5 / 6
+    assert rows["zeroed"].tokens.value == pytest.approx(expected["token_accuracy"])
 
 
 def test_rows_are_of_what_the_model_has():
     """A GRU has no cell, one layer is not left alone, attention is there or not."""
     gru = make({"cell": "gru"}, {"cell": "gru", "attention": Additive()})
-    names = [one.name for one in ablate(gru, right(gru), noise_sizes=[1.0])]
+    names = [row.name for row in ablate(gru, right(gru), noise_sizes=[1.0])]
     assert names == ["as trained", "zeroed", "shuffled", "noise 1", "attention off"]
     peek = make({}, {"attention": FixedContext()})
     assert ablate(peek, right(peek), noise_sizes=[])[-1].name == "attention off"
@@ -101,13 +102,13 @@ def test_each_change_is_of_the_part_that_it_names():
 
 def test_no_noise_changes_nothing_and_much_changes_all():
     run = make({"bidirectional": True}, {}, LayerwiseDense())
-    found = {one.name: one for one in ablate(run, right(run), noise_sizes=[0.0, 50.0])}
-    assert found["noise 0"] == found["as trained"]._replace(name="noise 0")
-    assert found["noise 50"].exact.successes < found["as trained"].exact.successes == 6
+    rows = {row.name: row for row in ablate(run, right(run), noise_sizes=[0.0, 50.0])}
+    assert rows["noise 0"] == rows["as trained"]._replace(name="noise 0")
+    assert rows["noise 50"].exact.successes < rows["as trained"].exact.successes == 6
 
 
 def test_with_attention_off_all_sources_of_one_state_are_alike():
-    """What is said then is a function of the state: with a bridge that passes none, one answer."""
+    """The output then depends on the state alone: a bridge that passes none gives one answer."""
     run = make({}, {"attention": Additive()}, Zero())
     examples = right(run)
     off = ablate(run, examples, noise_sizes=[])[-1]

@@ -23,10 +23,10 @@ def write_run(path, answers, **sides):
     """A directory with what a run keeps of its test."""
     path.mkdir()
     make(**sides).save(path / "model.npz")
-    sources, targets, said = zip(*answers, strict=True)
-    judged = score_all("tokens", said, [[target] for target in targets])
+    sources, targets, predictions = zip(*answers, strict=True)
+    judged = score_all("tokens", predictions, [[target] for target in targets])
     examples = [Example(*pair) for pair in zip(sources, targets, strict=True)]
-    text = format_predictions(Evaluation("tokens", examples, said, judged))
+    text = format_predictions(Evaluation("tokens", examples, predictions, judged))
     (path / "predictions.tsv").write_text(text, "utf-8")
     return path
 
@@ -39,21 +39,21 @@ def describe(units, seed, attention=None, task="copy"):
 
 
 def test_answers_are_counted_by_the_length_of_their_source(tmp_path):
-    found = count_right(write_run(tmp_path / "run", ANSWERS))
-    assert found == {0: (1, 1), 1: (0, 1), 2: (1, 2), 3: (1, 1)}
+    counts = count_right(write_run(tmp_path / "run", ANSWERS))
+    assert counts == {0: (1, 1), 1: (0, 1), 2: (1, 2), 3: (1, 1)}
 
 
 def test_seeds_are_one_series_and_what_differs_is_named(tmp_path, monkeypatch):
     paths = [write_run(tmp_path / str(n), ANSWERS[n : n + 2]) for n in range(4)]
     attention = "seq2seq.layers.attention.Dot"
     runs = [describe(32, 0), describe(16, 0), describe(32, 1), describe(16, 0, attention)]
-    found = measure_capacity(runs, paths)
+    all_series = measure_capacity(runs, paths)
     names = ["16 units, attention Dot", "16 units, attention none", "32 units, attention none"]
-    assert [one.name for one in found] == names
-    assert [len(one.runs) for one in found] == [1, 1, 2]
-    assert found[1].runs == [{2: Proportion(0, 1), 3: Proportion(1, 1)}]
+    assert [series.name for series in all_series] == names
+    assert [len(series.runs) for series in all_series] == [1, 1, 2]
+    assert all_series[1].runs == [{2: Proportion(0, 1), 3: Proportion(1, 1)}]
     alike = measure_capacity([describe(8, 0), describe(8, 1)], paths[:2])
-    assert [one.name for one in alike] == ["8 units"]
+    assert [series.name for series in alike] == ["8 units"]
 
 
 def test_of_several_runs_the_extremes_are_told():

@@ -32,8 +32,8 @@ def grids(count=3, size=10):
 
 
 def curves(count=4, panels=2):
-    some = [Curve(f"{n} u$nits", [1, 2], [(0.5, 0.4, 0.6)] * 2) for n in range(count)]
-    return draw_curves("title", [Panel("length", some)] * panels, NOTE)
+    lines = [Curve(f"{n} u$nits", [1, 2], [(0.5, 0.4, 0.6)] * 2) for n in range(count)]
+    return draw_curves("title", [Panel("length", lines)] * panels, NOTE)
 
 
 def words(figure):

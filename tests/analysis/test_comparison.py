@@ -15,15 +15,17 @@ from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
 def groups_of(sizes, seeds=2, matches=(1.0, 0.5, 0.25), failed=0):
     """Groups of models of some sizes, each with seeds that do the same and some that failed."""
-    found = summary(0.5, lengths(*matches))
-    runs = [Run(config(seed, units=n), found) for n in sizes for seed in range(seeds)]
+    run_summary = summary(0.5, lengths(*matches))
+    runs = [Run(config(seed, units=n), run_summary) for n in sizes for seed in range(seeds)]
     runs += [Run(config(seed, units=n), None) for n in sizes for seed in range(failed)]
     return group_runs(runs)
 
 
 def texts(figure):
     FigureCanvasAgg(figure).draw()
-    return [one.get_text() for one in figure.findobj(Text) if one.get_text() and one.get_visible()]
+    return [
+        text.get_text() for text in figure.findobj(Text) if text.get_text() and text.get_visible()
+    ]
 
 
 def test_lines_are_means_and_bands_go_from_least_to_greatest():
@@ -35,22 +37,22 @@ def test_lines_are_means_and_bands_go_from_least_to_greatest():
         ]
     ]
     (axes,) = draw_by_length(group_runs(runs), [(1, 1), (2, 2)]).axes
-    line, other = axes.lines
-    assert list(line.get_xdata()) == [1, 2] and list(line.get_ydata()) == [0.75, 0.25]
+    first, second = axes.lines
+    assert list(first.get_xdata()) == [1, 2] and list(first.get_ydata()) == [0.75, 0.25]
     (corners, *_), (flat, *_) = (band.get_paths()[0].vertices.T[1:] for band in axes.collections)
     assert (corners.min(), corners.max()) == (0.0, 1.0)
     assert set(flat) == {0.25}  # of one run there is no spread
-    looks = {(one.get_color(), one.get_linestyle(), one.get_marker()) for one in axes.lines}
-    assert len(looks) == 2 and len({look[2] for look in looks}) == 2
+    styles = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines}
+    assert len(styles) == 2 and len({style[2] for style in styles}) == 2
 
 
 def test_everything_is_said_in_the_picture():
     figure = draw_by_length(groups_of([8, 16], seeds=3, failed=2), [(1, 1), (2, 2), (3, 3)])
-    said = texts(figure)
-    assert {"units 8", "units 16", "copy: exact match on held-out examples"} <= set(said)
-    assert {"1", "2", "3", "100%", "length of the target, in tokens"} <= set(said)
-    assert "means over the seeds, 3 runs each" in " ".join(said)
-    assert "failed, and left out: 4" in " ".join(" ".join(said).split())
+    figure_texts = texts(figure)
+    assert {"units 8", "units 16", "copy: exact match on held-out examples"} <= set(figure_texts)
+    assert {"1", "2", "3", "100%", "length of the target, in tokens"} <= set(figure_texts)
+    assert "means over the seeds, 3 runs each" in " ".join(figure_texts)
+    assert "failed, and left out: 4" in " ".join(" ".join(figure_texts).split())
     svg = to_bytes(figure, "svg").decode()
     for words in ("units 8", "units 16", "copy: exact match on held-out examples"):
         assert words in svg
@@ -62,8 +64,10 @@ def test_ranges_are_named():
         ([(1, 19), (20, 20), (21, 40)], {"1-19", "20", "21-40"}),
         ([(1, 20), (21, 40)], {"1-20", "21-40"}),
     ]:
-        said = texts(draw_by_length(groups, ranges))
-        assert names <= set(said) and "length of the target, in tokens" in " ".join(said)
+        figure_texts = texts(draw_by_length(groups, ranges))
+        assert names <= set(figure_texts) and "length of the target, in tokens" in " ".join(
+            figure_texts
+        )
     narrow = [(n, n + 1) for n in range(1, 40, 2)]
     assert "(2 lengths a point)" in " ".join(texts(draw_by_length(groups, narrow)))
 
@@ -71,22 +75,22 @@ def test_ranges_are_named():
 def test_what_does_not_fit_is_counted():
     groups = groups_of(range(MAX_DRAWN + 3), failed=1)
     drawn, left_out = choose_drawn(groups)
-    assert len(drawn) == MAX_DRAWN and [one.name for one in left_out] == [
+    assert len(drawn) == MAX_DRAWN and [group.name for group in left_out] == [
         "units 8",
         "units 9",
         "units 10",
     ]
-    said = texts(draw_by_length(groups, [(1, 1)]))
-    assert len([one for one in said if one.startswith("units")]) == MAX_DRAWN
-    assert "3 more configurations not drawn" in " ".join(said)
+    figure_texts = texts(draw_by_length(groups, [(1, 1)]))
+    assert len([text for text in figure_texts if text.startswith("units")]) == MAX_DRAWN
+    assert "3 more configurations not drawn" in " ".join(figure_texts)
 
 
 def test_what_has_no_results_is_named():
-    some = [Run(config(0, units=n), summary(0.5, lengths(*[1.0] * n))) for n in (1, 2)]
-    said = " ".join(texts(draw_by_length(group_runs(some), [(2, 2)])))
-    assert "no results of this kind: units 1" in said
+    runs = [Run(config(0, units=n), summary(0.5, lengths(*[1.0] * n))) for n in (1, 2)]
+    figure_text = " ".join(texts(draw_by_length(group_runs(runs), [(2, 2)])))
+    assert "no results of this kind: units 1" in figure_text
     with pytest.raises(ValueError, match="nothing to draw"):
-        draw_by_length(group_runs(some), [(3, 3)])
+        draw_by_length(group_runs(runs), [(3, 3)])
 
 
 def test_learning_curves_are_of_the_shared_updates(tmp_path):

@@ -56,20 +56,20 @@ def test_no_text_is_clipped(kind):
 def test_heat_maps_hold_the_traces_numbers():
     trace = make_trace(units=16, attention=True)
     figure = draw(trace)
-    *_, hidden, cell, said, _, likely, looked = images(figure)
+    *_, hidden, cell, decoder_hidden, _, likely, attention = images(figure)
     np.testing.assert_allclose(hidden, trace.encoder[0].hidden[0].T)
     np.testing.assert_allclose(cell, trace.encoder[0].cell[0].T / 3, rtol=1e-6)
-    np.testing.assert_allclose(said[:, 0], trace.received[0].hidden[0])
-    np.testing.assert_allclose(said[:, 1:], trace.decoder[0].hidden[0].T)
+    np.testing.assert_allclose(decoder_hidden[:, 0], trace.received[0].hidden[0])
+    np.testing.assert_allclose(decoder_hidden[:, 1:], trace.decoder[0].hidden[0].T)
     np.testing.assert_allclose(likely, trace.top_probabilities[0].T)
-    np.testing.assert_allclose(looked, trace.attention[0].T)
+    np.testing.assert_allclose(attention, trace.attention[0].T)
 
 
 def test_the_second_source_is_drawn_without_the_firsts_length():
     figure = draw(make_trace(), 1)
     assert words(figure)[0] == "at → ta"
-    hidden, cell, said, *_ = images(figure)[-5:]
-    assert hidden.shape == cell.shape == (8, 3) and said.shape == (8, 4)
+    hidden, cell, decoder_hidden, *_ = images(figure)[-5:]
+    assert hidden.shape == cell.shape == (8, 3) and decoder_hidden.shape == (8, 4)
 
 
 def test_units_that_share_a_row_are_said():
@@ -85,10 +85,10 @@ def test_units_that_share_a_row_are_said():
 def test_steps_that_are_cut_off_are_said():
     trace = make_trace(["ab" * 40], ["b" * 70], cut_off=True, attention=True, top=2)
     figure = draw(trace)
-    said = words(figure)
-    assert f"The first {81 - MAX_STEPS} of 81 source steps are cut off." in said
-    assert f"The last {70 - MAX_STEPS} of 70 steps of the answer are cut off." in said
-    assert "The answer did not come to an end: decoding was cut off." in said
+    texts = words(figure)
+    assert f"The first {81 - MAX_STEPS} of 81 source steps are cut off." in texts
+    assert f"The last {70 - MAX_STEPS} of 70 steps of the answer are cut off." in texts
+    assert "The answer did not come to an end: decoding was cut off." in texts
     first = next(image for image in images(figure) if image.shape == (8, MAX_STEPS))
     np.testing.assert_allclose(first, trace.encoder[0].hidden[0, -MAX_STEPS:].T)
 
@@ -97,9 +97,9 @@ def test_values_beyond_the_scale_and_none_at_all_are_said():
     trace = make_trace(units=128)
     trace.encoder[0].cell[0, 0, 0] = 1000.0
     trace.encoder[0].hidden[0, 0, 0] = np.nan
-    said = words(draw(trace))
-    assert "Beyond ±3, the encoder's cell is as dark as there." in said
-    assert "Grey: there is no value." in said
+    texts = words(draw(trace))
+    assert "Beyond ±3, the encoder's cell is as dark as there." in texts
+    assert "Grey: there is no value." in texts
     assert not any("Grey" in text or "Beyond" in text for text in words(draw(make_trace())))
 
 
@@ -113,8 +113,8 @@ def test_hostile_symbols_are_text():
 
 def test_the_same_trace_makes_the_same_file():
     for kind, start in (("png", b"\x89PNG"), ("svg", b"<?xml")):
-        one, other = (to_bytes(draw(make_trace(units=4)), kind) for _ in range(2))
-        assert one == other and one.startswith(start)
+        first, second = (to_bytes(draw(make_trace(units=4)), kind) for _ in range(2))
+        assert first == second and first.startswith(start)
 
 
 def test_the_tags_stand_in_the_title():

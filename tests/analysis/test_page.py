@@ -63,9 +63,9 @@ TRACES = {
 }
 
 
-@pytest.mark.parametrize("made", TRACES.values(), ids=TRACES)
-def test_it_is_well_formed_and_needs_nothing_else(made):
-    text = render(make_trace(**made))
+@pytest.mark.parametrize("arguments", TRACES.values(), ids=TRACES)
+def test_it_is_well_formed_and_needs_nothing_else(arguments):
+    text = render(make_trace(**arguments))
     reader = read(text)
     assert text.startswith("<!doctype html>") and reader.all[0] == ("html", {"lang": "en"})
     ids = [attributes["id"] for _, attributes in reader.all if "id" in attributes]
@@ -93,22 +93,24 @@ def test_its_policy_allows_its_own_script_and_style_alone():
 
 def test_its_numbers_are_the_traces():
     trace = make_trace(layers=2, gates=True, attention=True, bidirectional=True)
-    made = data_of(render(trace))
-    assert len(made["sources"]) == 2
-    for number, one in enumerate(made["sources"]):
-        own = trace.select(number)
-        for layer, shown in zip(own.encoder, one["encoder"], strict=True):
+    data = data_of(render(trace))
+    assert len(data["sources"]) == 2
+    for number, entry in enumerate(data["sources"]):
+        single = trace.select(number)
+        for layer, shown in zip(single.encoder, entry["encoder"], strict=True):
             assert (shown["name"], shown["backwards"]) == (layer.name, layer.backwards)
             for name, array in layer.arrays.items():
                 close(shown["arrays"][name], array[0])
-        for layer, first, shown in zip(own.decoder, own.received, one["decoder"], strict=True):
+        for layer, first, shown in zip(
+            single.decoder, single.received, entry["decoder"], strict=True
+        ):
             close(shown["arrays"]["cell"], np.concatenate([first.cell, layer.cell[0]]))
             gate = decode(shown["arrays"]["f"])
             assert np.isnan(gate[0]).all() and not np.isnan(gate[1:]).any()
-        close(one["attention"], own.attention[0])
-        assert [text for text, _ in one["source"]] == [*own.sources[0][:-1], "end"]
-        for step, shares in zip(one["top"], own.top_probabilities[0], strict=True):
-            np.testing.assert_allclose([share for *_, share in step], shares, rtol=1e-3)
+        close(entry["attention"], single.attention[0])
+        assert [text for text, _ in entry["source"]] == [*single.sources[0][:-1], "end"]
+        for step, probabilities in zip(entry["top"], single.top_probabilities[0], strict=True):
+            np.testing.assert_allclose([p for *_, p in step], probabilities, rtol=1e-3)
 
 
 def close(shown, array):
@@ -172,5 +174,5 @@ def test_more_than_a_browser_can_open_is_refused(monkeypatch):
 def test_probabilities_that_are_no_numbers_are_none():
     trace = make_trace(["a"], ["b"])
     trace.top_probabilities[0, 0, 0] = trace.probabilities[0, 0] = np.nan
-    one = data_of(render(trace))["sources"][0]
-    assert one["probabilities"][0] is None and one["top"][0][0][-1] is None
+    entry = data_of(render(trace))["sources"][0]
+    assert entry["probabilities"][0] is None and entry["top"][0][0][-1] is None

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def browser():
-    made = Browser()
-    yield made
-    made.close()
+    chromium = Browser()
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture
@@ -33,14 +33,16 @@ def show(browser, tmp_path):
         return browser
 
     yield show
-    assert browser.seen("Runtime.exceptionThrown", "Log.entryAdded") == []
-    asked = [event["request"]["url"] for event in browser.seen("Network.requestWillBeSent")]
+    assert browser.event_parameters("Runtime.exceptionThrown", "Log.entryAdded") == []
+    asked = [
+        event["request"]["url"] for event in browser.event_parameters("Network.requestWillBeSent")
+    ]
     assert [url for url in asked if not url.startswith("file:")] == []
 
 
 def middle(browser, heat, time, unit, times, units):
     """The middle of a value in a heat map, in the window."""
-    left, top, width, height = browser.place(".heat", heat)
+    left, top, width, height = browser.bounding_box(".heat", heat)
     return left + width * (time + 0.5) / times, top + height * (unit + 0.5) / units
 
 
@@ -81,18 +83,18 @@ def test_steps_by_slider_buttons_and_keys(show):
     trace = make_trace(attention=True)
     browser = show(trace)
     assert browser.text("#sentence").startswith("Step 1 of 6: reads start, outputs o (")
-    looked = int(trace.attention[0, 1].argmax())
+    attended = int(trace.attention[0, 1].argmax())
     browser.press("ArrowRight")
-    said = browser.text("#sentence")
-    assert said.startswith("Step 2 of 6: reads o, outputs l (")
-    assert f"place {looked + 1} (" in said
+    sentence = browser.text("#sentence")
+    assert sentence.startswith("Step 2 of 6: reads o, outputs l (")
+    assert f"place {attended + 1} (" in sentence
     bars = browser.run("[...document.querySelectorAll('.bar-row')].map(row => row.textContent)")
     assert len(bars) == 5 and bars[0].startswith("l")
     assert f"{100 * trace.top_probabilities[0, 1, 0]:.1f} %" in bars[0]
-    left, top, width, height = browser.place("#forth")
+    left, top, width, height = browser.bounding_box("#forth")
     browser.click(left + width / 2, top + height / 2)
     assert browser.text("#sentence").startswith("Step 3 of 6: reads l, outputs l")
-    left, top, width, height = browser.place("#step")
+    left, top, width, height = browser.bounding_box("#step")
     browser.click(left + width - 2, top + height / 2)
     assert browser.text("#sentence").startswith("Step 6 of 6: reads h, outputs end")
     assert browser.run("document.querySelector('#forth').disabled")
@@ -101,13 +103,13 @@ def test_steps_by_slider_buttons_and_keys(show):
 
 
 def test_an_answer_that_was_cut_off_is_told_from_one_that_ended(show):
-    said = {}
+    sentences = {}
     for top in (0, 5):  # real values, which come to no end, and symbols
         browser = show(make_trace([["0.5"]], [["1.5", "2"]], units=4, top=top, cut_off=True))
         browser.press("End")
-        said[top] = browser.text("#sentence")
-    assert said[0] == "Step 2 of 2: reads 1.5, outputs 2."
-    assert said[5].endswith("%), and is cut off there.")
+        sentences[top] = browser.text("#sentence")
+    assert sentences[0] == "Step 2 of 2: reads 1.5, outputs 2."
+    assert sentences[5].endswith("%), and is cut off there.")
 
 
 def test_the_keyboard_reaches_everything(show):
@@ -119,12 +121,12 @@ def test_the_keyboard_reaches_everything(show):
     assert order == ["source", "back", "step", "forth", "heat", "heat", "heat", "heat"]
     outline = browser.run("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
-    before = int(browser.run("document.querySelector('#unit').value"))
-    browser.press("ArrowUp" if before == 8 else "ArrowDown")
-    after = int(browser.run("document.querySelector('#unit').value"))
-    assert abs(after - before) == 1
+    old_unit = int(browser.run("document.querySelector('#unit').value"))
+    browser.press("ArrowUp" if old_unit == 8 else "ArrowDown")
+    new_unit = int(browser.run("document.querySelector('#unit').value"))
+    assert abs(new_unit - old_unit) == 1
     spoken = browser.run("document.activeElement.getAttribute('aria-valuetext')")
-    assert spoken.startswith(f"unit {after}, generating")
+    assert spoken.startswith(f"unit {new_unit}, generating")
     browser.press("ArrowRight")
     assert browser.text("#sentence").startswith("Step 2")
 
@@ -145,7 +147,7 @@ def test_colours_are_the_values(show):
         "(c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data])"
         "(document.querySelector('.heat canvas'))"
     )
-    red, blue = (np.array(pixels).reshape(8, 6, 4)[..., place].astype(int) for place in (0, 2))
+    red, blue = (np.array(pixels).reshape(8, 6, 4)[..., channel].astype(int) for channel in (0, 2))
     values = trace.encoder[0].hidden[0].T
     clear = np.abs(values) > 0.05
     assert ((red > blue) == (values > 0))[clear].all()

@@ -28,11 +28,11 @@ def one_hot(source, letters="abcd", positions=3):
     return vector.reshape(-1)
 
 
-def find(probing, **wanted):
+def find(probing, **fields):
     return [
         reading
         for reading in probing.readings
-        if all(getattr(reading, k) == v for k, v in wanted.items())
+        if all(getattr(reading, k) == v for k, v in fields.items())
     ]
 
 
@@ -40,19 +40,19 @@ def test_a_linear_function_of_the_symbols_is_read_and_shuffled_states_are_not():
     sources = draw()
     mix = RNG.normal(size=(12, 20))
     states = [{"hidden": np.array([one_hot(s) for s in side]) @ mix} for side in sources]
-    found = probe_states(states, sources)
-    assert [(reading.length, reading.position) for reading in found.readings] == [
+    result = probe_states(states, sources)
+    assert [(reading.length, reading.position) for reading in result.readings] == [
         *[(0, 0), (2, 1), (2, 2), (3, 1), (3, 2), (3, 3)],
     ]
-    assert all(reading.accuracy.value == 1 for reading in found.readings)
-    for reading in found.readings:
-        chance, spread = (
+    assert all(reading.accuracy.value == 1 for reading in result.readings)
+    for reading in result.readings:
+        chance, deviation = (
             (0.5 if reading.length == 0 else 0.25),
             np.sqrt(0.25 / reading.accuracy.total),
         )
-        assert abs(reading.control.value - chance) < 4 * spread
+        assert abs(reading.control.value - chance) < 4 * deviation
         assert reading.accuracy.total == reading.control.total
-    assert find(found, length=0)[0].accuracy.total == COUNTS[1] and not found.notes
+    assert find(result, length=0)[0].accuracy.total == COUNTS[1] and not result.notes
 
 
 def test_what_is_in_one_part_is_read_from_that_part_alone():
@@ -61,19 +61,19 @@ def test_what_is_in_one_part_is_read_from_that_part_alone():
     states = []
     for side in sources:
         letters = np.array([one_hot(s, positions=2).reshape(2, 4) for s in side])
-        noise = RNG.normal(size=(2, len(side), 4))
+        distractors = RNG.normal(size=(2, len(side), 4))
         hidden, cell = (
-            np.concatenate([letters[:, place], noise[place]], axis=1) for place in range(2)
+            np.concatenate([letters[:, index], distractors[index]], axis=1) for index in range(2)
         )
         states.append({"hidden": hidden, "cell": cell, "both": np.hstack([hidden, cell])})
-    found = probe_states(states, sources)
+    result = probe_states(states, sources)
     read = {
         (reading.part, reading.position): reading.accuracy.value
-        for reading in found.readings
+        for reading in result.readings
         if reading.position
     }
-    for part, place in (("hidden", 1), ("cell", 2), ("both", 1), ("both", 2)):
-        assert read[part, place] == 1
+    for part, position in (("hidden", 1), ("cell", 2), ("both", 1), ("both", 2)):
+        assert read[part, position] == 1
     assert read["hidden", 2] < 0.4 and read["cell", 1] < 0.4
 
 
@@ -91,14 +91,14 @@ def test_what_is_left_out_is_said(monkeypatch):
     sources = draw(lengths=(1, 2, 3))
     sources[0].append([*"abcda"])
     states = [{"hidden": RNG.normal(size=(len(side), 3))} for side in sources]
-    found = probe_states(states, sources)
-    assert {(reading.length, reading.position) for reading in found.readings} == {
+    result = probe_states(states, sources)
+    assert {(reading.length, reading.position) for reading in result.readings} == {
         (0, 0),
         (1, 1),
         (3, 1),
         (3, -1),
     }
-    assert found.notes == [
+    assert result.notes == [
         "left out, with fewer than 50 training and 20 held-out sources: length 5",
         "2 lengths are probed; left out: 2",
         "of length 3 the first 1 and the last 1 positions are probed",
@@ -123,11 +123,11 @@ def test_a_place_with_one_symbol_is_no_riddle_and_too_many_are_refused():
 def test_the_states_read_are_those_handed_over(kind):
     run = make({"layers": 2, "cell": kind}, {"layers": 2, "cell": kind})
     sources = ["abc", "b", "zb"]
-    found, (state, _) = read_states(run, sources), run.encode(sources, "token")
-    assert [*found] == (["hidden", "cell", "both"] if kind == "lstm" else ["hidden"])
+    arrays, (state, _) = read_states(run, sources), run.encode(sources, "token")
+    assert [*arrays] == (["hidden", "cell", "both"] if kind == "lstm" else ["hidden"])
     for field in state.layers[0]._fields:
-        both = np.concatenate([getattr(layer, field) for layer in state.layers], axis=1)
-        np.testing.assert_allclose(found[field], both, atol=1e-6)
+        concatenated = np.concatenate([getattr(layer, field) for layer in state.layers], axis=1)
+        np.testing.assert_allclose(arrays[field], concatenated, atol=1e-6)
 
 
 def test_what_can_not_be_probed_is_refused():

@@ -1,4 +1,4 @@
-"""What figure and page share."""
+"""The style that figure and page share."""
 
 import unicodedata
 from dataclasses import replace
@@ -26,7 +26,7 @@ def test_every_character_is_visible_and_stays_in_its_place():
     for code in [*range(0x3000), 0xD800, 0xE000, 0xFEFF, 0x1F600, 0xE0001, 0x10FFFF]:
         shown = visible(chr(code))
         assert shown and unicodedata.category(shown[0])[0] not in "CZM", hex(code)
-        assert not any(unicodedata.category(one) in ("Cc", "Cf", "Cs") for one in shown)
+        assert not any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in shown)
         shown.encode()  # a lone half of a pair is no text
 
 
@@ -100,9 +100,11 @@ def test_pooled_rows_show_the_farthest_and_lose_no_extreme():
     for row in range(20):
         group = values[:, row * size : (row + 1) * size]
         np.testing.assert_array_equal(np.abs(rows[:, row]), np.abs(group).max(-1))
-        assert all(shown in some for shown, some in zip(rows[:, row], group, strict=True))
-    kept, size = pool(values, 77)
-    assert size == 1 and np.array_equal(kept, values)
+        assert all(
+            shown in candidates for shown, candidates in zip(rows[:, row], group, strict=True)
+        )
+    unpooled, size = pool(values, 77)
+    assert size == 1 and np.array_equal(unpooled, values)
 
 
 def test_a_pooled_row_shows_that_a_value_is_not_finite():
@@ -111,13 +113,13 @@ def test_a_pooled_row_shows_that_a_value_is_not_finite():
 
 
 def test_every_bridge_is_described():
-    made = {name for name, one in vars(bridges).items() if isinstance(one, type)}
-    ours = {name for name in made if issubclass(getattr(bridges, name), bridges.Bridge)}
+    classes = {name for name, value in vars(bridges).items() if isinstance(value, type)}
+    ours = {name for name in classes if issubclass(getattr(bridges, name), bridges.Bridge)}
     assert set(BRIDGES) == ours - {"Bridge", "Projection"}
 
 
 def test_colours_darken_evenly_on_both_sides():
-    parts = [[int(code[place : place + 2], 16) for place in (1, 3, 5)] for code in COLOURS]
+    parts = [[int(code[start : start + 2], 16) for start in (1, 3, 5)] for code in COLOURS]
     light = [0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in parts]
     middle = len(light) // 2
     assert light[: middle + 1] == sorted(light[: middle + 1])
@@ -128,20 +130,20 @@ def test_colours_darken_evenly_on_both_sides():
 
 
 # What a colour-blind person sees of linear red, green and blue (Machado et al. 2009, severity 1).
-SEEN = {
+COLOUR_BLINDNESS = {
     "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
     "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
     "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
 }
 
 
-@pytest.mark.parametrize("kind", SEEN)
+@pytest.mark.parametrize("kind", COLOUR_BLINDNESS)
 def test_colour_blind_readers_tell_below_from_above_zero(kind):
-    codes = [[int(code[place : place + 2], 16) / 255 for place in (1, 3, 5)] for code in COLOURS]
+    codes = [[int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in COLOURS]
     linear = np.array(codes) ** 2.2
-    seen = np.clip(linear @ np.array(SEEN[kind]).T, 0, 1) ** (1 / 2.2)
+    perceived = np.clip(linear @ np.array(COLOUR_BLINDNESS[kind]).T, 0, 1) ** (1 / 2.2)
     middle = len(COLOURS) // 2
-    warmth = seen[:, 0] - seen[:, 2]  # red without blue
+    warmth = perceived[:, 0] - perceived[:, 2]  # red without blue
     assert (warmth[:middle] < -0.02).all() and (warmth[middle + 1 :] > 0.02).all()
     for step in range(2, middle + 1):  # from a quarter of the scale on, plainly
-        assert np.linalg.norm(seen[middle - step] - seen[middle + step]) > 0.2
+        assert np.linalg.norm(perceived[middle - step] - perceived[middle + step]) > 0.2
