@@ -30,9 +30,9 @@ def pipe(monkeypatch, content):
 PICTURES = b"\x89PNG", b"<?xml"
 
 
-def check_files(place, stem, err):
+def check_files(directory, stem, err):
     """Three files, each named in a line; the rows of the table."""
-    paths = [place / f"{stem}.{kind}" for kind in ("tsv", "png", "svg")]
+    paths = [directory / f"{stem}.{kind}" for kind in ("tsv", "png", "svg")]
     assert [line for line in err.splitlines() if "written" in line] == [
         f"written: {path}" for path in paths
     ]

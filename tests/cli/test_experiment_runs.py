@@ -110,14 +110,14 @@ def launched(monkeypatch, tmp_path):
     """Runs are not trained but made up; the arguments that each row was launched with."""
     calls = []
 
-    def launch(name, words, seeds, place, jobs):
-        calls.append((name, list(words), list(seeds), str(place), jobs))
+    def launch(name, words, seeds, directory, jobs):
+        calls.append((name, list(words), list(seeds), str(directory), jobs))
         for seed in seeds:
-            if not (place / f"seed={seed}").exists():
+            if not (directory / f"seed={seed}").exists():
                 test = summary(0.4 + seed / 5, lengths(1.0, 0.25))
-                made = place / f"seed={seed}"
-                write_run(made, config(seed), test, history(0.5, 0.75))
-                write_whole(made / "environment.json", json.dumps({"git_commit": "abc"}))
+                run_directory = directory / f"seed={seed}"
+                write_run(run_directory, config(seed), test, history(0.5, 0.75))
+                write_whole(run_directory / "environment.json", json.dumps({"git_commit": "abc"}))
         return 0
 
     monkeypatch.chdir(tmp_path)
@@ -127,15 +127,15 @@ def launched(monkeypatch, tmp_path):
 
 def test_all_runs_are_made_and_judged(launched, capsys):
     assert experiment_runs.reproduce(MADE_UP, options(jobs=2)) == 0
-    place = "runs/reproduce/fake_trace"
+    directory = "runs/reproduce/fake_trace"
     assert launched == [
-        ("fake_trace", ["cell=gru"], [0, 1], f"{place}/plain", 2),
-        ("fake_trace", [], [0, 1], f"{place}/long", 2),
+        ("fake_trace", ["cell=gru"], [0, 1], f"{directory}/plain", 2),
+        ("fake_trace", [], [0, 1], f"{directory}/long", 2),
     ]
     out = capsys.readouterr().out
     assert "fake_trace: A paper, table 1" in out
     assert "50.00% ± 14.14% | 40.00% | 60.00%   | 40.00%, 60.00% | reproduced" in out
-    results = read_results(Path(place) / "results.csv")
+    results = read_results(Path(directory) / "results.csv")
     assert [result.metrics for result in results[2:]] == [
         {"exact_match@2": 0.25, "val_exact_match#20": 0.75}
     ] * 2
@@ -148,8 +148,9 @@ def test_what_is_missing_is_no_verdict(launched, capsys):
     assert "1 of 2 missing" in out and "reproduced |" not in out and "long" not in out
     assert experiment_runs.reproduce(MADE_UP, options()) == 0  # the rest is made
     assert experiment_runs.reproduce(MADE_UP, options(rows=["plain"])) == 0
-    kept = read_results(Path("runs/reproduce/fake_trace/results.csv"))
-    assert [one.row for one in kept] == ["plain", "plain", "long", "long"]  # also what is not shown
+    results = read_results(Path("runs/reproduce/fake_trace/results.csv"))
+    # Also the rows that are not shown.
+    assert [result.row for result in results] == ["plain", "plain", "long", "long"]
 
 
 def test_other_runs_than_the_experiments_are_not_judged(launched, capsys):

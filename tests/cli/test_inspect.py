@@ -33,19 +33,21 @@ def fake_trace(monkeypatch):
 
 
 def test_a_trained_model_is_inspected(cached_run, eager, capsys, tmp_path):
-    place = tmp_path / "a/b"
-    status, out, err = call(capsys, "inspect", cached_run, "abc", "-o", place, "--max-length", 4)
+    directory = tmp_path / "a/b"
+    status, out, err = call(
+        capsys, "inspect", cached_run, "abc", "-o", directory, "--max-length", 4
+    )
     run = load_once(cached_run)
     answers = run.predict(["abc"], decoding=replace(run.decoding, max_length=4))
     assert (status, out) == (0, f"{answers[0]}\n")
-    assert err == f"written to {place}: inspect.html, inspect.png, inspect.svg\n"
-    assert {path.name for path in place.iterdir()} == {
+    assert err == f"written to {directory}: inspect.html, inspect.png, inspect.svg\n"
+    assert {path.name for path in directory.iterdir()} == {
         "inspect.html",
         "inspect.png",
         "inspect.svg",
     }
     answer = load_once(cached_run).trace("abc").outputs[0]
-    shown = (place / "inspect.html").read_text("utf-8").split("<title>")[1].split("</title>")[0]
+    shown = (directory / "inspect.html").read_text("utf-8").split("<title>")[1].split("</title>")[0]
     assert shown.startswith("\u2068abc\u2069 → \u2068") and answer[0] in shown
 
 
@@ -74,9 +76,9 @@ def test_figures_that_are_not_drawn_are_said(fake_trace, capsys, tmp_path, monke
 
 
 def test_without_matplotlib_it_says_what_to_install_before_it_starts(capsys, monkeypatch):
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "matplotlib" else found(name)
+        importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find_spec(name)
     )
     status, _, err = call(capsys, "inspect", "nowhere", "ab")
     assert status == 2 and "pip install 'seq2seq[analysis]', or --no-figure" in err

@@ -38,7 +38,7 @@ def test_few_lines_are_read_ahead(monkeypatch):
 
 def test_lines_are_answered_as_they_arrive_and_in_order():
     """A line is not kept waiting for others; none is lost or exchanged."""
-    gate, seen = threading.Event(), []
+    gate, received = threading.Event(), []
 
     def lines():
         yield "first"
@@ -46,11 +46,11 @@ def test_lines_are_answered_as_they_arrive_and_in_order():
         yield from map(str, range(5000))
 
     for chunk in batch_as_available(lines(), 64):
-        seen += chunk
+        received += chunk
         assert len(chunk) <= 64
         if chunk == ["first"]:
             gate.set()
-    assert gate.is_set() and seen == ["first", *map(str, range(5000))]
+    assert gate.is_set() and received == ["first", *map(str, range(5000))]
 
 
 def test_what_was_read_before_an_error_is_answered():

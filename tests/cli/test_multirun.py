@@ -128,17 +128,17 @@ def test_plans_that_can_not_be_are_refused(jobs, message):
 def test_several_go_at_once_each_with_its_share_of_the_cores(capsys):
     runs = seeds(0, 1, 2, 3)
     ended = Multirun(at_once=2, flags=["--config-dir=here"]).train(runs)
-    assert [(one.name, one.path, one.status) for one in ended] == [
+    assert [(outcome.name, outcome.path, outcome.status) for outcome in ended] == [
         (run.name, run.path, 0) for run in runs
     ]
     facts = [fact(run) for run in runs]
-    going = [sum(begun <= now < done for begun, done, *_ in facts) for now, *_ in facts]
+    going = [sum(begun <= moment < done for begun, done, *_ in facts) for moment, *_ in facts]
     assert max(going) == 2
-    own = sorted(os.sched_getaffinity(0))
-    found = {tuple(cores) for _, _, cores, *_ in facts}
-    assert found == {tuple(sorted(one)) for one in divide_cores(2)}
-    assert all({*cores} <= {*own} for cores in found)
-    assert all(apart for *_, apart in facts)  # the terminal's Ctrl-C does not reach it
+    all_cores = sorted(os.sched_getaffinity(0))
+    core_sets = {tuple(cores) for _, _, cores, *_ in facts}
+    assert core_sets == {tuple(sorted(part)) for part in divide_cores(2)}
+    assert all({*cores} <= {*all_cores} for cores in core_sets)
+    assert all(detached for *_, detached in facts)  # the terminal's Ctrl-C does not reach it
     assert facts[1][3] == ["--config-dir=here", "seed=1", "run_dir='grid/seed=1'"]
     captured = capsys.readouterr()
     assert captured.out == "a result\n" * 8000
@@ -161,33 +161,33 @@ def test_the_results_of_two_are_not_mixed(capsys, monkeypatch, tmp_path):
 def test_one_after_the_other_all_cores_are_its_own():
     runs = seeds(0, 1)
     Multirun().train(runs)
-    (_, end, cores, *_), (begin, *_) = map(fact, runs)
-    assert end <= begin and cores == sorted(os.sched_getaffinity(0))
+    (_, first_end, cores, *_), (second_begin, *_) = map(fact, runs)
+    assert first_end <= second_begin and cores == sorted(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 64])
 def test_no_share_is_larger_than_another(parts):
-    found = divide_cores(parts)
-    assert len(found) == parts
+    groups = divide_cores(parts)
+    assert len(groups) == parts
     if parts == 1:
-        assert found == [None]
+        assert groups == [None]
         return
-    own = os.sched_getaffinity(0)
-    assert {len(one) for one in found} == {max(1, len(own) // parts)} and set.union(*found) <= own
-    if parts <= len(own):
-        assert len(set.union(*found)) == sum(map(len, found))
+    cores = os.sched_getaffinity(0)
+    assert {len(g) for g in groups} == {max(1, len(cores) // parts)} and set.union(*groups) <= cores
+    if parts <= len(cores):
+        assert len(set.union(*groups)) == sum(map(len, groups))
 
 
 def test_what_fails_or_is_killed_does_not_stop_the_others(capsys):
     ended = Multirun(at_once=2).train(seeds(8, 9, 0, 1))
-    assert [one.status for one in ended] == [1, 128 + signal.SIGKILL, 0, 0]
+    assert [outcome.status for outcome in ended] == [1, 128 + signal.SIGKILL, 0, 0]
     err = capsys.readouterr().err
     assert "seed=8: error: no such task\n" in err and "seed=9: ended by SIGKILL\n" in err
 
 
 def test_a_process_that_can_not_be_made_is_a_failed_run(capsys, monkeypatch):
     monkeypatch.setattr(multirun, "COMMAND", ["/nowhere/python"])
-    assert [one.status for one in Multirun().train(seeds(0, 1))] == [2, 2]
+    assert [outcome.status for outcome in Multirun().train(seeds(0, 1))] == [2, 2]
     assert "seed=1: error: [Errno 2] No such file or directory" in capsys.readouterr().err
 
 
@@ -205,12 +205,12 @@ def send_when(condition, number):
 
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_a_signal_reaches_the_runs_that_go_on_and_no_more_begin(at_once):
-    before = signal.getsignal(signal.SIGINT)
+    original_handler = signal.getsignal(signal.SIGINT)
     runs = seeds(0, 100, 101, 102)
     going = [runs[1], runs[2]][:at_once]
     send_when(lambda: all((run.path / "begun").exists() for run in going), signal.SIGINT)
     several = Multirun(at_once)
-    assert [one.status for one in several.train(runs)] == [
+    assert [outcome.status for outcome in several.train(runs)] == [
         0,
         *[143] * at_once,
         *[130] * (3 - at_once),
@@ -218,7 +218,7 @@ def test_a_signal_reaches_the_runs_that_go_on_and_no_more_begin(at_once):
     assert several.received == signal.SIGINT
     assert [run for run in runs if (run.path / "cut").exists()] == going
     assert [run for run in runs if run.path.exists()] == [runs[0], *going]
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is original_handler
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_a_complete_run_is_not_begun_again(begun, capsys, monkeypatch):
     end(begun, "finished")
     assert is_finished(begun)
     monkeypatch.setattr(multirun, "COMMAND", ["nowhere"])
-    assert [one.status for one in Multirun().train([begun])] == [0]
+    assert [outcome.status for outcome in Multirun().train([begun])] == [0]
     assert capsys.readouterr().err == "run 1 of 1: seed=1 is complete\n"
 
 

@@ -66,7 +66,7 @@ def test_files_and_charts(capsys, runs):
     status, out, err = call(capsys, *command)
     names = ["report.csv", "by-length.png", "by-length.svg", "curves.png", "curves.svg"]
     written = [f"written: made/here/{name}" for name in [*names, "report.md"]]
-    assert status == 0 and [one for one in err.splitlines() if "written" in one] == written
+    assert status == 0 and [line for line in err.splitlines() if "written" in line] == written
     with open("made/here/report.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["run"] for row in rows if row["exact_match"] == ""] == ["runs/8/1", "runs/16/2"]
@@ -78,9 +78,9 @@ def test_files_and_charts(capsys, runs):
         assert f"]({name}.png)" in page
         svg = (runs / f"made/here/{name}.svg").read_text("utf-8")
         assert "units 8" in svg and "units 16" in svg
-    before = {path: path.read_bytes() for path in (runs / "made/here").iterdir()}
+    previous_files = {path: path.read_bytes() for path in (runs / "made/here").iterdir()}
     assert call(capsys, *command)[0] == 0
-    assert before == {path: path.read_bytes() for path in (runs / "made/here").iterdir()}
+    assert previous_files == {path: path.read_bytes() for path in (runs / "made/here").iterdir()}
 
 
 def test_tables_alone_need_no_matplotlib(capsys, runs, monkeypatch):
@@ -105,15 +105,17 @@ def test_charts_that_there_can_not_be_are_named(capsys, runs):
     for units in range(10):
         write_run(runs / f"many/{units}", config(0, units=units), summary(0.5, lengths(1.0)))
     _, _, err = call(capsys, "report", "many", "-o", "made")
-    left_out = [one for one in err.splitlines() if "not in the charts" in one]
+    left_out = [line for line in err.splitlines() if "not in the charts" in line]
     assert left_out == [
         f"not in the charts (more configurations than colours): units {n}" for n in (8, 9)
     ]
 
 
 def test_seeds_that_count_twice_are_named(tmp_path):
-    places = [(0, "a"), (1, "b"), (0, "c")]
-    runs = [write_run(tmp_path / name, config(seed), summary(0.5)) for seed, name in places]
+    seeds_and_names = [(0, "a"), (1, "b"), (0, "c")]
+    runs = [
+        write_run(tmp_path / name, config(seed), summary(0.5)) for seed, name in seeds_and_names
+    ]
     (remark,) = list_remarks(group_runs(runs))
     assert remark == f"one seed, but counted as 2 runs: {tmp_path / 'a'}, {tmp_path / 'c'}"
 

@@ -46,19 +46,19 @@ UNTIDY = "\nabc\tabc\n\nbad\nab\tbaX\nab\tba\n   \n"
 
 def test_scores_stand_on_the_lines_of_their_pairs(capsys, cached_run, monkeypatch):
     pipe(monkeypatch, PAIRS)
-    both = call(capsys, "score", cached_run)[1].splitlines()
+    scores = call(capsys, "score", cached_run)[1].splitlines()
     for size in (2, 2048):
         monkeypatch.setattr(score, "CHUNK", size)
         pipe(monkeypatch, UNTIDY)
         status, out, err = call(capsys, "score", cached_run, "--on-bad-row", "skip")
-        assert status == 0 and out.split("\n") == ["", both[0], "", "", "", both[1], "", ""]
+        assert status == 0 and out.split("\n") == ["", scores[0], "", "", "", scores[1], "", ""]
         assert "standard input, line 4: skipped: expected source<TAB>target, found 1" in err
         assert "standard input, line 5: skipped: target: symbol 'X' at position 3" in err
         assert "note: 3 blank lines were skipped\n" in err
         assert "note: 2 bad rows were skipped; the first: standard input, line 4" in err
     pipe(monkeypatch, UNTIDY)
     status, out, err = call(capsys, "score", cached_run)
-    assert status == 2 and out == f"\n{both[0]}\n\n"
+    assert status == 2 and out == f"\n{scores[0]}\n\n"
     assert "standard input, line 4: expected" in err and "--on-bad-row skip" in err
 
 

@@ -28,8 +28,8 @@ def test_files_stand_beside_the_model(capsys, cached_run):
     ],
 )
 def test_bad_requests_are_one_line(capsys, cached_run, arguments, message):
-    given = [one.replace("RUN", str(cached_run)) for one in arguments]
-    status, out, err = call(capsys, *given)
+    command = [argument.replace("RUN", str(cached_run)) for argument in arguments]
+    status, out, err = call(capsys, *command)
     assert status == 2 and message in err and out == "" and err.count("\n") == 1
 
 

@@ -77,18 +77,18 @@ def test_of_runs_that_must_all_fail_a_person_is_told_once(tmp_path):
 
 
 def test_a_check_of_tasks_ends_with_the_first_that_can_be_made(monkeypatch):
-    made = []
-    monkeypatch.setattr(config, "build_task", lambda chosen: made.append(chosen) or Copy())
+    built = []
+    monkeypatch.setattr(config, "build_task", lambda chosen: built.append(chosen) or Copy())
     launch.check_tasks([{"task": number} for number in range(5)])
-    assert made == [{"task": 0}]
+    assert built == [{"task": 0}]
 
 
 def test_sigterm_leaves_by_an_exception_so_that_what_is_half_written_is_removed():
-    before, removed = signal.getsignal(signal.SIGTERM), []
+    original_handler, removed = signal.getsignal(signal.SIGTERM), []
     with pytest.raises(SystemExit) as left, launch.cleaned_up_at_sigterm():
         try:
             os.kill(os.getpid(), signal.SIGTERM)
         finally:
             removed.append(True)
     assert left.value.code == 143 and removed
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(signal.SIGTERM) is original_handler
