@@ -51,14 +51,22 @@ print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss //
 """
 
 
-def answer(place, lines, *command):
+def answer(directory, lines, *command):
     """The answers to `lines`, and the most MiB that the program needed."""
-    (place / "in").write_bytes(b"".join(f"{line}\n".encode() for line in lines))
-    arguments = [sys.executable, "-c", CODE, place / "in", place / "out", sys.executable, *command]
+    (directory / "in").write_bytes(b"".join(f"{line}\n".encode() for line in lines))
+    arguments = [
+        sys.executable,
+        "-c",
+        CODE,
+        directory / "in",
+        directory / "out",
+        sys.executable,
+        *command,
+    ]
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     status, peak = map(int, done.stdout.split())
     assert status == 0, done.stderr[-2000:]
-    out = (place / "out").read_bytes()
+    out = (directory / "out").read_bytes()
     assert out.endswith(b"\n")
     return out.decode().split("\n")[:-1], peak
 
@@ -72,15 +80,18 @@ def test_a_hundred_thousand_lines_of_any_text(talker, tmp_path):
         "keras": ("-m", "seq2seq", "predict", talker),
         "numpy": ("-m", "seq2seq.runtime", talker),
     }
-    found = {}
+    answers = {}
     for name, command in programs.items():
-        few, before = answer(tmp_path, lines[:50_000], *command)
-        found[name], peak = answer(tmp_path, lines, *command)
-        assert len(found[name]) == len(lines) and found[name][:50_000] == few
+        few, smaller_peak = answer(tmp_path, lines[:50_000], *command)
+        answers[name], peak = answer(tmp_path, lines, *command)
+        assert len(answers[name]) == len(lines) and answers[name][:50_000] == few
         # A busy machine alone makes Keras's peaks differ by 130 MiB.
-        assert peak < before + (200 if name == "keras" else 5), (name, before, peak)
-    same = sum(one == other for one, other in zip(found["keras"], found["numpy"], strict=True))
-    assert same > 99_900 and len(set(found["keras"])) > 500
+        assert peak < smaller_peak + (200 if name == "keras" else 5), (name, smaller_peak, peak)
+    same = sum(
+        keras_answer == numpy_answer
+        for keras_answer, numpy_answer in zip(answers["keras"], answers["numpy"], strict=True)
+    )
+    assert same > 99_900 and len(set(answers["keras"])) > 500
 
 
 def test_any_text_is_answered_by_the_numpy_program(talker, tmp_path):
@@ -96,8 +107,8 @@ def test_any_text_is_answered_by_the_numpy_program(talker, tmp_path):
 def test_a_line_of_a_million_characters_is_read_at_once(talker, tmp_path):
     from seq2seq.runtime.command_line import batch_as_available
 
-    long, place = "x" * 10**6, tmp_path / "in"
-    place.write_text(f"{long}\n{long}\r\n\n{long}")
-    with open(place, "rb") as file:
-        found = [line for lines in batch_as_available(file) for line in lines]
-    assert [len(line) for line in found] == [10**6, 10**6 + 1, 0, 10**6]
+    long, path = "x" * 10**6, tmp_path / "in"
+    path.write_text(f"{long}\n{long}\r\n\n{long}")
+    with open(path, "rb") as file:
+        received = [line for lines in batch_as_available(file) for line in lines]
+    assert [len(line) for line in received] == [10**6, 10**6 + 1, 0, 10**6]

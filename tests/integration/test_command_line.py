@@ -1,4 +1,4 @@
-"""What a user does, in fresh processes: train, predict, evaluate, interrupt, and err."""
+"""Use of the command line, in fresh processes: train, predict, evaluate, interrupt, and err."""
 
 import importlib.util
 import json
@@ -153,6 +153,10 @@ def test_a_closed_pipe_is_no_error(python, tmp_path):
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_a_model_crosses_engines(python, trained):
     arguments = ["-m", "seq2seq", "predict", trained, "abc", "a", "cab"]
-    one, other = (python(*arguments, KERAS_BACKEND=engine) for engine in ("tensorflow", "jax"))
-    assert one.returncode == other.returncode == 0, one.stderr + other.stderr
-    assert one.stdout == other.stdout
+    with_tensorflow, with_jax = (
+        python(*arguments, KERAS_BACKEND=engine) for engine in ("tensorflow", "jax")
+    )
+    assert with_tensorflow.returncode == with_jax.returncode == 0, (
+        with_tensorflow.stderr + with_jax.stderr
+    )
+    assert with_tensorflow.stdout == with_jax.stdout

@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 MODELS = (ROOT / "docs/models.md").read_text("utf-8")
 DECODING = (ROOT / "docs/decoding.md").read_text("utf-8")
 RUNS = (ROOT / "docs/runs.md").read_text("utf-8")
-SEEN = (ROOT / "docs/states-seen.md").read_text("utf-8")
+STATES_SEEN = (ROOT / "docs/states-seen.md").read_text("utf-8")
 TASKS = (ROOT / "docs/tasks.md").read_text("utf-8")
 
 
@@ -40,8 +40,8 @@ def lesson():
     return stages
 
 
-def same(one, other):
-    return np.allclose(one, other, atol=1e-6)
+def same(first, second):
+    return np.allclose(first, second, atol=1e-6)
 
 
 def test_one_lstm(lesson):
@@ -150,14 +150,14 @@ def test_the_blocks_on_decoding_run(trained, tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def little(tmp_path_factory):
     """`runs/latest` and a run in `runs/units`, of words of up to three letters; hardly trained."""
-    place = tmp_path_factory.mktemp("little")
+    directory = tmp_path_factory.mktemp("little")
     config = compose(
         ["task=reverse", "task.max_length=3", "task.test_examples=60", "model.encoder.units=8"]
-        + ["training.steps=2", "task.validation_examples=2", f"run_dir={place}/runs/units/8"]
+        + ["training.steps=2", "task.validation_examples=2", f"run_dir={directory}/runs/units/8"]
     )
     train(config, build_task(config))
-    (place / "runs/latest").symlink_to(place / "runs/units/8")
-    return place
+    (directory / "runs/latest").symlink_to(directory / "runs/units/8")
+    return directory
 
 
 @pytest.mark.slow
@@ -170,13 +170,13 @@ def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys, repl
     replace_load_run(lambda path: run)
     verbs = []
     for command, below in re.findall(
-        r"^(seq2seq [^\n]*)\n```\n(.*?)(?=^```|\Z)", SEEN, re.M | re.S
+        r"^(seq2seq [^\n]*)\n```\n(.*?)(?=^```|\Z)", STATES_SEEN, re.M | re.S
     ):
         assert cli.main(command.split()[1:]) == 0
-        said = capsys.readouterr().out
+        output = capsys.readouterr().out
         verbs.append(command.split()[1])
         if table := re.search(r"^\|.*\|$", below, re.M):
-            heads = [re.sub(" +", " ", head) for head in (table[0], *said.splitlines())]
+            heads = [re.sub(" +", " ", head) for head in (table[0], *output.splitlines())]
             heads = [re.sub(r"( \d+ \|)+$", "", head) for head in heads]  # lengths: of tiny words
             assert heads[0] in heads[1:]
         for picture in re.findall(r"\(states-seen/(.*?)\)", below):
@@ -185,7 +185,7 @@ def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys, repl
 
 
 def test_the_pictures_of_the_second_lesson_are_there():
-    pictures = set(re.findall(r"\(states-seen/(.*?)\)", SEEN))
+    pictures = set(re.findall(r"\(states-seen/(.*?)\)", STATES_SEEN))
     assert pictures == {path.name for path in (ROOT / "docs/states-seen").iterdir()}
     assert {"ablate.png", "probe.png", "capacity.png", "inspect.png"} == pictures
 
@@ -193,7 +193,7 @@ def test_the_pictures_of_the_second_lesson_are_there():
 def test_states_are_values(little, monkeypatch):
     monkeypatch.chdir(little)
     names = {}
-    for block in blocks(SEEN):
+    for block in blocks(STATES_SEEN):
         exec(compile(block, "docs/states-seen.md", "exec"), names)
     answers, trace, layer = names["answers"], names["trace"], names["layer"]
     assert answers == names["run"].predict(["abc", "cab"])
@@ -210,8 +210,8 @@ def test_the_reports_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for seed in range(2):
         end = summary(0.5, lengths(*[1.0] * 15, *[0.5] * 15), token_accuracy=0.75)
-        for place in ("reverse-lstm", "grid"):
-            write_run(tmp_path / f"runs/{place}/{seed}", config(seed), end, history(0.1, 0.5))
+        for folder in ("reverse-lstm", "grid"):
+            write_run(tmp_path / f"runs/{folder}/{seed}", config(seed), end, history(0.1, 0.5))
     heads = []
     for text in (README, MODELS, RUNS):
         for command in re.findall(r"^(seq2seq report .*)$", text, re.M):
@@ -243,11 +243,13 @@ def test_the_commands_of_training_are_understood(text):
     commands = re.findall(r"^python train\.py *([^#\n]*)", text.replace("\\\n", ""), re.M)
     assert len(commands) >= 3
     for command in commands:
-        at_once, rest = split_jobs(shlex.split(command))
-        assert at_once == 1 or "-m" in rest
-        given = OverridesParser.create().parse_overrides([one for one in rest if one != "-m"])
-        (runs,) = BasicSweeper.split_arguments(given, None)
-        assert ("-m" in rest) == (len(runs) > 1)
+        at_once, arguments = split_jobs(shlex.split(command))
+        assert at_once == 1 or "-m" in arguments
+        overrides = OverridesParser.create().parse_overrides(
+            [argument for argument in arguments if argument != "-m"]
+        )
+        (runs,) = BasicSweeper.split_arguments(overrides, None)
+        assert ("-m" in arguments) == (len(runs) > 1)
         compose(runs[-1])
 
 
@@ -263,7 +265,10 @@ def test_the_tables_of_results_are_what_their_files_say():
     results = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(results)
     page = results.PAGE.read_text("utf-8")
-    found = {one: results.gather(one, None) for one in map(compose_experiment, EXPERIMENTS)}
-    assert page == results.fill(page, results.make_blocks(found))
-    kept = {path.stem for path in results.FILES.iterdir()}
-    assert kept and kept <= set(EXPERIMENTS)
+    gathered = {
+        experiment: results.gather(experiment, None)
+        for experiment in map(compose_experiment, EXPERIMENTS)
+    }
+    assert page == results.fill(page, results.make_blocks(gathered))
+    names = {path.stem for path in results.FILES.iterdir()}
+    assert names and names <= set(EXPERIMENTS)

@@ -28,28 +28,28 @@ GRID = ["-m", *RUN, "seed=0,1,2", "run_dir=grid", "resume=true", "--jobs", "2"]
 
 
 @contextlib.contextmanager
-def a_share():
+def limited_cores():
     """This process, and what it starts, has the cores that one of two runs has."""
-    before = os.sched_getaffinity(0)
+    original_cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, divide_cores(2)[1])
     try:
         yield
     finally:
-        os.sched_setaffinity(0, before)
+        os.sched_setaffinity(0, original_cores)
 
 
-def stop_the_grid(place):
+def stop_the_grid(directory):
     """Let two of three runs begin, and press Ctrl-C: a SIGINT to all processes of the terminal."""
     process = subprocess.Popen(
         [sys.executable, ROOT / "train.py", *GRID],
-        cwd=place,
+        cwd=directory,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    histories = [place / f"grid/seed={seed}/history.csv" for seed in (0, 1)]
+    histories = [directory / f"grid/seed={seed}/history.csv" for seed in (0, 1)]
     while not all(path.exists() for path in histories):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
@@ -76,12 +76,12 @@ def test_a_grid_that_was_stopped_ends_as_each_run_would_alone(python, tmp_path):
     assert (again.returncode, sorted(again.stderr.splitlines())) == (0, lines)
     assert again.stdout.strip() == done.stdout.split("\n\n")[-1].strip()
 
-    with a_share():
+    with limited_cores():
         done = python(ROOT / "train.py", *RUN, "seed=1", "run_dir=alone", timeout=900)
     assert done.returncode == 0, done.stderr
     check_same(everything(tmp_path / "grid/seed=1"), everything(tmp_path / "alone"))
-    there, here = (read_environment(tmp_path / run) for run in ("grid/seed=1", "alone"))
-    assert environment_changes(there, here) == {}
+    in_grid, alone = (read_environment(tmp_path / run) for run in ("grid/seed=1", "alone"))
+    assert environment_changes(in_grid, alone) == {}
 
 
 def test_one_that_is_in_use_is_named_and_the_others_go_on(python, tmp_path):

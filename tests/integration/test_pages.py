@@ -43,10 +43,10 @@ def test_the_measured_parts_are_written_by_one_script(tmp_path):
     process = run_python(script, tmp_path / "runs", "--pages", tmp_path, *TINY, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     for page in PAGES:
-        own, tiny = marked(ROOT, page), marked(tmp_path, page)
-        assert own.keys() == tiny.keys()
+        original, tiny = marked(ROOT, page), marked(tmp_path, page)
+        assert original.keys() == tiny.keys()
         for name, text in tiny.items():
-            assert text.strip() and columns(text) == (columns(own[name]) or columns(text))
+            assert text.strip() and columns(text) == (columns(original[name]) or columns(text))
         around = [MARKED.sub("", (folder / page).read_text("utf-8")) for folder in (ROOT, tmp_path)]
         assert around[0] == around[1]
     pictures = sorted(path.name for path in (tmp_path / "docs/states-seen").iterdir())

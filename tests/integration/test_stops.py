@@ -30,11 +30,11 @@ RUN = [
 STEPS = 2000  # of the run that is killed
 
 
-def start(place, *arguments):
+def start(directory, *arguments):
     """`train.py` in the background."""
     return subprocess.Popen(
         [sys.executable, ROOT / "train.py", *arguments],
-        cwd=place,
+        cwd=directory,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -56,10 +56,10 @@ def newest_step(run):
     return max((int(path.name[5:14]) for path in run.glob("checkpoints/step-*.npz")), default=0)
 
 
-def kill_once(place, kind, step, rng):
+def kill_once(directory, kind, step, rng):
     """Start, kill at a moment of this kind after `step`, and say what was there then."""
-    run = place / "run"
-    process = start(place, *RUN, f"training.steps={STEPS}", "run_dir=run", "resume=true")
+    run = directory / "run"
+    process = start(directory, *RUN, f"training.steps={STEPS}", "run_dir=run", "resume=true")
     if kind == "starting":
         time.sleep(rng.uniform(0.2, 6))
     else:
@@ -127,10 +127,10 @@ def test_a_full_disk_is_named_and_the_last_checkpoint_is_whole(python, tmp_path)
     done = python(ROOT / "train.py", *RUN, "training.steps=50", "run_dir=run")
     assert done.returncode == 0, done.stderr
     (checkpoint,) = (tmp_path / "run/checkpoints").glob("step-000000050.npz")
-    content, most = checkpoint.read_bytes(), checkpoint.stat().st_size // 1024 - 1
+    content, limit = checkpoint.read_bytes(), checkpoint.stat().st_size // 1024 - 1
     arguments = f"-m seq2seq train run --resume training.steps=5000 > {tmp_path / 'out'}"
     done = subprocess.run(
-        ["bash", "-c", f"ulimit -f {most}; exec {sys.executable} {arguments}"],
+        ["bash", "-c", f"ulimit -f {limit}; exec {sys.executable} {arguments}"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

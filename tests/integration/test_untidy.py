@@ -57,7 +57,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::RuntimeWarni
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch, eager):
+def working_directory(tmp_path, monkeypatch, eager):
     monkeypatch.chdir(tmp_path)
 
 
@@ -77,12 +77,12 @@ def learn(*overrides):
     return seq2seq.load(path), numpy_runtime.load(path / "model.npz")
 
 
-def close(one, other):
+def close(first, second):
     """Equal but for the last digits of numbers."""
-    one, other = one.split(), other.split()
-    return one == other or all(
+    first, second = first.split(), second.split()
+    return first == second or all(
         float(a) == pytest.approx(float(b), rel=1e-4)
-        for x, y in zip(one, other, strict=True)
+        for x, y in zip(first, second, strict=True)
         for a, b in zip(x.split(","), y.split(","), strict=True)
     )
 
@@ -95,9 +95,9 @@ def test_pairs_go_through_every_verb(name, capsys, monkeypatch):
     examples = read_examples(Path("run/predictions.tsv"))
     sources = [example.source for example in examples if example.source]
     answers = run.predict(sources, unknown="token")
-    found = runtime.predict(sources, unknown="token")
+    predictions = runtime.predict(sources, unknown="token")
     assert len(answers) == len(sources)
-    assert all(map(close, answers, found)) if words[:3] == NUMBERS else answers == found
+    assert all(map(close, answers, predictions)) if words[:3] == NUMBERS else answers == predictions
 
     skip = ["--on-bad-row", "skip"] if name == "gaps.tsv" else []
     unknown = ["--unknown", "token"]
@@ -138,7 +138,9 @@ def test_a_dictionary_in_latin_1_is_refused_with_the_way_out(capsys):
 def test_questions_in_nfd_have_the_answers_of_nfc():
     run, runtime = learn("task=pairs", f"task.train='{UNTIDY / 'nfc.tsv'}'")
     questions = (UNTIDY / "nfd_sources.txt").read_text("utf-8").splitlines()
-    composed = [seq2seq.Vocabulary("", "characters", "nfc").canonical(one) for one in questions]
+    composed = [
+        seq2seq.Vocabulary("", "characters", "nfc").canonical(question) for question in questions
+    ]
     assert questions != composed
     for model in (run, runtime):
         assert model.predict(questions) == model.predict(composed)

@@ -1,4 +1,4 @@
-"""What Windows lacks, taken away from this system: everything works without it.
+"""Everything works without the parts of this system that Windows lacks: they are taken away.
 
 Each process of these tests begins with `WINDOWS`. It is no Windows: what is there and behaves
 otherwise (paths, open files that can't be replaced) is not tried.
