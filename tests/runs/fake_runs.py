@@ -25,7 +25,7 @@ def summary(match, by_length=None, stopped="finished", **metrics):
 
 def lengths(*matches, count=10):
     """A summary's `by_length` with these exact matches at 1, 2, ..."""
-    return {str(n): {"exact_match": one, "count": count} for n, one in enumerate(matches, 1)}
+    return {str(n): {"exact_match": match, "count": count} for n, match in enumerate(matches, 1)}
 
 
 def history(*matches, every=10, **columns):
@@ -35,10 +35,10 @@ def history(*matches, every=10, **columns):
             "epoch": n,
             "step": n * every,
             "loss": 3 / n,
-            "val_exact_match": one,
+            "val_exact_match": match,
             **{name: values[n - 1] for name, values in columns.items()},
         }
-        for n, one in enumerate(matches, 1)
+        for n, match in enumerate(matches, 1)
     ]
 
 
@@ -49,6 +49,8 @@ def write_run(path, config, summary=None, rows=()):
     if summary is not None:
         (path / "summary.json").write_text(json.dumps(summary))
     if rows:
-        lines = [",".join(map(str, one)) for one in (rows[0], *(row.values() for row in rows))]
+        lines = [
+            ",".join(map(str, values)) for values in (rows[0], *(row.values() for row in rows))
+        ]
         (path / "history.csv").write_text("\n".join(lines) + "\n")
     return Run(config, summary, path)

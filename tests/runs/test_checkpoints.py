@@ -76,11 +76,11 @@ def test_damage_is_named_and_the_one_before_is_used(checkpoints, caplog, damage)
 def test_every_bit_counts(checkpoints):
     checkpoints.write(5, RECORD, ARRAYS)
     path = checkpoints.files()[0]
-    whole, rng = path.read_bytes(), np.random.default_rng(0)
-    before, refused = read_checkpoint(path), 0
-    for place in rng.choice(len(whole), 300, replace=False):
-        content = bytearray(whole)
-        content[place] ^= 1 << int(rng.integers(8))
+    original, rng = path.read_bytes(), np.random.default_rng(0)
+    intact, refused = read_checkpoint(path), 0
+    for position in rng.choice(len(original), 300, replace=False):
+        content = bytearray(original)
+        content[position] ^= 1 << int(rng.integers(8))
         path.write_bytes(content)
         try:
             checkpoint = read_checkpoint(path)
@@ -88,7 +88,7 @@ def test_every_bit_counts(checkpoints):
             assert str(path) in str(error)
             refused += 1
         else:  # of the zip file's own marks some mean nothing
-            assert checkpoint.states == before.states and checkpoint.step == 5
+            assert checkpoint.states == intact.states and checkpoint.step == 5
             assert all(np.array_equal(checkpoint.arrays[name], ARRAYS[name]) for name in ARRAYS)
     assert refused == 228
 

@@ -61,7 +61,7 @@ def test_keys_with_the_same_end_are_named_whole():
     configs = [
         {"encoder": {"units": a}, "decoder": {"units": b}} for a, b in [(1, 1), (1, 2), (2, 1)]
     ]
-    groups = group_runs([Run(one, summary(1.0)) for one in configs])
+    groups = group_runs([Run(values, summary(1.0)) for values in configs])
     assert groups[1].name == "decoder.units 2, encoder.units 1"
 
 
@@ -80,11 +80,11 @@ def test_runs_are_found_in_order_of_their_numbers(tmp_path):
     for name in ("a/10", "a/2", "a/2/previous", "b"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "summary.json").write_text(json.dumps({}))
-    found = find_runs([tmp_path / "a", tmp_path / "a", tmp_path / "b"])
-    assert found == [tmp_path / "a/2", tmp_path / "a/10", tmp_path / "b"]
-    for place, message in [("c", "no such directory"), ("a/2/previous/x", "no such directory")]:
+    paths = find_runs([tmp_path / "a", tmp_path / "a", tmp_path / "b"])
+    assert paths == [tmp_path / "a/2", tmp_path / "a/10", tmp_path / "b"]
+    for folder, message in [("c", "no such directory"), ("a/2/previous/x", "no such directory")]:
         with pytest.raises(ValueError, match=message):
-            find_runs([tmp_path / place])
+            find_runs([tmp_path / folder])
     (tmp_path / "empty").mkdir()
     (tmp_path / "latest").symlink_to(tmp_path / "b")
     assert find_runs([tmp_path / "latest"]) == [tmp_path / "latest"]

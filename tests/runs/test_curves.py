@@ -17,8 +17,8 @@ def test_by_length_each_run_counts_where_it_was_tested():
         Run(config(0), summary(0, lengths(1.0, 0.5))),
         Run(config(1), summary(0, lengths(0.5, 0.25, 0.125))),
     ]
-    found = by_length(one_group(*runs), [(1, 2), (3, 3), (4, 9)])
-    assert {bounds: one.values for bounds, one in found.items()} == {
+    curve = by_length(one_group(*runs), [(1, 2), (3, 3), (4, 9)])
+    assert {bounds: point.values for bounds, point in curve.items()} == {
         (1, 2): [0.75, 0.375],
         (3, 3): [0.125],
     }
@@ -42,12 +42,12 @@ def test_curves_are_aligned_on_the_updates_that_all_runs_share(tmp_path):
     steps = [(0.1, 0.2, 0.3, 0.4), (0.5, 0.7)]  # the second was evaluated half as often
     runs = [
         write_run(
-            tmp_path / str(seed), config(seed), summary(0), history(*some, every=10 * (seed + 1))
+            tmp_path / str(seed), config(seed), summary(0), history(*matches, every=10 * (seed + 1))
         )
-        for seed, some in enumerate(steps)
+        for seed, matches in enumerate(steps)
     ]
-    found = by_step(one_group(*runs), "exact_match")
-    assert {step: one.values for step, one in found.items()} == {20: [0.2, 0.5], 40: [0.4, 0.7]}
+    curve = by_step(one_group(*runs), "exact_match")
+    assert {step: point.values for step, point in curve.items()} == {20: [0.2, 0.5], 40: [0.4, 0.7]}
     assert set(by_step(one_group(*runs), "loss")) == {20, 40}
     assert by_step(one_group(*runs), "bleu") == {}
 
@@ -55,11 +55,11 @@ def test_curves_are_aligned_on_the_updates_that_all_runs_share(tmp_path):
 def test_the_metric_is_the_one_that_tasks_go_by(tmp_path):
     words = history(0.1, 0.2, val_word_error_rate=[0.9, 0.8])
     pronunciation = one_group(write_run(tmp_path / "a", config(0), summary(0), words))
-    other = one_group(write_run(tmp_path / "b", config(0), summary(0), history(0.5)))
+    exact = one_group(write_run(tmp_path / "b", config(0), summary(0), history(0.5)))
     without = one_group(write_run(tmp_path / "c", config(0), summary(0)))
     assert choose_metric([pronunciation]) == "word_error_rate"
-    assert choose_metric([pronunciation, other]) == "exact_match"
-    assert choose_metric([other, without]) is None
-    assert choose_metric([other, without], "loss") == "loss"
+    assert choose_metric([pronunciation, exact]) == "exact_match"
+    assert choose_metric([exact, without]) is None
+    assert choose_metric([exact, without], "loss") == "loss"
     with pytest.raises(ValueError, match="no history has 'bleu'; there are: epoch, exact_match"):
-        choose_metric([other], "bleu")
+        choose_metric([exact], "bleu")

@@ -18,10 +18,10 @@ def in_an_empty_place(tmp_path, monkeypatch):
 
 
 def test_fresh_directories_never_collide(tmp_path):
-    one, two = RunDirectory(None, "copy-lstm"), RunDirectory(None, "copy-lstm")
-    assert one.path != two.path and one.path.is_dir() and two.path.is_dir()
-    assert one.path.parent.as_posix() == "runs/copy-lstm"
-    assert (tmp_path / "runs/latest").resolve() == two.path.resolve()
+    first, second = RunDirectory(None, "copy-lstm"), RunDirectory(None, "copy-lstm")
+    assert first.path != second.path and first.path.is_dir() and second.path.is_dir()
+    assert first.path.parent.as_posix() == "runs/copy-lstm"
+    assert (tmp_path / "runs/latest").resolve() == second.path.resolve()
 
 
 def test_latest_follows_a_directory_that_was_named(tmp_path):
@@ -54,8 +54,8 @@ def test_a_replaced_run_is_kept_until_the_new_one_is_complete():
             names = {p.name for p in run.path.iterdir()} - {"config.yaml", "environment.json"}
             assert names == {".lock", "checkpoints", "notes.txt", "previous"}
             assert (run.path / "previous/summary.json").read_text() == '{\n  "test": 1\n}\n'
-            (kept,) = (run.path / "previous/checkpoints").iterdir()
-            assert kept.name == "step-000000001.npz"
+            (checkpoint,) = (run.path / "previous/checkpoints").iterdir()
+            assert checkpoint.name == "step-000000001.npz"
     with RunDirectory("mine", "copy-lstm", resume=True) as run:
         run.complete({"test": 2})
     assert not (run.path / "previous").exists()
@@ -82,8 +82,8 @@ def test_what_resume_needs(arguments, message):
         RunDirectory(*arguments)
 
 
-def environment(**other):
-    return {"data": "x", "command": ["a"], "started": "now", "cpus": 2, "packages": {}, **other}
+def environment(**changes):
+    return {"data": "x", "command": ["a"], "started": "now", "cpus": 2, "packages": {}, **changes}
 
 
 def test_a_run_without_a_checkpoint_begins_again(caplog):
@@ -109,11 +109,11 @@ def test_a_run_that_goes_on_notes_what_changed(caplog):
     with RunDirectory("mine", "a-run", resume=True) as run:
         run.describe("new", environment(cpus=3, started="later"), {"training.steps": [7, 9]})
     assert "another environment" in caplog.text and "cpus: 2 -> 3" in caplog.text
-    found = read_environment(run.path)
-    assert found["cpus"] == 2 and found["started"] == "now"
+    recorded = read_environment(run.path)
+    assert recorded["cpus"] == 2 and recorded["started"] == "now"
     start = {"step": 7, "command": ["a"], "started": "later"}
     changed = {"config": {"training.steps": [7, 9]}, "environment": {"cpus": [2, 3]}}
-    assert found["resumed"] == [start | changed]
+    assert recorded["resumed"] == [start | changed]
 
 
 def test_a_run_does_not_go_on_with_other_examples():
@@ -161,8 +161,8 @@ def test_a_run_dir_is_a_path(path):
 
 def test_runs_that_start_together_get_directories_of_their_own(tmp_path):
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: _create_fresh("copy-lstm"), range(40)))
-    assert len(set(made)) == 40
+        paths = list(pool.map(lambda _: _create_fresh("copy-lstm"), range(40)))
+    assert len(set(paths)) == 40
 
 
 def test_a_file_is_no_directory(tmp_path):
@@ -198,12 +198,12 @@ def test_without_links_a_run_is_trained_and_latest_is_a_note(number, tmp_path, m
 
 @pytest.mark.parametrize("name", ["chmod", "fsync"])
 def test_modes_and_synchronised_folders_are_extras(name, tmp_path, monkeypatch):
-    own = getattr(os, name)
+    original = getattr(os, name)
 
     def without_extras(target, *arguments):
         if name == "chmod" or os.path.isdir(f"/proc/self/fd/{target}"):
             raise OSError(errno.EINVAL, "no such thing here")
-        return own(target, *arguments)
+        return original(target, *arguments)
 
     monkeypatch.setattr(os, name, without_extras)
     write_whole(tmp_path / "a.txt", "whole")
@@ -225,13 +225,13 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("held", FOREIGN.values(), ids=FOREIGN)
-@pytest.mark.parametrize("how", [{"resume": True}, {"overwrite": True}, {}], ids=str)
-def test_a_directory_of_another_program_is_not_touched(held, how, tmp_path):
+@pytest.mark.parametrize("options", [{"resume": True}, {"overwrite": True}, {}], ids=str)
+def test_a_directory_of_another_program_is_not_touched(held, options, tmp_path):
     for name, content in held.items():
         (tmp_path / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "theirs" / name).write_text(content)
     with pytest.raises(ValueError, match="no run of this program|already holds a run"):
-        RunDirectory("theirs", "copy-lstm", **how)
+        RunDirectory("theirs", "copy-lstm", **options)
     for name, content in held.items():
         assert (tmp_path / "theirs" / name).read_text() == content
 
@@ -254,9 +254,9 @@ def test_what_others_put_into_a_run_stays(tmp_path):
             (run.path / "checkpoints" / name).write_text("mine")
         for step in (2, 3, 4):
             run.checkpoints.write(step, {}, {})
-        found = {path.name for path in (run.path / "checkpoints").iterdir()}
+        names = {path.name for path in (run.path / "checkpoints").iterdir()}
         steps = {"step-000000003.npz", "step-000000004.npz"}
-        assert found == {*steps, "step-notes.npz.txt", "thesis.txt"}
+        assert names == {*steps, "step-notes.npz.txt", "thesis.txt"}
         run.complete({"test": 1})
     with RunDirectory("mine", "a-run", overwrite=True) as run:
         (run.path / "previous/notes.txt").write_text("mine")
@@ -271,8 +271,8 @@ FOLDERS = ["checkpoints", "previous", "kept_data", "tensorboard"]
 
 
 @pytest.mark.parametrize("name", [".lock", "config.yaml", "model.npz", *FOLDERS])
-@pytest.mark.parametrize("how", [{"resume": True}, {"overwrite": True}], ids=str)
-def test_links_inside_a_run_are_not_followed(name, how, tmp_path):
+@pytest.mark.parametrize("options", [{"resume": True}, {"overwrite": True}], ids=str)
+def test_links_inside_a_run_are_not_followed(name, options, tmp_path):
     with RunDirectory("mine", "a-run") as run:
         run.describe("old", environment())
     (tmp_path / "elsewhere").mkdir()
@@ -282,5 +282,5 @@ def test_links_inside_a_run_are_not_followed(name, how, tmp_path):
     goal = "elsewhere" if name in FOLDERS else "elsewhere/file"
     (tmp_path / "mine" / name).symlink_to(tmp_path / goal)
     with pytest.raises(ValueError, match=rf"mine/{name} is a link, and is not followed"):
-        RunDirectory("mine", "a-run", **how)
+        RunDirectory("mine", "a-run", **options)
     assert [path.read_text() for path in (tmp_path / "elsewhere").iterdir()] == ["theirs"] * 2

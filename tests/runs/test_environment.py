@@ -1,4 +1,4 @@
-"""What a run ran on: described, and compared."""
+"""The environment of a run: described, and compared."""
 
 import re
 import subprocess
@@ -17,18 +17,20 @@ from seq2seq.runs.environment import (
 
 
 def test_the_environment_is_described():
-    found = describe_environment(7, "data", Checkout("abc", "patch"))
-    assert found["git_commit"] == "abc" and len(found["git_changes"]) == 16
-    assert found["seed"] == 7 and found["packages"]["keras"] and found["command"]
-    assert found["data"] == "data" and "intra_op" in found["threads"] and found["devices"]
+    facts = describe_environment(7, "data", Checkout("abc", "patch"))
+    assert facts["git_commit"] == "abc" and len(facts["git_changes"]) == 16
+    assert facts["seed"] == 7 and facts["packages"]["keras"] and facts["command"]
+    assert facts["data"] == "data" and "intra_op" in facts["threads"] and facts["devices"]
 
 
 def test_two_starts_on_one_machine_have_one_environment():
-    one, two = (describe_environment(7, "data", Checkout()) for _ in range(2))
-    two |= {"started": "later", "command": ["other"]}
-    assert environment_changes(one, two) == {}
-    two["packages"] = {**one["packages"], "keras": "0"}
-    assert environment_changes(one, two) == {"packages.keras": [one["packages"]["keras"], "0"]}
+    first, second = (describe_environment(7, "data", Checkout()) for _ in range(2))
+    second |= {"started": "later", "command": ["other"]}
+    assert environment_changes(first, second) == {}
+    second["packages"] = {**first["packages"], "keras": "0"}
+    assert environment_changes(first, second) == {
+        "packages.keras": [first["packages"]["keras"], "0"]
+    }
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]"])
@@ -44,9 +46,9 @@ def checkout(tmp_path):
     """A repository of a package, and git in it."""
 
     def git(*arguments):
-        own = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
         done = subprocess.run(
-            ["git", *own, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+            ["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
         )
         return done.stdout.strip()
 
@@ -65,37 +67,37 @@ def checkout(tmp_path):
 
 
 def test_what_was_changed_since_the_commit_is_a_patch_that_makes_it_again(checkout):
-    place, git = checkout
-    package = place / "seq2seq"
+    directory, git = checkout
+    package = directory / "seq2seq"
     commit = git("rev-parse", "HEAD")
     for name in ("notes.md", "seq2seq/left.pyc", "my.tsv"):  # no part of the program
-        (place / name).write_text("other\n")
+        (directory / name).write_text("other\n")
     assert read_checkout(package) == Checkout(commit, "")
     assert Checkout(commit).digest is None
     (package / "__init__.py").write_text("a = 2\n")
     (package / "größe.py").write_text("new\n")
-    found = read_checkout(package)
-    assert found.commit == commit and re.fullmatch("[0-9a-f]{16}", found.digest)
-    assert found == read_checkout(package)  # it changes nothing itself
+    modified = read_checkout(package)
+    assert modified.commit == commit and re.fullmatch("[0-9a-f]{16}", modified.digest)
+    assert modified == read_checkout(package)  # it changes nothing itself
     git("stash", "-q")
     (package / "größe.py").unlink()
-    (place / "changes.patch").write_text(found.patch)
+    (directory / "changes.patch").write_text(modified.patch)
     git("apply", "changes.patch")
     assert (package / "__init__.py").read_text() == "a = 2\n"
     assert (package / "größe.py").read_text() == "new\n"
-    assert read_checkout(package) == found
+    assert read_checkout(package) == modified
 
 
 def test_outside_of_a_checkout_nothing_is_known(checkout, tmp_path_factory, monkeypatch):
-    place, _ = checkout
+    directory, _ = checkout
     alone = tmp_path_factory.mktemp("alone")
     (alone / "__init__.py").touch()
     assert read_checkout(alone) == Checkout(None, "")
-    (place / "venv/seq2seq").mkdir(parents=True)  # installed inside of another repository
-    (place / "venv/seq2seq/__init__.py").touch()
-    assert read_checkout(place / "venv/seq2seq") == Checkout(None, "")
+    (directory / "venv/seq2seq").mkdir(parents=True)  # installed inside of another repository
+    (directory / "venv/seq2seq/__init__.py").touch()
+    assert read_checkout(directory / "venv/seq2seq") == Checkout(None, "")
     monkeypatch.setenv("PATH", "")
-    assert read_checkout(place / "seq2seq") == Checkout(None, "")
+    assert read_checkout(directory / "seq2seq") == Checkout(None, "")
 
 
 def test_of_a_long_patch_the_names_are_kept(monkeypatch):

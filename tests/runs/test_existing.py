@@ -1,4 +1,4 @@
-"""What a run may be resumed with, and when it is complete."""
+"""Settings that a run may be resumed with, and when it is complete."""
 
 import json
 
@@ -34,17 +34,19 @@ def end(run, stopped):
 
 @pytest.mark.parametrize("overrides", [[], BEGUN, ["training.steps=50"]])
 def test_it_goes_on_as_it_began(run, overrides):
-    config, found = resumed(run, *overrides)
+    config, resumption = resumed(run, *overrides)
     assert config == compose([*BEGUN, f"run_dir={run}"])
-    assert found.path == run and found.changes == {} and not found.complete
+    assert resumption.path == run and resumption.changes == {} and not resumption.complete
 
 
 @pytest.mark.parametrize("overrides", [[], BEGUN])
 def test_its_length_and_its_logging_may_change(run, overrides):
     changed = ["training.steps=80", "training.patience=3", "training.tensorboard=true"]
-    config, found = resumed(run, *[one for one in overrides if "steps" not in one], *changed)
+    config, resumption = resumed(
+        run, *[override for override in overrides if "steps" not in override], *changed
+    )
     assert config == compose([*BEGUN[:3], f"run_dir={run}", *changed])
-    assert found.changes == {
+    assert resumption.changes == {
         "training.steps": [50, 80],
         "training.patience": [None, 3],
         "training.tensorboard": [False, True],
@@ -66,8 +68,8 @@ def test_nothing_else_may(run, overrides, message):
 
 
 def test_a_run_that_is_not_there_begins(tmp_path):
-    config, found = resumed(tmp_path / "nowhere", "task=sort")
-    assert found is None and config["names"]["task"] == "sort"
+    config, resumption = resumed(tmp_path / "nowhere", "task=sort")
+    assert resumption is None and config["names"]["task"] == "sort"
 
 
 def test_a_run_must_be_named():

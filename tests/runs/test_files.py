@@ -18,8 +18,8 @@ def test_what_is_kept_is_found_and_kept_once(tmp_path):
     for file in tmp_path.glob("*.*"):
         file.write_text("changed")
     keep_data(run, files)
-    kept = read_kept_data(run)
-    assert {key: [path.read_text() for path in paths] for key, paths in kept.items()} == {
+    kept_data = read_kept_data(run)
+    assert {key: [path.read_text() for path in paths] for key, paths in kept_data.items()} == {
         "train": ["a.txt", "other/a.txt"],
         "test": ["test.csv"],
     }
@@ -39,9 +39,9 @@ def test_a_configuration_names_the_copies(tmp_path):
 def test_what_leads_out_of_the_run_is_no_data_of_it(tmp_path):
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/a.tsv").write_text("secret")
-    place = tmp_path / "run" / KEPT_DATA
+    directory = tmp_path / "run" / KEPT_DATA
     for name in ("train/1", "test"):
-        (place / name).mkdir(parents=True)
-    (place / "train/1/a.tsv").symlink_to(tmp_path / "secret/a.tsv")
-    (place / "test/1").symlink_to(tmp_path / "secret")
+        (directory / name).mkdir(parents=True)
+    (directory / "train/1/a.tsv").symlink_to(tmp_path / "secret/a.tsv")
+    (directory / "test/1").symlink_to(tmp_path / "secret")
     assert read_kept_data(tmp_path / "run") == {}

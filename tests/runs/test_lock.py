@@ -10,7 +10,7 @@ import pytest
 from seq2seq.runs.directory import RunDirectory
 from seq2seq.runs.lock import LOCK, is_in_use, lock
 
-OTHER = """
+LOCKER = """
 import filelock, sys
 file = open("mine/.lock", "w")
 filelock.lock_descriptor(file.fileno())
@@ -44,12 +44,12 @@ def test_a_directory_is_in_use_while_its_lock_is_held(tmp_path):
 def test_a_directory_belongs_to_one_process_until_it_dies():
     RunDirectory("mine", "copy-lstm").close()
     process = subprocess.Popen(
-        [sys.executable, "-c", OTHER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", LOCKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "locked\n"
-    for how in ({}, {"overwrite": True}, {"resume": True}):
+    for options in ({}, {"overwrite": True}, {"resume": True}):
         with pytest.raises(ValueError, match=r"run_dir=mine is in use by another process \(123\)"):
-            RunDirectory("mine", "copy-lstm", **how)
+            RunDirectory("mine", "copy-lstm", **options)
     process.kill()
     process.wait()
     with RunDirectory("mine", "copy-lstm"):

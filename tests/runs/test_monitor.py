@@ -32,8 +32,8 @@ def test_a_summary_has_the_metrics_of_the_best_epoch():
     history = rows(0.2, 0.6, 0.4)
     for n, row in enumerate(history):
         row["val_edit_distance"] = float(n)
-    found = summarize_validation(history)
-    assert found == {"epoch": 2, "step": 20, "exact_match": 0.6, "edit_distance": 1.0}
+    by_match = summarize_validation(history)
+    assert by_match == {"epoch": 2, "step": 20, "exact_match": 0.6, "edit_distance": 1.0}
     by_edits = summarize_validation(history, ("edit_distance", "min"))
     assert by_edits["epoch"] == 1
 

@@ -1,4 +1,4 @@
-"""What Hydra's grammar cannot read is text."""
+"""Values that Hydra's grammar cannot read are text."""
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser

@@ -46,8 +46,8 @@ def test_a_copy_is_identical(pair):
 
 
 def test_a_metric_is_judged_by_the_tolerance(pair):
-    edit(pair[0] / "summary.json", lambda one: one["test"].update(edit_distance=2.0))
-    edit(pair[1] / "summary.json", lambda one: one["test"].update(edit_distance=2.015))
+    edit(pair[0] / "summary.json", lambda content: content["test"].update(edit_distance=2.0))
+    edit(pair[1] / "summary.json", lambda content: content["test"].update(edit_distance=2.015))
     assert verdict(compare_runs(*pair, 0.01)) == EQUAL
     assert verdict(compare_runs(*pair, 0.001)) == DIFFERENT
 
@@ -80,10 +80,10 @@ def test_predictions_are_compared_line_by_line(pair):
 
 def test_environments_and_resumptions_are_told(pair):
     start = {"step": 7, "config": {"training.steps": [5, 40]}, "environment": {}}
-    edit(pair[1] / "environment.json", lambda one: one.update(cpus=999, resumed=[start]))
-    said = render(pair[1], pair[0], compare_runs(*pair, 0.0))
-    assert "environment: cpus (999, now" in said
-    assert "resumed after step 7 with another training.steps (5, now 40)" in said
+    edit(pair[1] / "environment.json", lambda content: content.update(cpus=999, resumed=[start]))
+    text = render(pair[1], pair[0], compare_runs(*pair, 0.0))
+    assert "environment: cpus (999, now" in text
+    assert "resumed after step 7 with another training.steps (5, now 40)" in text
 
 
 def test_what_is_damaged_is_named(pair):

@@ -65,12 +65,12 @@ def test_nothing_but_what_computes_is_made(target):
 
 
 def test_all_targets_are_looked_at_before_anything_is_made(monkeypatch):
-    made = []
-    monkeypatch.setattr(Copy, "__post_init__", lambda self: made.append(self))
+    created = []
+    monkeypatch.setattr(Copy, "__post_init__", lambda self: created.append(self))
     with pytest.raises(ValueError, match="'os.system' is refused"):
         parts = [{"_target_": "seq2seq.data.Copy"}, {"_target_": "os.system", "command": "true"}]
         instantiate("task", {"_target_": "seq2seq.data.Copy", "symbols": parts})
-    assert made == []
+    assert created == []
 
 
 def test_what_the_catalogue_names_is_made():
@@ -144,8 +144,8 @@ def test_a_damaged_configuration_is_named(tmp_path, text, message):
 
 def test_a_configuration_is_read_as_it_stands(tmp_path):
     (tmp_path / "config.yaml").write_text("a: ${oc.env:HOME}\nb: [1, 2.5, true, null]\nc: '1'\n")
-    found = read_config(tmp_path / "config.yaml")
-    assert found == {"a": "${oc.env:HOME}", "b": [1, 2.5, True, None], "c": "1"}
+    config = read_config(tmp_path / "config.yaml")
+    assert config == {"a": "${oc.env:HOME}", "b": [1, 2.5, True, None], "c": "1"}
     (tmp_path / "config.yaml").write_bytes(b"a: \xff")
     with pytest.raises(ValueError, match="can't be read: 'utf-8' codec can't decode"):
         read_config(tmp_path / "config.yaml")
@@ -169,8 +169,10 @@ def test_other_ways_in_are_closed(arguments, message, capsys, monkeypatch):
         check_arguments(arguments)
     monkeypatch.setattr("sys.argv", ["train.py"])
     assert cli.train(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.startswith("error: ") and said.err.count("\n") == 1
+    captured = capsys.readouterr()
+    assert (
+        captured.out == "" and captured.err.startswith("error: ") and captured.err.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize(

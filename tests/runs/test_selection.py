@@ -67,7 +67,7 @@ def test_runs_that_do_not_count_select_nothing():
     ],
 )
 def test_what_can_not_select_is_refused(name, message):
-    one = run(0, 8, 0.5, 0.5)
-    one.summary["test"]["mine"] = one.summary["validation"]["mine"] = 1
+    candidate = run(0, 8, 0.5, 0.5)
+    candidate.summary["test"]["mine"] = candidate.summary["validation"]["mine"] = 1
     with pytest.raises(ValueError, match=message):
-        select(group_runs([one]), name)
+        select(group_runs([candidate]), name)

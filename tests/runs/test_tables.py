@@ -136,9 +136,9 @@ def test_every_run_is_in_the_csv_as_it_is(tmp_path):
     ]
     assert [row["run"] for row in rows] == [str(run.path) for run in runs]
     assert [row["seed"] for row in rows] == ["0", "1", "2", "0"]
-    first, nan, begun, other = rows
+    first, nan, begun, last = rows
     assert float(first["exact_match"]) == 1 / 3 and float(first["extra"]) == 1e-7
     assert float(first["exact_match 1-2"]) == pytest.approx(0.4)
-    assert first["steps"] == "30" and first["stopped"] == "finished" and other["extra"] == ""
+    assert first["steps"] == "30" and first["stopped"] == "finished" and last["extra"] == ""
     assert nan["exact_match"] == nan["exact_match 1-2"] == "" and nan["stopped"] == "nan"
     assert begun["exact_match"] == begun["steps"] == "" and begun["stopped"] == "unfinished"
