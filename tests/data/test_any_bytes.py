@@ -71,7 +71,7 @@ def records_of(content, name):
 
 
 def read(make, path):
-    """What `make` makes of the file, or the line that its error names."""
+    """The result of `make` for the file, or the line that its error names."""
     try:
         return make(str(path)), None
     except ValueError as error:
@@ -227,8 +227,8 @@ def test_any_text_survives_as_one_field_of_one_line(text):
 def test_lines_come_out_as_they_went_in(path, texts):
     path.write_bytes(b"".join(f"{text}\n".encode() for text in ["", *texts]))
     with open(path, "rb") as file:
-        found = [line for _, line in decode_lines(file, "here")]
-    assert found == ["", *(text.removesuffix("\r") for text in texts)]
+        lines = [line for _, line in decode_lines(file, "here")]
+    assert lines == ["", *(text.removesuffix("\r") for text in texts)]
 
 
 @settings(max_examples=10)

@@ -42,7 +42,7 @@ def test_buckets_are_few():
 @given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=20), min_size=1, max_size=9))
 def test_padding_holds_every_row(rows):
     padded, mask = pad(rows)
-    assert [row[real].tolist() for row, real in zip(padded, mask, strict=True)] == rows
+    assert [row[row_mask].tolist() for row, row_mask in zip(padded, mask, strict=True)] == rows
     assert not padded[~mask].any()
     assert mask[:, 0].all()  # no row is all padding
 
@@ -107,8 +107,8 @@ def test_every_example_comes_once_an_epoch(count, size):
     assert batches.steps_per_epoch == -(-count // size)
     for epoch in range(2):
         steps = range(epoch * batches.steps_per_epoch, (epoch + 1) * batches.steps_per_epoch)
-        seen = Counter(LETTERS.decode(row) for step in steps for row in batches[step].target_out)
-        assert seen == Counter(example.target for example in batches.examples)
+        counts = Counter(LETTERS.decode(row) for step in steps for row in batches[step].target_out)
+        assert counts == Counter(example.target for example in batches.examples)
 
 
 def test_any_step_can_be_computed_by_itself():
@@ -130,9 +130,9 @@ def test_with_replacement_examples_come_again_and_others_not_at_all():
     words = Counter(example.target for example in batches.examples)
     assert seen_in(finite(500), 0) == words
     epochs = [seen_in(batches, epoch) for epoch in range(2)]
-    for seen in epochs:  # a share of 1/e of the examples is expected not to come
-        assert seen.total() == 500 and set(seen) <= set(words)
-        assert 0.6 < (seen & words).total() / 500 < 0.85  # short words are there several times
+    for counts in epochs:  # a share of 1/e of the examples is expected not to come
+        assert counts.total() == 500 and set(counts) <= set(words)
+        assert 0.6 < (counts & words).total() / 500 < 0.85  # short words are there several times
     assert epochs[0] != epochs[1] != seen_in(finite(500, seed=1, replacement=True), 1)
 
 
@@ -177,13 +177,13 @@ def test_like_lengths_come_together():
     assert sum(m.sum() for m in masks) / sum(m.size for m in masks) > 0.7
 
 
-@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("position", [0, 1])
 @pytest.mark.parametrize("side", [LETTERS, Numbers()], ids=["symbols", "numbers"])
-def test_a_row_that_is_far_longer_has_fewer_beside_it(side, place):
+def test_a_row_that_is_far_longer_has_fewer_beside_it(side, position):
     text, joint = ("abcd", "") if side is LETTERS else ("1234", " ")
     examples = [Example(joint.join(text[: 1 + n % 4]), text[n % 4]) for n in range(3000)]
     long = joint.join(text * 5000)
-    examples[700] = Example(long, text[0]) if place == 0 else Example(text[0], long)
+    examples[700] = Example(long, text[0]) if position == 0 else Example(text[0], long)
     batches = Batches(examples, side, side, 256, 0)
     epoch = [batches[step] for step in range(batches.steps_per_epoch)]
     assert len(epoch) == 12
@@ -207,27 +207,27 @@ def test_rows_that_are_all_long_stay_together():
 
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=60), st.integers(1, 12), st.data())
 def test_each_row_is_in_one_batch(lengths, size, data):
-    count, most = -(-len(lengths) // size), data.draw(st.integers(4, 2000))
-    batches = divide(lengths, count, most)
+    count, limit = -(-len(lengths) // size), data.draw(st.integers(4, 2000))
+    batches = divide(lengths, count, limit)
     assert len(batches) == count and all(batches)
     assert sorted(row for rows in batches for row in rows) == [*range(len(lengths))]
 
 
-@pytest.mark.parametrize("share", [0.001, 0.25, 0.6])
-def test_a_curriculum_draws_the_shortest_of_each_window(share):
-    everything, short = finite(300), finite(300, curriculum_fraction=lambda step: share)
+@pytest.mark.parametrize("fraction", [0.001, 0.25, 0.6])
+def test_a_curriculum_draws_the_shortest_of_each_window(fraction):
+    everything, short = finite(300), finite(300, curriculum_fraction=lambda step: fraction)
     for steps in (range(WINDOW), range(WINDOW, 2 * WINDOW), range(64, 75)):  # the last is cut off
         lengths = sorted(n for step in steps for n in everything[step].target_mask.sum(1))
         drawn = [n for step in steps for n in short[step].target_mask.sum(1)]
-        part = lengths[: max(1, round(share * len(lengths)))]
+        part = lengths[: max(1, round(fraction * len(lengths)))]
         assert len(drawn) == len(lengths)
         assert set(drawn) == set(part)
 
 
 def test_a_whole_share_is_no_curriculum():
-    plain, whole = finite(70), finite(70, curriculum_fraction=lambda step: 1.0)
+    plain, full = finite(70), finite(70, curriculum_fraction=lambda step: 1.0)
     for step in range(2 * plain.steps_per_epoch):
-        assert plain[step].source.tolist() == whole[step].source.tolist()
+        assert plain[step].source.tolist() == full[step].source.tolist()
 
 
 def test_a_curriculum_is_asked_at_the_first_step_of_each_window():
@@ -251,10 +251,10 @@ def test_a_curriculum_can_be_computed_at_any_step():
         )
 
     for make in (lambda: finite(150, curriculum_fraction=grow), stream):
-        one, other = make(), make()
-        straight = [one[step].source.tolist() for step in range(100)]
-        assert all(other[step].source.tolist() == straight[step] for step in range(99, -1, -3))
-        means = [np.mean([one[s].target_mask.sum() for s in range(n, n + 16)]) for n in (0, 80)]
+        first, second = make(), make()
+        straight = [first[step].source.tolist() for step in range(100)]
+        assert all(second[step].source.tolist() == straight[step] for step in range(99, -1, -3))
+        means = [np.mean([first[s].target_mask.sum() for s in range(n, n + 16)]) for n in (0, 80)]
         assert means[0] < means[1]  # longer ones come later
 
 

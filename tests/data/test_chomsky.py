@@ -30,15 +30,15 @@ FORMS = {  # of sources
 
 
 def value(bits):
-    """Of a number with its last bit first."""
-    return sum(2**place for place, bit in enumerate(bits) if bit == "1")
+    """The value of a number whose last bit comes first."""
+    return sum(2**position for position, bit in enumerate(bits) if bit == "1")
 
 
 def walk(source):
-    place = 0
+    position = 0
     for step in source:
-        place = {"0": (4, 0, 1, 2, 3), "1": range(5), "2": (1, 2, 3, 4, 0)}[step][place]
-    return str(place)
+        position = {"0": (4, 0, 1, 2, 3), "1": range(5), "2": (1, 2, 3, 4, 0)}[step][position]
+    return str(position)
 
 
 def solve(source):
@@ -50,7 +50,7 @@ def solve(source):
 
 
 def survivors(source):
-    """What no later pop takes, from the end: each pop takes the nearest before it that is left."""
+    """Symbols that no pop takes, last first: a pop takes the nearest one left before it."""
     pops, stack = 0, ""
     for symbol in reversed(source):
         if symbol == "2":
@@ -122,8 +122,8 @@ def test_all_symbols_occur_and_can_be_read(name):
     task = Chomsky(name=name, validation_examples=50, test_examples=50)
     stream = task.examples("train")
     examples = [*(stream[number] for number in range(500)), *task.examples("test")]
-    for side, place in [(task.source, 0), (task.target, 1)]:
-        assert {symbol for one in examples for symbol in one[place]} == set(side.symbols[4:])
+    for side, index in [(task.source, 0), (task.target, 1)]:
+        assert {symbol for e in examples for symbol in e[index]} == set(side.symbols[4:])
 
 
 @pytest.mark.parametrize("name", LANGUAGES)

@@ -22,7 +22,7 @@ def test_numbers_are_symbols_like_letters(kind):
         source, target = (" ".join(map(spelled.get, text)) for text in example[:2])
         assert numbers.rewrite(source) == target
     examples = kind(symbols=100, numbers=True).examples("test")
-    assert {part for one in examples for part in one.source.split()} == set(map(str, range(100)))
+    assert {part for e in examples for part in e.source.split()} == set(map(str, range(100)))
 
 
 def test_bleu_is_a_metric_where_it_is_wanted():

@@ -52,9 +52,9 @@ def test_no_held_out_example_occurs_in_training(kind):
 @pytest.mark.parametrize("kind", TASKS)
 def test_examples_are_a_pure_function_of_the_seed(kind):
     small = {"validation_examples": 20, "test_examples": 20}
-    one, same, other = kind(**small), kind(**small), kind(**small, seed=1)
-    assert first(one, 50) == first(same, 50) != first(other, 50)
-    assert one.examples("test") == same.examples("test") != other.examples("test")
+    task, same, reseeded = kind(**small), kind(**small), kind(**small, seed=1)
+    assert first(task, 50) == first(same, 50) != first(reseeded, 50)
+    assert task.examples("test") == same.examples("test") != reseeded.examples("test")
 
 
 @pytest.mark.parametrize("kind", TASKS)

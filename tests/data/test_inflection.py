@@ -87,11 +87,11 @@ def test_every_example_can_be_encoded(task, split):
 @pytest.mark.parametrize("split", SPLITS)
 def test_examples_are_a_pure_function_of_the_seed(task, split):
     small = {"training_examples": 50, "validation_examples": 50, "test_examples": 50}
-    one, same, other = Inflection(**small), Inflection(**small), Inflection(**small, seed=1)
+    first, same, reseeded = Inflection(**small), Inflection(**small), Inflection(**small, seed=1)
     same.examples("test")  # the order of asking changes nothing
-    assert one.examples(split) == same.examples(split) != other.examples(split)
-    assert one.examples(split) is one.examples(split)
-    assert one.examples(split) == task.examples(split)[:50]
+    assert first.examples(split) == same.examples(split) != reseeded.examples(split)
+    assert first.examples(split) is first.examples(split)
+    assert first.examples(split) == task.examples(split)[:50]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

@@ -25,11 +25,11 @@ def sources(task, split):
 def test_held_out_splits_are_grouped_by_source_and_drawn_by_seed(tmp_path):
     rows = numbered(200) + [(source, "another") for source, _ in numbered(200)]
     path = write(tmp_path / "a.tsv", rows)
-    task, same, other = Pairs(path), Pairs(path), Pairs(path, seed=1)
+    task, same, reseeded = Pairs(path), Pairs(path), Pairs(path, seed=1)
     assert [len(sources(task, s)) for s in ("train", "validation", "test")] == [170, 10, 20]
     assert not sources(task, "train") & (sources(task, "test") | sources(task, "validation"))
     assert not sources(task, "test") & sources(task, "validation")
-    assert task.examples("test") == same.examples("test") != other.examples("test")
+    assert task.examples("test") == same.examples("test") != reseeded.examples("test")
     assert len(task.examples("train")) == 340  # every row
     assert all(len(e.references) == 2 for e in task.examples("test"))
 
@@ -93,11 +93,11 @@ def test_layout_comments_and_duplicates_are_noted(tmp_path):
 def test_missing_readings_are_refused_by_line_and_place(tmp_path):
     rows = [(f"{n}.0 {n + 1}.0 {n + 2}.0", f"{n + 3}.0") for n in range(30)]
     numbers = {"source_tokens": "numbers", "target_tokens": "numbers"}
-    for gap, place in (("nan", 3), ("NA", 2), ("inf", 1)):
+    for gap, position in (("nan", 3), ("NA", 2), ("inf", 1)):
         values = ["1.0", "2.0", "3.0"]
-        values[place - 1] = gap
+        values[position - 1] = gap
         path = write(tmp_path / "a.tsv", [*rows[:4], (" ".join(values), "4.0"), *rows[4:]])
-        with pytest.raises(ValueError, match=f"a.tsv, line 5: '{gap}' at position {place} "):
+        with pytest.raises(ValueError, match=f"a.tsv, line 5: '{gap}' at position {position} "):
             Pairs(path, **numbers)
 
 
@@ -187,8 +187,8 @@ def test_given_splits_overlap_only_where_source_and_tags_are_the_same(tmp_path):
     (tmp_path / "test.tsv").write_text("lemma\ttags\tform\nw0\tV;PST\tw0ed\nw1\t\tw1\n")
     path = tagged(tmp_path / "a.tsv")
     task = Pairs(path, test=str(tmp_path / "test.tsv"), columns=["lemma", "form", "tags"])
-    seen = sources(task, "train") | sources(task, "validation")
-    assert "w0\tV;PRS" in seen and "w0\tV;PST" not in seen
+    known = sources(task, "train") | sources(task, "validation")
+    assert "w0\tV;PRS" in known and "w0\tV;PST" not in known
     assert task.notes == ("1 train rows were left out: their source is in test",)
 
 
@@ -236,7 +236,7 @@ def test_one_set_of_tags_is_one_source_however_it_is_written(tmp_path):
 
 
 def test_spellings_of_one_source_are_never_divided(tmp_path):
-    words = [f"caf\u00e9{letter}{other}" for letter in "abcdefgh" for other in "abcd"]
+    words = [f"caf\u00e9{letter}{ending}" for letter in "abcdefgh" for ending in "abcd"]
     rows = [(form, word) for word in words for form in (word, unicodedata.normalize("NFD", word))]
     task = Pairs(write(tmp_path / "a.tsv", rows))
     assert task.notes[-1].startswith("32 rows were brought to Unicode's normal form NFC")
@@ -247,8 +247,8 @@ def test_spellings_of_one_source_are_never_divided(tmp_path):
         assert all(unicodedata.is_normalized("NFC", source) for source in held_out)
     nfd = unicodedata.normalize("NFD", words[0])
     assert task.source.encode(nfd) == task.source.encode(words[0])
-    apart = Pairs(write(tmp_path / "b.tsv", rows), normalization="none")
-    assert len(apart.examples("test")) > len(task.examples("test"))
+    unnormalized = Pairs(write(tmp_path / "b.tsv", rows), normalization="none")
+    assert len(unnormalized.examples("test")) > len(task.examples("test"))
 
 
 def test_a_tag_that_stands_twice_makes_another_source(tmp_path):
@@ -271,7 +271,7 @@ def test_every_reader_of_pairs_agrees_on_what_one_source_is(tmp_path):
     task = Pairs(write(tmp_path / "a.tsv", rows), columns=[1, 2, 3])
     pairs = [(f"{lemma}\t{tags}", form) for lemma, form, tags in rows]
     grouped = group_by_source(pairs, task.source.canonical)
-    assert len(grouped) == 20 and all(len(one.references) == 2 for one in grouped)
+    assert len(grouped) == 20 and all(len(example.references) == 2 for example in grouped)
     assert len(group_by_source(pairs)) == 40
 
 

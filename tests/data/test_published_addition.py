@@ -15,16 +15,16 @@ def operands(example):
 
 def drawn_slowly(digits, count):
     """The example's own way: digit by digit, skipping pairs that were there in any order."""
-    rng, seen = random.Random(1), {}
-    while len(seen) < count:
+    rng, pairs = random.Random(1), {}
+    while len(pairs) < count:
         pair = []
         for _ in range(2):
             number = ""
             for _ in range(rng.randrange(1, digits + 1)):
                 number += rng.choice("0123456789")
             pair.append(int(number))
-        seen.setdefault(tuple(sorted(pair)), pair)
-    return list(seen.values())
+        pairs.setdefault(tuple(sorted(pair)), pair)
+    return list(pairs.values())
 
 
 def test_operands_are_drawn_as_in_the_example():
@@ -32,8 +32,8 @@ def test_operands_are_drawn_as_in_the_example():
     ours = [number for split in SPLITS for e in task.examples(split) for number in operands(e)]
     theirs = [number for pair in drawn_slowly(3, 8000) for number in pair]
     for low, high in [(0, 9), (10, 99), (100, 999)]:
-        shares = [sum(low <= n <= high for n in numbers) / 16_000 for numbers in (ours, theirs)]
-        assert shares[0] == pytest.approx(shares[1], abs=0.015)
+        fractions = [sum(low <= n <= high for n in numbers) / 16_000 for numbers in (ours, theirs)]
+        assert fractions[0] == pytest.approx(fractions[1], abs=0.015)
 
 
 def test_the_last_tenth_is_held_out_and_no_pair_stands_twice():
@@ -58,13 +58,13 @@ def test_sums_are_written_as_in_the_example(padded):
 
 def test_pairs_are_a_pure_function_of_the_seed():
     small = {"training_examples": 200, "validation_examples": 10}
-    one, same, other, free = (
+    task, same, reseeded, unpadded = (
         KerasAddition(**small, **more) for more in ({}, {}, {"seed": 1}, {"padded": False})
     )
     for split in SPLITS:
-        assert one.examples(split) == same.examples(split) != other.examples(split)
-        stripped = [(source, target.rstrip()) for source, target, _ in one.examples(split)]
-        assert stripped == [example[:2] for example in free.examples(split)]
+        assert task.examples(split) == same.examples(split) != reseeded.examples(split)
+        stripped = [(source, target.rstrip()) for source, target, _ in task.examples(split)]
+        assert stripped == [example[:2] for example in unpadded.examples(split)]
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_more_pairs_than_there_are():
 
 def test_sums_of_flax():
     task = FlaxAddition()
-    seen = set()
+    addends = set()
     for source, target, _ in task.examples("test"):
         left, right = map(int, source.split("+"))
         assert left <= right <= 999 and left <= 99 and int(target) == left + right
         assert source == f"{left}+{right}"
-        seen |= {left, right}
-    assert min(seen) < 5 and max(seen) > 990
+        addends |= {left, right}
+    assert min(addends) < 5 and max(addends) > 990

@@ -68,12 +68,12 @@ def test_the_length_split_is_by_actions():
 
 @pytest.mark.parametrize("split, primitive", [("jump", "jump"), ("turn_left", "turn left")])
 def test_validation_comes_from_training_and_leaves_the_primitive(split, primitive):
-    whole, task = Scan(split, validation_examples=0), Scan(split, validation_examples=100)
+    full, task = Scan(split, validation_examples=0), Scan(split, validation_examples=100)
     train, validation = task.examples("train"), task.examples("validation")
     assert len(validation) == 100 and not set(train) & set(validation)
-    assert sorted(train + validation) == sorted(whole.examples("train"))
+    assert sorted(train + validation) == sorted(full.examples("train"))
     copies = [e for e in train if e.source == primitive]
-    assert len(copies) == [e.source for e in whole.examples("train")].count(primitive) > 1000
+    assert len(copies) == [e.source for e in full.examples("train")].count(primitive) > 1000
 
 
 # Lines of the published files complex_jump_numN; their repetitions are 10 % of the lines.
@@ -101,9 +101,9 @@ def test_other_numbers_of_added_commands_are_refused(split, added):
 
 
 def test_the_simple_split_is_drawn_by_the_seed():
-    one, other = Scan(seed=0).examples("test"), Scan(seed=1).examples("test")
-    assert one == Scan(seed=0).examples("test")
-    assert set(one) != set(other)
+    first, second = Scan(seed=0).examples("test"), Scan(seed=1).examples("test")
+    assert first == Scan(seed=0).examples("test")
+    assert set(first) != set(second)
 
 
 def test_unknown_splits_are_refused():

@@ -26,9 +26,9 @@ def test_fewer_held_out_examples_are_spread_evenly(maximum, expected):
 
 
 def test_each_seed_divides_the_space_in_its_own_way():
-    """Of the held-out keys of one seed, another holds out its share of all keys."""
+    """Another seed holds out the same proportion of one seed's held-out keys as of all keys."""
     keys = [str(number) for number in range(4000)]
     held_out = [{key for key in keys if part_of(key, seed) != "train"} for seed in (0, 1)]
-    share = len(held_out[1]) / len(keys)
-    assert len(held_out[0] & held_out[1]) / len(held_out[0]) == pytest.approx(share, abs=0.08)
-    assert 0 < share < 0.5
+    proportion = len(held_out[1]) / len(keys)
+    assert len(held_out[0] & held_out[1]) / len(held_out[0]) == pytest.approx(proportion, abs=0.08)
+    assert 0 < proportion < 0.5
