@@ -53,15 +53,15 @@ def test_holds_plain_arrays_and_json(artefact):
     assert header["source"]["symbols"] == ["a", "b"]
     loaded, source, _, settings = load_model(path)
     assert settings == {"unknown": "error"} and source.symbols == LETTERS.symbols
-    for one, other in zip(model.weights, loaded.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for saved, restored in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(saved, restored)
 
 
-@pytest.mark.parametrize("keep", [0, 100, 0.5, 0.99])
-def test_a_file_cut_short_is_refused(artefact, keep):
+@pytest.mark.parametrize("size", [0, 100, 0.5, 0.99])
+def test_a_file_cut_short_is_refused(artefact, size):
     path, _ = artefact
     content = path.read_bytes()
-    path.write_bytes(content[: keep if isinstance(keep, int) else int(keep * len(content))])
+    path.write_bytes(content[: size if isinstance(size, int) else int(size * len(content))])
     with pytest.raises(ValueError, match="damaged or no model file"):
         load_model(path)
 
@@ -87,15 +87,15 @@ def find(content, name):
 
 def test_every_checksum_is_looked_at(artefact):
     path, model = artefact
-    whole, name = path.read_bytes(), model.weights[0].path
+    original, name = path.read_bytes(), model.weights[0].path
     errors = {
         HEADER: "its header has another checksum",
         DIGEST: "its header has another checksum",
         name: f"arrays have other checksums than in its header: {name}$",
     }
     for changed, message in errors.items():
-        content = bytearray(whole)
-        content[find(whole, changed)] ^= 1
+        content = bytearray(original)
+        content[find(original, changed)] ^= 1
         path.write_bytes(content)
         with pytest.raises(ValueError, match=f"model.npz is damaged: {message}"):
             load_model(path)

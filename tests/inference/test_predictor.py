@@ -83,9 +83,9 @@ def test_answers_of_given_lengths_are_as_if_each_were_asked_for_by_itself(strate
     predictor = make(strategy=strategy)
     predictor.model.decoder.readout.logits.bias.assign([0, 0, 0.5, 0, 0.3, 0.2, 0.1])  # ends soon
     sources, lengths = ["a", "abc", "", "ccccccc", "b", "ab"], [3, 1, 2, 9, 0, 4]
-    told = list(predictor.hypotheses(sources, lengths=lengths))
-    assert [len(best[0].tokens) for best in told] == lengths
-    for source, length, best in zip(sources, lengths, told, strict=True):
+    hypotheses = list(predictor.hypotheses(sources, lengths=lengths))
+    assert [len(best[0].tokens) for best in hypotheses] == lengths
+    for source, length, best in zip(sources, lengths, hypotheses, strict=True):
         if length:
             alone = replace(predictor.decoding, min_length=length, max_length=length)
             assert best[0].text == predictor.predict([source], decoding=alone)[0]
@@ -132,13 +132,13 @@ def test_strategies_and_settings(predictor):
     beam = predictor.predict(["ab", "c"], Beam(3), n_best=3)
     assert [len(best) for best in beam] == [3, 3]
     for best in beam:
-        assert sorted((one.score for one in best), reverse=True) == [one.score for one in best]
-        for one in best:
-            assert sum(one.token_scores) == pytest.approx(one.score, abs=1e-4)
-            assert len(one.token_scores) == len(one.tokens) + one.ended
+        assert sorted((h.score for h in best), reverse=True) == [h.score for h in best]
+        for hypothesis in best:
+            assert sum(hypothesis.token_scores) == pytest.approx(hypothesis.score, abs=1e-4)
+            assert len(hypothesis.token_scores) == len(hypothesis.tokens) + hypothesis.ended
     assert predictor.predict(["ab"], Beam(3))[0] == beam[0][0].text
     drawn = predictor.predict(["ab", "c", "ab"], Sample(seed=1), n_best=4)
-    assert [one.text for one in drawn[0]] == [one.text for one in drawn[2]]
+    assert [h.text for h in drawn[0]] == [h.text for h in drawn[2]]
     settings = replace(
         predictor.decoding, banned=["a"], no_repeat_ngram_size=1, min_length="1x", max_length=3
     )
@@ -149,10 +149,7 @@ def test_strategies_and_settings(predictor):
         assert "a" not in tokens and len(source) <= len(set(tokens)) == len(tokens) <= 3
     assert predictor.predict(["ab", "b"], prefix=["ba", ""])[0].startswith("ba")
     only = replace(predictor.decoding, lexicon=["cab", "b"], strategy=Beam(3, n_best=2))
-    assert {one.text for one in predictor.predict(["a"], n_best=2, decoding=only)[0]} == {
-        "cab",
-        "b",
-    }
+    assert {h.text for h in predictor.predict(["a"], n_best=2, decoding=only)[0]} == {"cab", "b"}
 
 
 def test_no_possible_answer_is_an_empty_one(predictor):
@@ -170,8 +167,8 @@ def test_scores_of_given_targets(predictor):
     one_by_one = [predictor.score([s], [t])[0] for s, t in zip(sources, targets, strict=True)]
     np.testing.assert_allclose(together, one_by_one, atol=1e-5)
     tokens = predictor.score(sources, targets, per_token=True)
-    assert [len(one) for one in tokens] == [3, 1, 7, 3]
-    np.testing.assert_allclose([one.sum() for one in tokens], together, atol=1e-6)
+    assert [len(scores) for scores in tokens] == [3, 1, 7, 3]
+    np.testing.assert_allclose([scores.sum() for scores in tokens], together, atol=1e-6)
     if best[0].ended:
         np.testing.assert_allclose(predictor.score(["ab"], [best[0].text])[0], best[0].score, 1e-4)
     with pytest.raises(ValueError, match="symbol 'x' at position 2"):
@@ -227,7 +224,7 @@ def test_unknown_symbols_are_copied_by_attention():
     run = Predictor(model, LETTERS, LETTERS, Decoding(unknown="copy", max_length=4), SETTINGS)
     (answer,) = run.hypotheses(["xay"], attention=True)
     pointed = answer[0].attention[:, :3].argmax(1)
-    assert answer[0].tokens == ["xay"[place] for place in pointed]
+    assert answer[0].tokens == ["xay"[position] for position in pointed]
     assert run.predict(["xay"]) == ["".join(answer[0].tokens)]
 
 
@@ -237,9 +234,9 @@ def test_a_wide_beam_of_a_pointer_copies_only_what_is_there():
     decoder = Decoder(8, attention=General(), readout="pointer", **size)
     run = Predictor(Seq2Seq(Encoder(8, **size), decoder), LETTERS, LETTERS, Decoding(), SETTINGS)
     beam = replace(run.decoding, strategy=Beam(20, n_best=20), max_length=1)
-    found = run.predict(["", "xy", "abcabc"], n_best=20, decoding=beam)
-    said = [{token for one in best for token in one.tokens} for best in found]
-    assert said == [{"<unknown>", *"abc"}, {"<unknown>", *"abcxy"}, {"<unknown>", *"abc"}]
+    hypotheses = run.predict(["", "xy", "abcabc"], n_best=20, decoding=beam)
+    symbols = [{token for hypothesis in best for token in hypothesis.tokens} for best in hypotheses]
+    assert symbols == [{"<unknown>", *"abc"}, {"<unknown>", *"abcxy"}, {"<unknown>", *"abc"}]
 
 
 def test_pairs_are_scored_with_those_of_their_size(predictor, monkeypatch):
@@ -251,8 +248,8 @@ def test_pairs_are_scored_with_those_of_their_size(predictor, monkeypatch):
         lambda inputs, target: shapes.append(target.shape) or score(inputs, target),
     )
     sources, targets = ["a"] * 8, ["ab"] * 7 + ["abc" * 40]
-    found = predictor.score(sources, targets)
+    scores = predictor.score(sources, targets)
     assert sum(rows * steps for rows, steps in shapes) < 8 * 120
     pairs = zip(sources, targets, strict=True)
     alone = [predictor.score([source], [target])[0] for source, target in pairs]
-    np.testing.assert_allclose(found, alone, rtol=1e-5)
+    np.testing.assert_allclose(scores, alone, rtol=1e-5)

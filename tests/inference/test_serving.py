@@ -37,7 +37,7 @@ def test_after_a_warm_up_nothing_is_compiled(jit_compile, monkeypatch):
         return
     run.jit_compile = jit_compile
     step = run.model.step
-    monkeypatch.setattr(run.model, "step", lambda *given: traced.append(given) or step(*given))
+    monkeypatch.setattr(run.model, "step", lambda *args: traced.append(args) or step(*args))
     run.warm_up([1, 5, 6, 9], batch_sizes=[1, 3])
     assert traced
     traced.clear()
@@ -66,11 +66,11 @@ def test_threads_get_the_answers_that_one_gets(monkeypatch):
         ["".join(chance.choices(letters, k=chance.randint(1, 7))) for _ in range(number % 2 + 1)]
         for number in range(60)
     ]
-    ways = [None, Sample(seed=5)]
-    asked = [(sources, ways[number // 2 % 2]) for number, sources in enumerate(questions)]
+    strategies = [None, Sample(seed=5)]
+    asked = [(sources, strategies[number // 2 % 2]) for number, sources in enumerate(questions)]
     alone, shared = make(), make()
     expected = [alone.predict(*question) for question in asked]
     with ThreadPoolExecutor(8) as threads:
-        found = [*threads.map(lambda question: shared.predict(*question), asked * 4)]
-    assert found == expected * 4
+        actual = [*threads.map(lambda question: shared.predict(*question), asked * 4)]
+    assert actual == expected * 4
     assert len({str(answers) for answers in expected}) > 20

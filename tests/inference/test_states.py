@@ -48,20 +48,20 @@ PARTS = {  # what of (layer, field, unit) is meant
 
 @pytest.mark.parametrize("part", PARTS, ids=str)
 def test_a_part_is_changed_and_nothing_else(part):
-    state, other, meant = draw(), draw(), PARTS[part][:, :, None]
-    before = numbers(state)
+    state, replacement, meant = draw(), draw(), PARTS[part][:, :, None]
+    original = numbers(state)
     changed = {
         "zero": (states.zero(state, part), 0),
         "clamp": (states.clamp(state, 0.5, part), 0.5),
-        "replace_part": (states.replace_part(state, other, part), numbers(other)),
-        "swap": (states.swap(state, 3, 1, part), before[:, :, [0, 3, 2, 1]]),
+        "replace_part": (states.replace_part(state, replacement, part), numbers(replacement)),
+        "swap": (states.swap(state, 3, 1, part), original[:, :, [0, 3, 2, 1]]),
     }
-    for name, (after, wanted) in changed.items():
-        np.testing.assert_array_equal(numbers(after), np.where(meant, wanted, before), name)
-    np.testing.assert_array_equal(numbers(states.only(state, part)), np.where(meant, before, 0))
+    for name, (result, expected) in changed.items():
+        np.testing.assert_array_equal(numbers(result), np.where(meant, expected, original), name)
+    np.testing.assert_array_equal(numbers(states.only(state, part)), np.where(meant, original, 0))
     noisy = numbers(states.add_noise(state, 0.1, part=part))
-    assert ((noisy != before) == meant).all()
-    np.testing.assert_array_equal(numbers(state), before)  # the state itself stays as it was
+    assert ((noisy != original) == meant).all()
+    np.testing.assert_array_equal(numbers(state), original)  # the state itself stays as it was
 
 
 def test_units_are_held_at_values_of_their_own():
@@ -130,18 +130,22 @@ def test_states_are_kept_mixed_and_exchanged(tmp_path, kind):
     tokens = np.full(4, model.start_id, "int32")
     state = model.step(tokens, state, memory).state  # with all that it may hold
     save_state(tmp_path / "state.npz", state)
-    kept = load_state(tmp_path / "state.npz")
-    tree.assert_same_structure(kept, state)
-    for one, other in zip(flatten_tensors(kept)[0], flatten_tensors(state)[0], strict=True):
-        np.testing.assert_array_equal(one, other)
+    loaded = load_state(tmp_path / "state.npz")
+    tree.assert_same_structure(loaded, state)
+    for actual, reference in zip(
+        flatten_tensors(loaded)[0], flatten_tensors(state)[0], strict=True
+    ):
+        np.testing.assert_array_equal(actual, reference)
     rows = [1, 0, 2, 3]
     expected = model.step(tokens, state, memory).logits
     swapped = model.step(tokens, states.swap(state, 0, 1), states.take(memory, rows)).logits
     np.testing.assert_allclose(np.array(swapped)[rows], expected, atol=1e-5)
-    for share, wanted in ((0.0, state), (1.0, states.take(state, rows))):
-        mixed = states.interpolate(state, states.take(state, rows), share)
-        for one, other in zip(flatten_tensors(mixed)[0], flatten_tensors(wanted)[0], strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-6)
+    for fraction, target in ((0.0, state), (1.0, states.take(state, rows))):
+        mixed = states.interpolate(state, states.take(state, rows), fraction)
+        for actual, reference in zip(
+            flatten_tensors(mixed)[0], flatten_tensors(target)[0], strict=True
+        ):
+            np.testing.assert_allclose(actual, reference, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["attention", "pointer"])
@@ -151,9 +155,9 @@ def test_a_blind_decoder_sees_no_source(kind):
     state, memory = model.start(inputs)
     alike = states.take(state, [0] * 4)
     tokens = np.full(4, model.start_id, "int32")
-    seen = np.array(model.step(tokens, alike, memory).logits)
+    with_values = np.array(model.step(tokens, alike, memory).logits)
     without_values = np.array(model.step(tokens, alike, states.without_values(memory)).logits)
-    assert np.ptp(seen, axis=0).max() > 1e-3
+    assert np.ptp(with_values, axis=0).max() > 1e-3
     np.testing.assert_allclose(np.ptp(without_values[:, :9], axis=0), 0, atol=1e-5)
 
 
@@ -163,7 +167,7 @@ def test_what_is_no_state_is_refused(tmp_path):
 
 
 @pytest.fixture
-def kept(tmp_path):
+def saved_state(tmp_path):
     """The path of a state, and its arrays."""
     rng = np.random.default_rng(0)
     arrays = [rng.normal(size=(2, 4)).astype("float32") for _ in range(4)]
@@ -176,8 +180,8 @@ def flatten(state):
     return [np.asarray(part) for layer in state.layers for part in layer]
 
 
-def test_damaged_states_are_refused_or_harmless(kept):
-    path, arrays = kept
+def test_damaged_states_are_refused_or_harmless(saved_state):
+    path, arrays = saved_state
     content, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
     for turn in range(1800):
         path.unlink()
@@ -188,8 +192,8 @@ def test_damaged_states_are_refused_or_harmless(kept):
             assert str(path) in str(error)
             refused += 1
             continue
-        for found, wanted in zip(flatten(state), arrays, strict=True):
-            np.testing.assert_array_equal(found, wanted)
+        for loaded, original in zip(flatten(state), arrays, strict=True):
+            np.testing.assert_array_equal(loaded, original)
         np.testing.assert_array_equal(state.attentional, arrays[0])
     assert refused == 1469
 
@@ -236,11 +240,11 @@ def test_members_that_were_exchanged_are_noticed(tmp_path):
     save_state(path, draw())
     with np.load(path) as file:
         arrays = dict(file)
-    other = {**arrays, "layers.0.hidden": arrays["layers.1.hidden"]}
-    np.savez(path, **{**other, "layers.1.hidden": arrays["layers.0.hidden"]})
+    exchanged = {**arrays, "layers.0.hidden": arrays["layers.1.hidden"]}
+    np.savez(path, **{**exchanged, "layers.1.hidden": arrays["layers.0.hidden"]})
     with pytest.raises(ValueError, match=r"state\.npz is damaged: layers\.0\.hidden is not what"):
         load_state(path)
-    np.savez(path, **{name: one for name, one in arrays.items() if name != "layers.1.cell"})
+    np.savez(path, **{name: array for name, array in arrays.items() if name != "layers.1.cell"})
     with pytest.raises(ValueError, match=r"layers\.1\.cell is not what was saved"):
         load_state(path)
     np.savez(path, **{**arrays, "checksums": np.zeros(3, "uint8")})

@@ -8,24 +8,24 @@ from tests.analysis.fake_trace import make_trace
 from tests.corruption import DAMAGES
 
 
-def same(one, other):
+def same(first, second):
     for field in LAYERS:
-        assert [a.name for a in getattr(one, field)] == [b.name for b in getattr(other, field)]
-        for a, b in zip(getattr(one, field), getattr(other, field), strict=True):
+        assert [a.name for a in getattr(first, field)] == [b.name for b in getattr(second, field)]
+        for a, b in zip(getattr(first, field), getattr(second, field), strict=True):
             assert a.arrays.keys() == b.arrays.keys()
             for name in a.arrays:
                 np.testing.assert_array_equal(a.arrays[name], b.arrays[name])
     for name in ("attention", "probabilities", "top_probabilities"):
-        a, b = getattr(one, name), getattr(other, name)
+        a, b = getattr(first, name), getattr(second, name)
         assert (a is None) == (b is None)
         assert a is None or np.array_equal(a, b)
     for name in ("sources", "outputs", "top_symbols", "bridge", "task", "model"):
-        assert getattr(one, name) == getattr(other, name)
+        assert getattr(first, name) == getattr(second, name)
     return True
 
 
 @pytest.mark.parametrize(
-    "made",
+    "arguments",
     [
         {},
         {"gates": True, "layers": 2, "bidirectional": True, "attention": True},
@@ -33,8 +33,8 @@ def same(one, other):
         {"kind": "rnn", "sources": ("\0é\n",), "outputs": ([],), "cut_off": False},
     ],
 )
-def test_saved_and_loaded_is_the_same(tmp_path, made):
-    trace = make_trace(**made)
+def test_saved_and_loaded_is_the_same(tmp_path, arguments):
+    trace = make_trace(**arguments)
     trace.save(tmp_path / "trace.npz")
     assert same(Trace.load(tmp_path / "trace.npz"), trace)
 
@@ -47,12 +47,16 @@ def test_what_is_no_trace_is_refused(tmp_path):
 
 def test_one_source_has_no_padding():
     trace = make_trace(attention=True, bidirectional=True)
-    one = trace.select(1)
-    assert (len(trace), len(one)) == (2, 1)
-    assert one.sources == [["a", "t", "<end>"]] and one.source_mask.all() and one.target_mask.all()
-    assert one.encoder[1].hidden.shape == (1, 3, 8) and one.encoder[1].backwards
-    assert one.attention.shape == (1, 3, 3) and one.handed_over[0].cell.shape == (1, 8)
-    np.testing.assert_array_equal(one.decoder[0].cell[0], trace.decoder[0].cell[1, :3])
+    single = trace.select(1)
+    assert (len(trace), len(single)) == (2, 1)
+    assert (
+        single.sources == [["a", "t", "<end>"]]
+        and single.source_mask.all()
+        and single.target_mask.all()
+    )
+    assert single.encoder[1].hidden.shape == (1, 3, 8) and single.encoder[1].backwards
+    assert single.attention.shape == (1, 3, 3) and single.handed_over[0].cell.shape == (1, 8)
+    np.testing.assert_array_equal(single.decoder[0].cell[0], trace.decoder[0].cell[1, :3])
     assert trace.source_mask.sum(1).tolist() == [6, 3]
     with pytest.raises(ValueError, match="of 2 sources, there is no number 2"):
         trace.select(2)

@@ -87,31 +87,33 @@ def run(request):
 
 @pytest.fixture(scope="module")
 def trace(run):
-    """Of all sources, with gates."""
+    """The trace of all sources, with gates."""
     return run.trace(SOURCES, gates=True)
 
 
 def test_decoding_what_was_encoded_is_predicting(run):
     sources = [*SOURCES, "abz"] if run.copies_symbols else SOURCES
     for strategy in (None, Beam(2)):
-        said = run.decode(*run.encode(sources), strategy=strategy, sources=sources)
-        assert said == run.predict(sources, strategy)
+        answers = run.decode(*run.encode(sources), strategy=strategy, sources=sources)
+        assert answers == run.predict(sources, strategy)
     ample = replace(run.decoding, max_length=None)  # as long as the source's length allows
-    said = run.decode(*run.encode("abc"), n_best=1, sources=["abc"], decoding=ample)
-    assert said[0][0].tokens == run.predict(["abc"], n_best=1, decoding=ample)[0][0].tokens
+    hypotheses = run.decode(*run.encode("abc"), n_best=1, sources=["abc"], decoding=ample)
+    assert hypotheses[0][0].tokens == run.predict(["abc"], n_best=1, decoding=ample)[0][0].tokens
     state, memory = run.encode(sources)
     alone = run.decode(*run.encode(sources[3]), sources=sources[3:4])
     rows = [3, 0]
-    some = [sources[row] for row in rows]
-    taken = run.decode(states.take(state, rows), states.take(memory, rows), sources=some)
+    chosen = [sources[row] for row in rows]
+    taken = run.decode(states.take(state, rows), states.take(memory, rows), sources=chosen)
     assert taken == [alone[0], run.predict(sources)[0]]
 
 
 def test_a_trace_shows_what_predict_said_step_by_step(run, trace):
     """Its states are those of `step`, its answers those of `predict`."""
-    ended = [said[-1:] == ["<end>"] for said in trace.outputs]
-    plain = [said[: len(said) - end] for said, end in zip(trace.outputs, ended, strict=True)]
-    assert [LETTERS.join(said) for said in plain] == run.predict(SOURCES)
+    ended = [symbols[-1:] == ["<end>"] for symbols in trace.outputs]
+    plain = [
+        symbols[: len(symbols) - end] for symbols, end in zip(trace.outputs, ended, strict=True)
+    ]
+    assert [LETTERS.join(symbols) for symbols in plain] == run.predict(SOURCES)
     assert trace.sources == [[*source, "<end>"] for source in SOURCES]
     (state, memory), tokens = run.encode(SOURCES), None
     for received, layer in zip(trace.received, state.layers, strict=True):
@@ -119,18 +121,22 @@ def test_a_trace_shows_what_predict_said_step_by_step(run, trace):
             np.testing.assert_allclose(getattr(received, field), array, atol=1e-5)
     for time in range(trace.target_mask.shape[1]):
         output = run.step(tokens, state, memory)
-        state, real = output.state, trace.target_mask[:, time]
+        state, mask = output.state, trace.target_mask[:, time]
         for traced, layer in zip(trace.decoder, state.layers, strict=True):
             for field, array in layer._asdict().items():
-                own = np.array(array)[real]
-                np.testing.assert_allclose(getattr(traced, field)[real, time], own, atol=1e-5)
-        said = np.exp(np.array(output.logits))
-        for row in np.flatnonzero(real):
+                expected = np.array(array)[mask]
+                np.testing.assert_allclose(getattr(traced, field)[mask, time], expected, atol=1e-5)
+        probabilities = np.exp(np.array(output.logits))
+        for row in np.flatnonzero(mask):
             number = LETTERS.symbols.index(trace.outputs[row][time])
-            assert trace.probabilities[row, time] == pytest.approx(said[row, number], abs=1e-5)
+            assert trace.probabilities[row, time] == pytest.approx(
+                probabilities[row, number], abs=1e-5
+            )
             top = [LETTERS.symbols.index(symbol) for symbol in trace.top_symbols[row][time]]
-            np.testing.assert_allclose(trace.top_probabilities[row, time], said[row, top], 1e-4)
-            assert trace.top_probabilities[row, time, 0] == pytest.approx(said[row].max())
+            np.testing.assert_allclose(
+                trace.top_probabilities[row, time], probabilities[row, top], 1e-4
+            )
+            assert trace.top_probabilities[row, time, 0] == pytest.approx(probabilities[row].max())
             if trace.attention is not None:
                 weights = np.array(output.attention)[row, : trace.attention.shape[2]]
                 np.testing.assert_allclose(trace.attention[row, time], weights, atol=1e-5)
@@ -142,7 +148,7 @@ def test_an_encoder_is_traced_as_it_reads(run, trace):
     """Forwards the state after a symbol is that of a source that ends there; backwards likewise."""
     encoder, trace = run.model.encoder, trace.select(3)
     numbers = np.array([[*LETTERS.encode("bbaca"), 2]], "int32")
-    ways = 2 if encoder.stack.bidirectional else 1
+    directions = 2 if encoder.stack.bidirectional else 1
     layers = range(1, encoder.stack.num_layers + 1)
     names = [f"encoder {n}{w}" for n in layers for w in ("", " backwards")]
     if not encoder.stack.bidirectional:
@@ -150,14 +156,14 @@ def test_an_encoder_is_traced_as_it_reads(run, trace):
     assert [layer.name for layer in trace.encoder] == names
     for time in (0, 3, 5):
         for back in (False, True):
-            place = 1 if back and ways == 2 else 0
-            if trace.encoder[place].backwards != back:
+            index = 1 if back and directions == 2 else 0
+            if trace.encoder[index].backwards != back:
                 continue
-            after = encoder(numbers[:, time:] if back else numbers[:, : time + 1]).state[0]
-            for field, array in after._asdict().items():  # of the lowest layer
-                own = np.split(np.array(array), ways, -1)[place]
-                traced = getattr(trace.encoder[place], field)
-                np.testing.assert_allclose(traced[:, time], own, atol=1e-5)
+            state = encoder(numbers[:, time:] if back else numbers[:, : time + 1]).state[0]
+            for field, array in state._asdict().items():  # of the lowest layer
+                expected = np.split(np.array(array), directions, -1)[index]
+                traced = getattr(trace.encoder[index], field)
+                np.testing.assert_allclose(traced[:, time], expected, atol=1e-5)
     for layer, handed in zip(trace.encoder, trace.handed_over, strict=True):
         last = 0 if layer.backwards else -1
         assert handed.name == layer.name
@@ -172,10 +178,10 @@ def test_a_trace_of_one_is_a_row_of_the_trace_of_many(run, trace):
         assert (alone.sources, alone.outputs) == (row.sources, row.outputs)
         assert alone.top_symbols == row.top_symbols
         for name in ("encoder", "handed_over", "received", "decoder"):
-            for one, other in zip(getattr(alone, name), getattr(row, name), strict=True):
-                assert one.arrays.keys() == other.arrays.keys()
-                for key in one.arrays:
-                    np.testing.assert_allclose(one.arrays[key], other.arrays[key], atol=1e-5)
+            for single, reference in zip(getattr(alone, name), getattr(row, name), strict=True):
+                assert single.arrays.keys() == reference.arrays.keys()
+                for key in single.arrays:
+                    np.testing.assert_allclose(single.arrays[key], reference.arrays[key], atol=1e-5)
         np.testing.assert_allclose(alone.probabilities, row.probabilities, atol=1e-5)
     for layers, mask in ((trace.encoder, trace.source_mask), (trace.decoder, trace.target_mask)):
         for layer in layers:
@@ -184,15 +190,15 @@ def test_a_trace_of_one_is_a_row_of_the_trace_of_many(run, trace):
 
 def test_gates_are_there_on_request(tmp_path, run, trace):
     kind = run.model.encoder.stack.cell.kind
-    wanted = {"lstm": {*"ifgo"}, "gru": {*"zrg"}, "rnn": set()}[kind]
+    expected = {"lstm": {*"ifgo"}, "gru": {*"zrg"}, "rnn": set()}[kind]
     for layer in (*trace.encoder, *trace.decoder):
-        assert set(layer.gates or {}) == wanted
+        assert set(layer.gates or {}) == expected
     for layer, start in zip(trace.decoder, trace.received, strict=True):
         if kind == "lstm":
             cells = np.concatenate([start.cell[:, None], layer.cell], axis=1)
-            gates, real = layer.gates, trace.target_mask
-            made = gates["f"] * cells[:, :-1] + gates["i"] * gates["g"]
-            np.testing.assert_allclose(made[real], cells[:, 1:][real], atol=1e-4)
+            gates, mask = layer.gates, trace.target_mask
+            computed = gates["f"] * cells[:, :-1] + gates["i"] * gates["g"]
+            np.testing.assert_allclose(computed[mask], cells[:, 1:][mask], atol=1e-4)
     plain = run.trace("ab", top=2)
     for layer in (*plain.encoder, *plain.decoder):
         assert not layer.gates
@@ -230,7 +236,7 @@ def test_real_values_are_traced_too():
     run = make({"vocabulary_size": None, "features": 1}, {"vocabulary_size": None, "features": 2})
     trace = run.trace(["0.5 1 -2", "3"])
     assert trace.sources == [["0.5", "1", "-2"], ["3"]]
-    assert [" ".join(said) for said in trace.outputs] == run.predict(["0.5 1 -2", "3"])
+    assert [" ".join(symbols) for symbols in trace.outputs] == run.predict(["0.5 1 -2", "3"])
     assert trace.top_probabilities is None and trace.probabilities is None
     assert run.decode(*run.encode(["0.5 1 -2", "3"])) == run.predict(["0.5 1 -2", "3"])
     for call in (run.trace, run.encode):
@@ -255,14 +261,14 @@ def test_zeroing_is_the_bridge_that_passes_nothing():
     run = KINDS["lstm"]()
     deaf = Seq2Seq(Encoder(6, 2, **SIZE), Decoder(6, 2, **SIZE), Zero(), allow_uninformed=True)
     deaf.set_weights(run.model.get_weights())
-    told_nothing = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
+    uninformed = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
     state, memory = run.encode(SOURCES)
-    said = run.decode(states.zero(state), memory, n_best=1)
-    expected = told_nothing.predict(SOURCES, n_best=1)
-    assert [best[0].text for best in said] == [best[0].text for best in expected]
-    for one, other in zip(said, expected, strict=True):
-        np.testing.assert_allclose(one[0].token_scores, other[0].token_scores, atol=1e-5)
-    assert [best[0].text for best in said] != run.predict(SOURCES)
+    hypotheses = run.decode(states.zero(state), memory, n_best=1)
+    expected = uninformed.predict(SOURCES, n_best=1)
+    assert [best[0].text for best in hypotheses] == [best[0].text for best in expected]
+    for actual, reference in zip(hypotheses, expected, strict=True):
+        np.testing.assert_allclose(actual[0].token_scores, reference[0].token_scores, atol=1e-5)
+    assert [best[0].text for best in hypotheses] != run.predict(SOURCES)
 
 
 def test_state_and_memory_are_exchanged_each_by_itself():
@@ -271,13 +277,13 @@ def test_state_and_memory_are_exchanged_each_by_itself():
     state, memory = run.encode(sources)
     plain = run.decode(state, memory, n_best=1)
 
-    def scores(found):
-        return np.array([best[0].token_scores[0] for best in found])
+    def scores(hypotheses):
+        return np.array([best[0].token_scores[0] for best in hypotheses])
 
     other_state = run.decode(states.swap(state, 0, 1), memory, n_best=1)
     other_memory = run.decode(state, states.take(memory, back), n_best=1)
-    both = run.decode(states.swap(state, 0, 1), states.take(memory, back), n_best=1)
-    np.testing.assert_allclose(scores(both)[::-1], scores(plain), atol=1e-5)
+    swapped = run.decode(states.swap(state, 0, 1), states.take(memory, back), n_best=1)
+    np.testing.assert_allclose(scores(swapped)[::-1], scores(plain), atol=1e-5)
     np.testing.assert_allclose(scores(other_memory)[::-1], scores(other_state), atol=1e-5)
     assert np.abs(scores(other_state) - scores(plain)).min() > 1e-3
     assert np.abs(scores(other_memory) - scores(plain)).min() > 1e-3
@@ -291,20 +297,20 @@ def test_step_by_step_says_what_predict_says():
     (best,) = run.predict(["ab"], n_best=1)
     assert len(best[0].tokens) > 1
     state, memory = run.encode(["ab"])
-    said, score, tokens = [], 0.0, None
+    symbols, score, tokens = [], 0.0, None
     for _ in range(len(best[0].token_scores)):
         output = run.step(tokens, state, memory)
         log_probabilities = np.array(output.logits)[0]
         number = int(log_probabilities[2:].argmax()) + 2  # padding and start are never said
         score += log_probabilities[number]
-        said.append(LETTERS.symbols[number])
-        state, tokens = output.state, said[-1:]
-    assert said[: len(best[0].tokens)] == best[0].tokens
+        symbols.append(LETTERS.symbols[number])
+        state, tokens = output.state, symbols[-1:]
+    assert symbols[: len(best[0].tokens)] == best[0].tokens
     assert score == pytest.approx(best[0].score, abs=1e-4)
     state, memory = run.encode(["ab"])
     state = run.step(None, state, memory).state
-    (rest,) = run.decode(state, memory, n_best=1, tokens=[best[0].tokens[0]])
-    assert rest[0].tokens[: len(best[0].tokens) - 1] == best[0].tokens[1:]
+    (continuation,) = run.decode(state, memory, n_best=1, tokens=[best[0].tokens[0]])
+    assert continuation[0].tokens[: len(best[0].tokens) - 1] == best[0].tokens[1:]
 
 
 def test_decoding_obeys_the_settings_as_predict_does():
@@ -312,11 +318,11 @@ def test_decoding_obeys_the_settings_as_predict_does():
     run = make({}, {"attention": General(), "readout": "pointer"}, banned=["a"], max_length=3)
     run.model.decoder.readout.logits.bias.assign([9.0, 9.0, 0.0, 0.0, 9.0, 0.0, 0.0])
     state, memory = run.encode(["xyx"], unknown="token")
-    (found,) = run.decode(state, memory, Beam(8), n_best=8)
-    assert len(found) == 8
-    for one in found:
-        assert set(one.tokens) <= {"b", "c", "<unknown>"} and len(one.tokens) <= 3
-        assert len(one.token_scores) == len(one.tokens) + one.ended
+    (hypotheses,) = run.decode(state, memory, Beam(8), n_best=8)
+    assert len(hypotheses) == 8
+    for hypothesis in hypotheses:
+        assert set(hypothesis.tokens) <= {"b", "c", "<unknown>"} and len(hypothesis.tokens) <= 3
+        assert len(hypothesis.token_scores) == len(hypothesis.tokens) + hypothesis.ended
     with pytest.raises(ValueError, match="'x' can't be a previous token"):
         run.step(["x"], state, memory)
 
@@ -372,6 +378,6 @@ def test_samples_of_given_sources_are_those_of_predict(run):
     if run.model.features is not None:
         return
     sources = [source for source in SOURCES if source]
-    said = run.decode(*run.encode(sources), strategy=strategy, sources=sources)
-    assert said == run.predict(sources, strategy)
-    assert said[::-1] == run.decode(*run.encode(sources[::-1]), strategy, sources=sources[::-1])
+    answers = run.decode(*run.encode(sources), strategy=strategy, sources=sources)
+    assert answers == run.predict(sources, strategy)
+    assert answers[::-1] == run.decode(*run.encode(sources[::-1]), strategy, sources=sources[::-1])
