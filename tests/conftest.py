@@ -13,6 +13,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parents[1]
 
 
+def slow_except(quick, values):
+    """The `values` of a parametrization: those that are not among the `quick` ones are slow."""
+    parameters = []
+    for value in values:
+        if value not in quick:
+            values = value if isinstance(value, tuple) else (value,)
+            value = pytest.param(*values, marks=pytest.mark.slow)
+        parameters.append(value)
+    return parameters
+
+
 def run_python(*arguments, cwd, stdin=None, timeout=300, **environment):
     """Run `python ARGUMENTS` in a fresh process; the finished process with its text."""
     return subprocess.run(

@@ -33,6 +33,7 @@ def files(tmp_path):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group, option", OPTIONS)
 def test_every_choice_makes_its_objects(group, option, files):
     more = files.get(option, []) if group == "task" else []

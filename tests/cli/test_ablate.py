@@ -1,8 +1,11 @@
 """The verb `ablate`: a row for each change of the state."""
 
+import pytest
+
 from tests.cli.calls import call, check_files
 
 
+@pytest.mark.slow
 def test_ablate(capsys, cached_run, tmp_path):
     status, out, err = call(capsys, "ablate", cached_run, "-o", tmp_path / "new")
     assert status == 0 and "of 5 held-out examples" in out

@@ -71,7 +71,8 @@ def runs_of_all_mechanisms():
 
 def check_run(name, row):
     path = Path(f"{name}-{row.name}")
-    chosen = compose([f"experiment={name}", *row.overrides, "training=quick", f"run_dir={path}"])
+    few = ["training=quick", "training.max_steps=2", "training.max_eval_examples=8"]
+    chosen = compose([f"experiment={name}", *row.overrides, *few, f"run_dir={path}"])
     outcome, _ = train(chosen, build_task(chosen))
     assert outcome.error is None
     test, rows = read_summary(path)["test"], read_history(path)
@@ -81,7 +82,7 @@ def check_run(name, row):
 
 
 @pytest.mark.slow
-def test_the_runs_of_an_experiment_train(tmp_path, monkeypatch):
+def test_the_runs_of_an_experiment_train(tmp_path, monkeypatch, eagerly):
     """Each mechanism once: it trains, decodes, and measures what is expected of it."""
     monkeypatch.chdir(tmp_path)
     lines = [f"{a}{b}{c}  {a.upper()} {b.upper()}1\n" for a in "abcd" for b in "efgh" for c in "ij"]

@@ -22,6 +22,7 @@ from tests.export.exported_models import (
 )
 
 
+@pytest.mark.slow
 def test_the_page_runs_as_it_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     os.makedirs("runs/latest")

@@ -22,6 +22,7 @@ from seq2seq import (
 from seq2seq.evaluation.evaluate import evaluate
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.inputs import BadSource, BadTarget
+from tests.conftest import slow_except
 from tests.inference.small_predictor import LETTERS, SETTINGS, make
 
 
@@ -78,7 +79,7 @@ def test_real_values_have_the_length_the_task_says(target_length, counts):
     assert answers[2] == ""  # nothing was read, nothing can be said
 
 
-@pytest.mark.parametrize("strategy", [None, Beam(3)])
+@pytest.mark.parametrize("strategy", slow_except([Beam(3)], [None, Beam(3)]))
 def test_answers_of_given_lengths_are_as_if_each_were_asked_for_by_itself(strategy, eager):
     predictor = make(strategy=strategy)
     predictor.model.decoder.readout.logits.bias.assign([0, 0, 0.5, 0, 0.3, 0.2, 0.1])  # ends soon

@@ -27,6 +27,7 @@ def make():
     return Predictor(model, LETTERS, LETTERS, Decoding(max_length=6), SETTINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", ["auto", True, False])
 def test_after_a_warm_up_nothing_is_compiled(jit_compile, monkeypatch):
     monkeypatch.setattr(kernels, "COMPILE_AFTER", 2)

@@ -25,7 +25,7 @@ from seq2seq import (
     states,
 )
 from seq2seq.inference.decoding_options import Decoding
-from tests.conftest import without_compiling
+from tests.conftest import slow_except, without_compiling
 from tests.inference.small_predictor import SETTINGS
 from tests.inference.test_trace import same
 
@@ -79,7 +79,7 @@ def seed():
     keras.utils.set_random_seed(1)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=slow_except(("attention", "pointer"), KINDS))
 def run(request):
     keras.utils.set_random_seed(1)
     return KINDS[request.param]()

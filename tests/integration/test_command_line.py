@@ -150,6 +150,7 @@ def test_a_closed_pipe_is_no_error(python, tmp_path):
     assert done.stdout.count("\n") == 2 and done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_a_model_crosses_engines(python, trained):
     arguments = ["-m", "seq2seq", "predict", trained, "abc", "a", "cab"]

@@ -111,6 +111,7 @@ def test_the_lesson_ends_at_train():
     assert "python train.py" in LESSON.split("## Training")[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(blocks(README))))
 def test_the_readmes_blocks_run(number, trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -137,6 +138,7 @@ def test_the_models_by_hand_run():
     np.testing.assert_allclose(np.sum(names["output"].attention), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_blocks_on_decoding_run(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").mkdir()

@@ -37,6 +37,7 @@ def test_a_terminal_that_lacks_a_character_shows_a_question_mark(stream):
     assert "±".encode("latin-1") in shown if stream == 1 else "é????".encode("latin-1") in shown
 
 
+@pytest.mark.slow
 def test_what_a_run_said_is_utf8(trained, python):
     for arguments in (["evaluate", trained], ["report", trained], ["predict", trained, "abc"]):
         process = python("-m", "seq2seq", *arguments, PYTHONIOENCODING="ascii")

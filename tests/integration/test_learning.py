@@ -21,6 +21,7 @@ def learn(*overrides):
     return outcome.summary["test"]
 
 
+@pytest.mark.slow
 def test_reversal_is_learned():
     test = learn(
         "task=reverse", "task.symbols=8", "task.max_length=5", "model.encoder.units=64",

@@ -74,12 +74,12 @@ def kill_once(directory, kind, step, rng):
     return newest_step(run), any(run.glob("checkpoints/.step-*"))
 
 
-def test_killed_twenty_times_it_ends_with_the_same_bytes(python, tmp_path):
+def test_killed_ten_times_it_ends_with_the_same_bytes(python, tmp_path):
     arguments = [*RUN, f"training.steps={STEPS}", "training.checkpoint_time_fraction=0"]
     done = python(ROOT / "train.py", *arguments, "run_dir=straight", timeout=1500)
     assert done.returncode == 0, done.stderr
     rng = random.Random(0)
-    kinds = ["starting"] * 3 + ["training"] * 9 + ["writing"] * 8
+    kinds = ["starting"] * 2 + ["training"] * 4 + ["writing"] * 4
     rng.shuffle(kinds)
     moments = sorted(rng.sample(range(1, STEPS - 150), len(kinds)))
     killed = [
@@ -87,7 +87,7 @@ def test_killed_twenty_times_it_ends_with_the_same_bytes(python, tmp_path):
     ]
     steps, cut_off = zip(*killed, strict=True)
     print("killed after the checkpoints of steps", steps, "while writing one:", sum(cut_off))
-    assert sum(cut_off) >= 4 and len(set(steps)) > 12 and list(steps) == sorted(steps)
+    assert sum(cut_off) >= 2 and len(set(steps)) > 6 and list(steps) == sorted(steps)
     done = python(ROOT / "train.py", "run_dir=run", "resume=true", timeout=1500)
     assert done.returncode == 0, done.stderr
     assert f"resuming after step {steps[-1]:,}" in done.stderr

@@ -21,6 +21,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 def test_a_training_that_begins_warns_on_standard_error(python):
     done = python("-c", WITHOUT_LOCKS, "train", *RUN, "training.steps=1")
     assert done.returncode == 0, done.stderr

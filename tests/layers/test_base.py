@@ -57,8 +57,13 @@ def paths(weights):
     return [weight.path for weight in weights]
 
 
-@pytest.mark.parametrize("way", COPIES)
-@pytest.mark.parametrize("frozen", FROZEN)
+@pytest.mark.parametrize(
+    "frozen, way",
+    [
+        *((frozen, "from_config") for frozen in FROZEN),
+        *(("encoder and attention", way) for way in COPIES if way != "from_config"),
+    ],
+)
 def test_a_copy_is_frozen_where_the_model_is(frozen, way, tmp_path):
     model = make_model()
     for layer in FROZEN[frozen](model):
@@ -73,6 +78,7 @@ def test_a_copy_is_frozen_where_the_model_is(frozen, way, tmp_path):
     assert again.decoder.trainable == model.decoder.trainable
 
 
+@pytest.mark.slow
 def test_training_a_loaded_model_goes_on_where_it_was_and_leaves_a_frozen_encoder(tmp_path):
     model = make_model()
     model.encoder.trainable = False

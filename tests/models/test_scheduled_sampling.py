@@ -7,10 +7,17 @@ from seq2seq.layers import (
     Additive,
     Cell,
 )
+from tests.conftest import slow_except
 from tests.models.decoders import KINDS, make
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    slow_except(
+        [KINDS[name] for name in ("plain", "coverage", "general, fed, pointer")], KINDS.values()
+    ),
+    ids=KINDS,
+)
 def test_masks_of_one_value_are_teacher_forcing_and_free_running(kind):
     """Forced throughout it is teacher forcing; never forced, it reads what it said itself."""
     decoder, start, memory, target = make(**kind)

@@ -21,6 +21,7 @@ from seq2seq import (
     cross_entropy,
 )
 from seq2seq.runtime.vocabulary import END, START
+from tests.conftest import slow_except
 
 SOURCE = np.array([[5, 6, 7, 2], [8, 2, 0, 0], [4, 4, 2, 0]], "int32")
 TARGET_OUT = np.array([[7, 6, 5, 2], [8, 2, 0, 0], [4, 4, 2, 0]], "int32")
@@ -51,7 +52,7 @@ def gradients(model, source, target_in, target_out):
     return loss, [b - a for b, a in zip(before, after, strict=True)]
 
 
-@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("layers", slow_except([1], [1, 3]))
 def test_extra_padding_changes_neither_loss_nor_gradient(layers):
     model = make_model(layers)
     loss, gradient = gradients(model, SOURCE, TARGET_IN, TARGET_OUT)
@@ -111,7 +112,7 @@ def test_the_decoder_knows_its_source_by_the_state_alone():
         assert np.allclose(one, two) != knows
 
 
-@pytest.mark.parametrize("bridge", [Copy, Dense, Zero])
+@pytest.mark.parametrize("bridge", slow_except([Dense], [Copy, Dense, Zero]))
 def test_saves_and_loads(tmp_path, bridge):
     model = make_model(2, bridge())
     model(inputs_of(SOURCE, TARGET_IN))
@@ -278,6 +279,7 @@ def test_tied_embeddings_are_one_weight_also_after_loading(tmp_path):
         Seq2Seq(*parts(11), tied_embeddings=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy, kind",
     [
@@ -307,6 +309,7 @@ def test_mixed_precision_trains_without_nan(policy, kind):
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="it is a SavedModel")
 @pytest.mark.parametrize("attention", [None, Additive()], ids=["plain", "attention"])
 def test_keras_exports_it_whether_or_not_it_was_called(attention, tmp_path):

@@ -158,6 +158,7 @@ def fit_by_hand(monkeypatch, hot):
     return model, history.history
 
 
+@pytest.mark.slow
 def test_fit_by_hand_runs_the_sharded_step_with_the_numbers_of_keras(monkeypatch):
     model, history = fit_by_hand(monkeypatch, hot=1)
     assert isinstance(model.train_function, train_step.ShardedTrainStep)

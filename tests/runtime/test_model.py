@@ -137,6 +137,7 @@ def combined(request, tmp_path_factory):
     return predictor, export(predictor, tmp_path_factory.mktemp("combined")), sources
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy, options", [STRATEGIES[0], SLOW_BEAM])
 def test_further_parts_answer_as_in_keras(combined, strategy, options):
     results = compare_with_keras(*combined, strategy, **options)

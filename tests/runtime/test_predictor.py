@@ -17,6 +17,7 @@ from seq2seq.layers import (
     General,
 )
 from seq2seq.runtime.tagged import Tagged
+from tests.conftest import slow_except
 from tests.runtime.bundled import numpy_runtime
 from tests.runtime.small_models import (
     FORMS,
@@ -43,7 +44,7 @@ SLOW_BEAM = pytest.param(*STRATEGIES[1].values, id="beam", marks=pytest.mark.slo
 VALUES = ["0.5,1 2,3", "", "1,1", "0.25,-1 3,2 1,0.5 2,2", "-1,0 0,-1 1,2"]
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=slow_except(("luong", "pointer"), MODELS))
 def catalogued(request, tmp_path_factory):
     """A model of the catalogue: its predictor, its runtime, and sources."""
     small = ["model.encoder.units=12", "model.encoder.embedding_size=12"]

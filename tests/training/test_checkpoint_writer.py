@@ -123,7 +123,7 @@ def test_resumed_is_uninterrupted_compiled(monkeypatch, overrides):
         print(*lines, sep="\n", file=file)
     overrides = [*overrides, *TINY, "training.batch_size=16"]  # enough for two cores
     assert run("straight", overrides).error is None
-    stop_and_go(monkeypatch, overrides, (3, 5, 9, 11))
+    stop_and_go(monkeypatch, overrides, (3, 9))
     check_same(everything("cut"), everything("straight"))
 
 
@@ -197,6 +197,7 @@ def scores(monkeypatch):
     monkeypatch.setattr("seq2seq.training.validation.evaluate", evaluate)
 
 
+@pytest.mark.slow
 def test_patience_goes_on_where_it_was(monkeypatch, eagerly, scores):
     outcome = run("straight", PATIENT)
     assert outcome.summary["train"]["steps"] == 12  # 2 epochs after the best one
@@ -206,6 +207,7 @@ def test_patience_goes_on_where_it_was(monkeypatch, eagerly, scores):
     check_same(everything("cut"), everything("straight"))
 
 
+@pytest.mark.slow
 def test_a_longer_training_goes_on(eagerly, scores):
     assert run("run", PATIENT).summary["train"]["stopped"] == "early"
     outcome = run("run", [*PATIENT, "training.patience=null", "training.steps=17"])
@@ -267,7 +269,7 @@ def test_without_a_share_only_the_end_is_kept():
 
 
 @pytest.mark.parametrize("part, value", [("counters", None), ("counters", {}), ("validation", [1])])
-def test_a_record_that_was_made_by_hand_is_named(part, value, monkeypatch):
+def test_a_record_that_was_made_by_hand_is_named(part, value, monkeypatch, eagerly):
     with monkeypatch.context() as patch:
         cut(patch, 3)
         run("run", [*TINY, *WORDS, *FEW])
