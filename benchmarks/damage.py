@@ -35,12 +35,12 @@ WORDS = ["abc", "hello"]
 
 
 def answers(path: Path) -> bytes:
-    """What the NumPy runtime answers, and its weights."""
+    """The answers of the NumPy runtime, and its weights."""
     return pickle.dumps((load_runtime(path).predict(WORDS), read_artifact(path)))
 
 
 def keras_answers(path: Path) -> bytes:
-    """What Keras answers."""
+    """The answers of Keras."""
     return pickle.dumps(load(path).predict(WORDS))
 
 
@@ -75,10 +75,10 @@ def find(name: str, run: Path) -> Path:
 
 
 def count(path: Path, read: Callable[[Path], bytes], trials: int) -> list[int]:
-    """How often it was refused, read as it was, read as something else, and crashed."""
-    content, rng, found = path.read_bytes(), np.random.default_rng(0), [0, 0, 0, 0]
+    """Count how often it was refused, read as it was, read as something else, and crashed."""
+    content, rng, counts = path.read_bytes(), np.random.default_rng(0), [0, 0, 0, 0]
     expected, turn = read(path), 0
-    while sum(found) < trials:
+    while sum(counts) < trials:
         turn += 1
         try:
             damaged = DAMAGES[turn % len(DAMAGES)](content, rng)
@@ -86,13 +86,13 @@ def count(path: Path, read: Callable[[Path], bytes], trials: int) -> list[int]:
             continue
         path.write_bytes(damaged)
         try:
-            found[1 if read(path) == expected else 2] += 1
+            counts[1 if read(path) == expected else 2] += 1
         except ValueError:
-            found[0] += 1
+            counts[0] += 1
         except Exception:
-            found[3] += 1
+            counts[3] += 1
     path.write_bytes(content)
-    return found
+    return counts
 
 
 def main() -> None:
@@ -103,12 +103,12 @@ def main() -> None:
     options = parser.parse_args()
     print("| file | damaged | refused | read as it was | silently other | crashed |")
     print("| --- | --- | --- | --- | --- | --- |")
-    with tempfile.TemporaryDirectory() as place:
-        run = Path(shutil.copytree(options.run, Path(place, "run")))
+    with tempfile.TemporaryDirectory() as directory:
+        run = Path(shutil.copytree(options.run, Path(directory, "run")))
         for name, (trials, read) in FILES.items():
-            found = count(find(name, run), read, round(options.share * trials))
+            counts = count(find(name, run), read, round(options.share * trials))
             print(
-                f"| {name} | {sum(found):,} | {' | '.join(f'{n:,}' for n in found)} |", flush=True
+                f"| {name} | {sum(counts):,} | {' | '.join(f'{n:,}' for n in counts)} |", flush=True
             )
 
 

@@ -39,8 +39,8 @@ def ours(predictor, source: np.ndarray, steps: int, strategy) -> Callable:
     """The compiled search."""
 
     def run():
-        found = predictor.model.decode(source, strategy=strategy, max_length=steps)
-        if (found.lengths != steps).any():
+        result = predictor.model.decode(source, strategy=strategy, max_length=steps)
+        if (result.lengths != steps).any():
             raise SystemExit("a target ended early: the figures would flatter")
 
     for _ in range(60):  # as in any long use: after 50 calls of one shape XLA takes over
@@ -67,24 +67,24 @@ def keras_tutorial(units: int, source: np.ndarray, steps: int) -> Callable:
     embed = keras.layers.Embedding(SYMBOLS, EMBEDDING)
     _, *state = keras.layers.LSTM(units, return_state=True)(embed(tokens))
     encoder = keras.Model(tokens, state)
-    one, hidden, cell = (
+    previous, hidden, cell = (
         keras.Input((1,), dtype="int32"),
         keras.Input((units,)),
         keras.Input((units,)),
     )
-    said, *after = keras.layers.LSTM(units, return_sequences=True, return_state=True)(
-        keras.layers.Embedding(SYMBOLS, EMBEDDING)(one), initial_state=[hidden, cell]
+    outputs, *next_state = keras.layers.LSTM(units, return_sequences=True, return_state=True)(
+        keras.layers.Embedding(SYMBOLS, EMBEDDING)(previous), initial_state=[hidden, cell]
     )
     decoder = keras.Model(
-        [one, hidden, cell], [keras.layers.Dense(SYMBOLS, "softmax")(said), *after]
+        [previous, hidden, cell], [keras.layers.Dense(SYMBOLS, "softmax")(outputs), *next_state]
     )
 
     def run():
         state = encoder.predict(source, verbose=0)
         token = np.ones((len(source), 1), "int32")
         for _ in range(4):
-            said, *state = decoder.predict([token, *state], verbose=0)
-            token = said.argmax(-1)
+            probabilities, *state = decoder.predict([token, *state], verbose=0)
+            token = probabilities.argmax(-1)
 
     run()
     return run
@@ -96,20 +96,20 @@ def pytorch(units: int, source: np.ndarray, steps: int) -> Callable:
     from torch import nn
 
     embed, encoder = nn.Embedding(SYMBOLS, EMBEDDING), nn.LSTM(EMBEDDING, units, batch_first=True)
-    other, cell = nn.Embedding(SYMBOLS, EMBEDDING), nn.LSTMCell(EMBEDDING, units)
-    say, tokens = nn.Linear(units, SYMBOLS), torch.tensor(source, dtype=torch.long)
+    target_embed, cell = nn.Embedding(SYMBOLS, EMBEDDING), nn.LSTMCell(EMBEDDING, units)
+    readout, tokens = nn.Linear(units, SYMBOLS), torch.tensor(source, dtype=torch.long)
 
     @torch.inference_mode()
     def run():
-        _, (hidden, kept) = encoder(embed(tokens))
-        state, token = (hidden[0], kept[0]), torch.ones(len(source), dtype=torch.long)
-        total, said = torch.zeros(len(source)), []
+        _, (hidden, cell_state) = encoder(embed(tokens))
+        state, token = (hidden[0], cell_state[0]), torch.ones(len(source), dtype=torch.long)
+        total, symbols = torch.zeros(len(source)), []
         for _ in range(steps):
-            state = cell(other(token), state)
-            best, token = torch.log_softmax(say(state[0]), -1).max(-1)
+            state = cell(target_embed(token), state)
+            best, token = torch.log_softmax(readout(state[0]), -1).max(-1)
             total += best
-            said.append(token)
-        return torch.stack(said)
+            symbols.append(token)
+        return torch.stack(symbols)
 
     run()
     return run
@@ -127,17 +127,21 @@ def onnx(predictor, source: np.ndarray, steps: int) -> Callable:
             onnxruntime.InferenceSession(Path(folder) / "model" / f"{name}.onnx")
             for name in ("encoder", "step")
         )
-    wanted = [one.name for one in decoder.get_inputs()]
+    input_names = [node.name for node in decoder.get_inputs()]
 
     def run():
-        names = [one.name for one in encoder.get_outputs()]
+        names = [node.name for node in encoder.get_outputs()]
         feed = {"source": source, "source_mask": np.ones(source.shape, "bool")}
         known = dict(zip(names, encoder.run(None, feed), strict=True))
         known["tokens"] = np.ones(len(source), "int32")
-        names = [one.name for one in decoder.get_outputs()]
+        names = [node.name for node in decoder.get_outputs()]
         for _ in range(steps):
             output = dict(
-                zip(names, decoder.run(None, {name: known[name] for name in wanted}), strict=True)
+                zip(
+                    names,
+                    decoder.run(None, {name: known[name] for name in input_names}),
+                    strict=True,
+                )
             )
             known["tokens"] = output["logits"].argmax(-1).astype("int32")
             known |= {
@@ -156,17 +160,17 @@ def compare(options: argparse.Namespace, batch: int) -> None:
     rng = np.random.default_rng(0)
     source = rng.integers(4, SYMBOLS, (batch, options.steps)).astype("int32")
     source[:, -1] = 2
-    rest = (source, options.steps)
+    arguments = (source, options.steps)
     contenders = {
-        "greedy": ours(predictor, *rest, Greedy()),
-        "beam of 5": ours(predictor, *rest, Beam(5)),
-        "NumPy runtime, greedy": numpy_runtime(predictor, *rest),
-        "Keras tutorial's loop": keras_tutorial(options.units, *rest),
+        "greedy": ours(predictor, *arguments, Greedy()),
+        "beam of 5": ours(predictor, *arguments, Beam(5)),
+        "NumPy runtime, greedy": numpy_runtime(predictor, *arguments),
+        "Keras tutorial's loop": keras_tutorial(options.units, *arguments),
     }
     if importlib.util.find_spec("torch"):
-        contenders["PyTorch, eager loop"] = pytorch(options.units, *rest)
+        contenders["PyTorch, eager loop"] = pytorch(options.units, *arguments)
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("tf2onnx"):
-        contenders["onnxruntime, step graph"] = onnx(predictor, *rest)
+        contenders["onnxruntime, step graph"] = onnx(predictor, *arguments)
     seconds = {name: [] for name in contenders}
     for _ in range(options.rounds):
         for name, run in contenders.items():
@@ -181,7 +185,7 @@ def compare(options: argparse.Namespace, batch: int) -> None:
     print(f"\nbatch {batch}: microseconds a step (median of {options.rounds}, least-most)")
     ours_took = statistics.median(seconds["greedy"])
     for name, took in seconds.items():
-        each = [1e6 * one / options.steps for one in took]
+        each = [1e6 * duration / options.steps for duration in took]
         ratio = statistics.median(took) / ours_took
         print(
             f"{name:26}{statistics.median(each):10,.0f}  ({min(each):,.0f}-{max(each):,.0f})"

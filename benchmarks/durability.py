@@ -1,4 +1,4 @@
-"""What checkpoints and deterministic operations cost, in percent of the training time.
+"""Cost of checkpoints and deterministic operations, in percent of the training time.
 
     python benchmarks/durability.py                                the default model
     python benchmarks/durability.py --rounds 5 -- model=bahdanau task=pronunciation
@@ -21,7 +21,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 CONTENDERS = {
     "as it comes": [],
     "without checkpoints": ["training.checkpoint_time_fraction=0"],
@@ -31,17 +31,17 @@ CONTENDERS = {
 
 def train(overrides: list[str]) -> tuple[float, float, str]:
     """A training: milliseconds a step, the share of checkpoints, and the checksum of the model."""
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
-            [sys.executable, HERE / "train.py", "run_dir=run", *overrides],
-            cwd=place,
-            env={**os.environ, "PYTHONPATH": str(HERE), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            [sys.executable, ROOT / "train.py", "run_dir=run", *overrides],
+            cwd=directory,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
             capture_output=True,
             text=True,
         )
         if done.returncode:
             sys.exit(done.stderr)
-        run = Path(place, "run")
+        run = Path(directory, "run")
         with open(run / "history.csv") as file:
             rows = list(csv.DictReader(file))
         if len(rows) < 2:
@@ -59,19 +59,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("overrides", nargs="*", help="of the configuration, after --")
     options = parser.parse_args()
-    found: dict[str, list] = {name: [] for name in CONTENDERS}
+    results: dict[str, list] = {name: [] for name in CONTENDERS}
     for number in range(options.rounds):
         for name in list(CONTENDERS)[:: 1 if number % 2 else -1]:
-            own = [f"training.steps={options.steps}", *options.overrides, *CONTENDERS[name]]
-            found[name].append(train(own))
-    medians = {name: statistics.median(one[0] for one in runs) for name, runs in found.items()}
-    for name, runs in found.items():
+            overrides = [f"training.steps={options.steps}", *options.overrides, *CONTENDERS[name]]
+            results[name].append(train(overrides))
+    medians = {name: statistics.median(run[0] for run in runs) for name, runs in results.items()}
+    for name, runs in results.items():
         print(
             f"{name:20} {medians[name]:8.2f} ms a step   "
-            f"{len({one[2] for one in runs})} different model(s) in {len(runs)} rounds   "
-            f"({', '.join(f'{one[0]:.2f}' for one in runs)})"
+            f"{len({run[2] for run in runs})} different model(s) in {len(runs)} rounds   "
+            f"({', '.join(f'{run[0]:.2f}' for run in runs)})"
         )
-    counted = statistics.median(one[1] for one in found["as it comes"])
+    counted = statistics.median(run[1] for run in results["as it comes"])
     print(f"checkpoints: {counted:.2%} of a run's time as it counts itself")
     for name, words in (("without checkpoints", "checkpoints"), ("not deterministic", "bits")):
         ratio = medians["as it comes"] / medians[name] - 1

@@ -46,10 +46,10 @@ def measure(path: Path, overrides: list[str]) -> float:
         subprocess.CalledProcessError: the training failed.
     """
     command = [sys.executable, ROOT / "train.py", *overrides, f"run_dir='{path}'", "overwrite=true"]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime
 
 
 def read_errors(path: Path) -> dict[str, float]:
@@ -109,20 +109,20 @@ def main() -> None:
     file = options.output.resolve() / "first_model.csv"
     rows = read_rows(file)
     # The seeds come last to change: a table that was cut off has all of its lines.
-    wanted = [(d, m, s) for s in options.seeds for d in options.names for m in options.models]
-    for data, model, seed in wanted:
+    combinations = [(d, m, s) for s in options.seeds for d in options.names for m in options.models]
+    for data, model, seed in combinations:
         if (data, model, seed) in rows:
             continue
         path = file.parent / f"{data}-{model}-{seed}"
         overrides = [*describe_data(data, options.folder), f"model={model}", f"seed={seed}"]
         seconds = measure(path, overrides)
-        found = {"data": data, "model": model, "seed": seed, "cpu_seconds": round(seconds, 1)}
-        rows[data, model, seed] = found | read_errors(path)
+        row = {"data": data, "model": model, "seed": seed, "cpu_seconds": round(seconds, 1)}
+        rows[data, model, seed] = row | read_errors(path)
         with file.open("w", newline="") as lines:
             writer = csv.DictWriter(lines, COLUMNS)
             writer.writeheader()
             writer.writerows(rows.values())
-    print(make_table({key: rows[key] for key in wanted}))
+    print(make_table({key: rows[key] for key in combinations}))
 
 
 if __name__ == "__main__":

@@ -79,9 +79,9 @@ def main() -> None:
         arguments = ["task=pairs", "task.train=pairs.tsv", "model=lstm"]
         arguments += ["training.batch_size=64", f"training.steps={options.steps}"]
         training = peak_of(train, *arguments, "run_dir=run", cwd=folder)
-        how = ("run", "--max-length", "1x", "--unknown", "token")
-        keras = answering(folder, "-m", "seq2seq", "predict", *how)
-        numpy = answering(folder, "-m", "seq2seq.runtime", *how)
+        predict_arguments = ("run", "--max-length", "1x", "--unknown", "token")
+        keras = answering(folder, "-m", "seq2seq", "predict", *predict_arguments)
+        numpy = answering(folder, "-m", "seq2seq.runtime", *predict_arguments)
     print(f"the engine alone {engine:,.0f} MiB, training on {options.rows:,} pairs {training:,.0f}")
     print(f"above the engine: {training - engine:,.0f} MiB")
     print(f"answering {keras}")

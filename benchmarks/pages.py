@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-README, SEEN = "README.md", "docs/states-seen.md"
+README, STATES_PAGE = "README.md", "docs/states-seen.md"
 UNITS = (16, 32, 64)  # beside the default 128
 WORDS = ("hello", "world")
 
@@ -65,37 +65,37 @@ def answer_with_exchanged_states(path: Path) -> str:
 
 
 def measure(cwd: Path, pages: Path, overrides: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Train and look; return the blocks of each page, and copy the pictures."""
+    """Train and draw; return the blocks of each page, and copy the pictures."""
     commit = describe_commit()  # before the pictures are written
     trained = run(["train", *overrides], cwd)
     path = cwd / re.search(r"^saved to (.*)$", trained, re.M)[1]
     pictures = pages / "docs/states-seen"
 
-    def look(verb: str, *arguments: str) -> str:
+    def draw(verb: str, *arguments: str) -> str:
         output = run([verb, str(path), *arguments], cwd)
         shutil.copy(path / "analysis" / f"{verb}.png", pictures / f"{verb}.png")
         return output
 
-    look("inspect", WORDS[0])
+    draw("inspect", WORDS[0])
     blocks = {
         "commit": f"Measured by `python benchmarks/pages.py`: {commit}.\n",
-        "ablate": table_of(look("ablate")),
-        "probe": table_of(look("probe")),
+        "ablate": table_of(draw("ablate")),
+        "probe": table_of(draw("probe")),
         "interpolate": table_of(run(["interpolate", str(path), *WORDS, "--steps", "9"], cwd)),
         "exchange": answer_with_exchanged_states(path),
     }
-    places = [path]
+    paths = [path]
     for units in UNITS:
-        places.append(cwd / f"runs/units/{units}")
-        run(["train", *overrides, f"model.encoder.units={units}", f"run_dir={places[-1]}"], cwd)
-    places.append(cwd / f"runs/units/{UNITS[0]}-dot")
-    attention = [f"model.encoder.units={UNITS[0]}", "attention=dot", f"run_dir={places[-1]}"]
+        paths.append(cwd / f"runs/units/{units}")
+        run(["train", *overrides, f"model.encoder.units={units}", f"run_dir={paths[-1]}"], cwd)
+    paths.append(cwd / f"runs/units/{UNITS[0]}-dot")
+    attention = [f"model.encoder.units={UNITS[0]}", "attention=dot", f"run_dir={paths[-1]}"]
     run(["train", *overrides, *attention], cwd)
-    output = run(["capacity", *map(str, places), "-o", str(cwd / "analysis")], cwd)
+    output = run(["capacity", *map(str, paths), "-o", str(cwd / "analysis")], cwd)
     shutil.copy(cwd / "analysis/capacity.png", pictures / "capacity.png")
     blocks["capacity"] = table_of(output)
     shown = f"```\n{trained.strip()}\n```\n\n({commit}; 2 shared CPU cores.)\n"
-    return {README: {"first_command": shown}, SEEN: blocks}
+    return {README: {"first_command": shown}, STATES_PAGE: blocks}
 
 
 def fill(page: str, blocks: dict[str, str], name: str) -> str:
@@ -120,9 +120,9 @@ def main() -> None:
     options = parser.parse_intermixed_args()
     options.directory.mkdir(parents=True)
     blocks = measure(options.directory.resolve(), options.pages, options.overrides)
-    for name, own in blocks.items():
+    for name, page_blocks in blocks.items():
         page = options.pages / name
-        page.write_text(fill(page.read_text("utf-8"), own, name), "utf-8")
+        page.write_text(fill(page.read_text("utf-8"), page_blocks, name), "utf-8")
 
 
 if __name__ == "__main__":

@@ -32,43 +32,51 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE, FILES = ROOT / "docs/results.md", ROOT / "docs/results"
 
 
-def gather(experiment: Experiment, place: Path | None) -> list[Result]:
+def gather(experiment: Experiment, directory: Path | None) -> list[Result]:
     """The results of all runs: from their directories, or as they were kept."""
     file = FILES / f"{experiment.name}.csv"
-    kept = {(one.row, one.seed): one for one in read_results(file)} if file.exists() else {}
-    if place is not None:
-        found = collect(experiment, place / experiment.name)
-        kept |= {(one.row, one.seed): one for one in found if one.stopped != "missing"}
+    results = (
+        {(result.row, result.seed): result for result in read_results(file)}
+        if file.exists()
+        else {}
+    )
+    if directory is not None:
+        collected = collect(experiment, directory / experiment.name)
+        results |= {
+            (result.row, result.seed): result for result in collected if result.stopped != "missing"
+        }
     return [
-        kept.get((row.name, seed), Result(row.name, seed, "missing", {}))
+        results.get((row.name, seed), Result(row.name, seed, "missing", {}))
         for row in experiment.rows
         for seed in experiment.seeds
     ]
 
 
 def make_block(experiment: Experiment, results: list[Result]) -> str:
-    """What stands between the marks of an experiment."""
-    runs = [one for one in results if one.stopped != "missing"]
-    commits = sorted({one.commit[:7] for one in runs if one.commit})
-    minutes = sum(one.seconds or 0 for one in runs) / 60
-    told = f"`seq2seq reproduce {experiment.name}`: {experiment.source}."
+    """The text between the marks of an experiment."""
+    runs = [result for result in results if result.stopped != "missing"]
+    commits = sorted({result.commit[:7] for result in runs if result.commit})
+    minutes = sum(result.seconds or 0 for result in runs) / 60
+    heading = f"`seq2seq reproduce {experiment.name}`: {experiment.source}."
     cost = f"{len(runs)} of {len(results)} runs, {minutes:.0f} minutes of training in all"
     cost += f"; commit {', '.join(commits)}." if commits else "."
-    return f"{told}\n\n{render(experiment, results)}\n\n{cost}\n"
+    return f"{heading}\n\n{render(experiment, results)}\n\n{cost}\n"
 
 
-def make_overview(found: Mapping[Experiment, list[Result]]) -> str:
-    """What stands between the marks of the overview: verdicts of each experiment, counted."""
+def make_overview(results_by_experiment: Mapping[Experiment, list[Result]]) -> str:
+    """The text between the marks of the overview: verdicts of each experiment, counted."""
     heads = ("experiment", "runs", REPRODUCED, NOT_REPRODUCED, "not run, or not all seeds")
     rows, total = [], collections.Counter()
-    for experiment, results in found.items():
+    for experiment, results in results_by_experiment.items():
         count = collections.Counter(
-            said if said in heads else heads[-1]
-            for row, all_said in zip(experiment.rows, verdicts(experiment, results), strict=True)
-            for expected, said in zip(row.expected, all_said, strict=True)
+            verdict if verdict in heads else heads[-1]
+            for row, row_verdicts in zip(
+                experiment.rows, verdicts(experiment, results), strict=True
+            )
+            for expected, verdict in zip(row.expected, row_verdicts, strict=True)
             if expected.band is not None
         )
-        done = sum(one.stopped != "missing" for one in results)
+        done = sum(result.stopped != "missing" for result in results)
         rows.append([experiment.name, f"{done} of {len(results)}"])
         rows[-1] += [str(count[head] or "") for head in heads[2:]]
         total += count
@@ -76,10 +84,13 @@ def make_overview(found: Mapping[Experiment, list[Result]]) -> str:
     return format_table(heads, rows) + "\n"
 
 
-def make_blocks(found: Mapping[Experiment, list[Result]]) -> dict[str, str]:
+def make_blocks(results_by_experiment: Mapping[Experiment, list[Result]]) -> dict[str, str]:
     """All that is written into the page, by its marks."""
-    blocks = {one.name: make_block(one, results) for one, results in found.items()}
-    return {"overview": make_overview(found), **blocks}
+    blocks = {
+        experiment.name: make_block(experiment, results)
+        for experiment, results in results_by_experiment.items()
+    }
+    return {"overview": make_overview(results_by_experiment), **blocks}
 
 
 def fill(page: str, blocks: dict[str, str]) -> str:
@@ -102,11 +113,14 @@ def main() -> None:
         "place", nargs="?", type=Path, help="the directory of the experiments' runs"
     )
     options = parser.parse_args()
-    found = {one: gather(one, options.place) for one in map(compose_experiment, EXPERIMENTS)}
-    for experiment, results in found.items():
-        if any(one.stopped != "missing" for one in results):
+    results_by_experiment = {
+        experiment: gather(experiment, options.place)
+        for experiment in map(compose_experiment, EXPERIMENTS)
+    }
+    for experiment, results in results_by_experiment.items():
+        if any(result.stopped != "missing" for result in results):
             (FILES / f"{experiment.name}.csv").write_text(write_results(results), "utf-8")
-    PAGE.write_text(fill(PAGE.read_text("utf-8"), make_blocks(found)), "utf-8")
+    PAGE.write_text(fill(PAGE.read_text("utf-8"), make_blocks(results_by_experiment)), "utf-8")
 
 
 if __name__ == "__main__":

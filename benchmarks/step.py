@@ -1,4 +1,4 @@
-"""How long a training step takes; and against another checkout, in turns.
+"""Duration of a training step; and against another checkout, in turns.
 
     python benchmarks/step.py                                  the default model
     python benchmarks/step.py --against ../older -- model=luong
@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 
 WORKER = """
 import statistics, sys, time
@@ -78,14 +78,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("overrides", nargs="*", help="of the configuration, after --")
     options = parser.parse_args()
-    checkouts = [HERE, *([options.against.resolve()] if options.against else [])]
+    checkouts = [ROOT, *([options.against.resolve()] if options.against else [])]
     times: dict[Path, list[float]] = {checkout: [] for checkout in checkouts}
     for number in range(options.rounds):
         for checkout in checkouts[:: 1 if number % 2 else -1]:
             times[checkout].append(measure(checkout, options.steps, options.overrides))
     medians = [statistics.median(rounds) for rounds in times.values()]
     for checkout, median in zip(checkouts, medians, strict=True):
-        rounds = ", ".join(f"{one:.2f}" for one in times[checkout])
+        rounds = ", ".join(f"{duration:.2f}" for duration in times[checkout])
         print(f"{median:8.2f} ms a step   {checkout.name}   ({rounds})")
     if options.against:
         print(f"{medians[0] / medians[1]:8.3f} times as long as {options.against}")

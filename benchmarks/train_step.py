@@ -64,8 +64,8 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
     batch, time_, embedding, units, layers = shape
     cell = Cell(dropout=dropout, variational=False)  # masks differ from step to step
     size = {"vocabulary_size": SYMBOLS, "embedding_size": embedding, "cell": cell}
-    looks = {None: None, "dot": Dot(), "additive": Additive(units)}[attention]
-    decoder = Decoder(units, layers, attention=looks, **size)
+    attention_layer = {None: None, "dot": Dot(), "additive": Additive(units)}[attention]
+    decoder = Decoder(units, layers, attention=attention_layer, **size)
     model = Seq2Seq(Encoder(units, layers, **size), decoder)
     weights, (source, target_in, target_out) = draw(shape)
     for side in ("encoder", "decoder"):
@@ -83,8 +83,8 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
         train_step.COMPILE_AFTER = 0  # compiled from the first update on
         model.make_train_function()
     inputs = {"source": source, "source_mask": np.ones(source.shape, "bool"), "target": target_in}
-    real = tf.constant(np.ones(source.shape, "float32"))
-    data = tf.data.Dataset.from_tensors((inputs, target_out, real)).repeat()
+    sample_weight = tf.constant(np.ones(source.shape, "float32"))
+    data = tf.data.Dataset.from_tensors((inputs, target_out, sample_weight)).repeat()
     iterator = iter(data.prefetch(2))
 
     def step():
@@ -116,20 +116,20 @@ def pytorch(shape: tuple):
                 getattr(lstm, f"bias_hh_l{number}").zero_().requires_grad_(False)  # one bias
         embeds.append(embed)
         lstms.append(lstm)
-    say = nn.Linear(units, SYMBOLS)
+    readout = nn.Linear(units, SYMBOLS)
     with torch.no_grad():
-        say.weight.copy_(torch.tensor(weights["logits"][0]).T)
-        say.bias.zero_()
+        readout.weight.copy_(torch.tensor(weights["logits"][0]).T)
+        readout.bias.zero_()
     parameters = [
-        p for part in (*embeds, *lstms, say) for p in part.parameters() if p.requires_grad
+        p for part in (*embeds, *lstms, readout) for p in part.parameters() if p.requires_grad
     ]
     optimizer = torch.optim.Adam(parameters, RATE, eps=1e-12)
 
     def step():
         optimizer.zero_grad()
         _, state = lstms[0](embeds[0](source.T))
-        said, _ = lstms[1](embeds[1](target_in.T), state)
-        loss = nn.functional.cross_entropy(say(said).flatten(0, 1), target_out.T.flatten())
+        outputs, _ = lstms[1](embeds[1](target_in.T), state)
+        loss = nn.functional.cross_entropy(readout(outputs).flatten(0, 1), target_out.T.flatten())
         loss.backward()
         optimizer.step()
         return float(loss)
@@ -148,13 +148,13 @@ def product(shape: tuple):
         flops += 2 * 3 * 2 * batch * time_ * 4 * units * (size + units)  # sides, passes, 2 each
     flops += 3 * 2 * batch * time_ * units * SYMBOLS
     side = 1024
-    one, other = tf.random.normal((side, side)), tf.random.normal((side, side))
+    left, right = tf.random.normal((side, side)), tf.random.normal((side, side))
 
     def step():
-        tf.matmul(one, other).numpy()
+        tf.matmul(left, right).numpy()
         return 0.0
 
-    step.share = flops / (2 * side**3)
+    step.fraction = flops / (2 * side**3)
     return step
 
 
@@ -178,7 +178,7 @@ def serve(name: str, shape: tuple) -> None:
     losses = [step()]
     first = time.perf_counter() - begun
     losses += [step() for _ in range(4)]
-    share = step.share if name.startswith("matrix") else 1.0
+    fraction = step.fraction if name.startswith("matrix") else 1.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024  # MiB on Linux
     print(json.dumps({"losses": losses, "first": first, "peak": peak}), flush=True)
     for _ in sys.stdin:
@@ -187,13 +187,13 @@ def serve(name: str, shape: tuple) -> None:
         while time.perf_counter() - begun < 1 or count < 3:
             step()
             count += 1
-        print(json.dumps(1000 * share * (time.perf_counter() - begun) / count), flush=True)
+        print(json.dumps(1000 * fraction * (time.perf_counter() - begun) / count), flush=True)
 
 
 def compare(shape: tuple, rounds: int, names: list[str]) -> None:
     """A line of the table for each contender."""
     names = [n for n in names if n != "PyTorch" or importlib.util.find_spec("torch")]
-    processes, told = {}, {}
+    processes, reports = {}, {}
     for name in names:
         command = [sys.executable, __file__, "--serve", name, "--shape", ",".join(map(str, shape))]
         processes[name] = subprocess.Popen(
@@ -203,7 +203,7 @@ def compare(shape: tuple, rounds: int, names: list[str]) -> None:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        told[name] = json.loads(processes[name].stdout.readline())
+        reports[name] = json.loads(processes[name].stdout.readline())
     took = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
@@ -218,16 +218,16 @@ def compare(shape: tuple, rounds: int, names: list[str]) -> None:
     print("\n" + ", ".join(f"{word} {n}" for word, n in zip(words, shape, strict=True)))
     for name in names:
         ratios = [
-            f"{medians[name] / medians[other]:.2f} x {other}"
-            for other in ("PyTorch", "stock Keras")
-            if name.startswith("ours") and other in medians
+            f"{medians[name] / medians[reference]:.2f} x {reference}"
+            for reference in ("PyTorch", "stock Keras")
+            if name.startswith("ours") and reference in medians
         ]
         print(
             f"  {name:22}{medians[name]:9.2f} ms ({min(took[name]):.2f}-{max(took[name]):.2f})  "
-            f"first step after {told[name]['first']:.1f} s, {told[name]['peak']} MiB  "
+            f"first step after {reports[name]['first']:.1f} s, {reports[name]['peak']} MiB  "
             f"{', '.join(ratios)}"
         )
-    losses = {n: told[n]["losses"] for n in names if told[n]["losses"][0] and n in MAKERS}
+    losses = {n: reports[n]["losses"] for n in names if reports[n]["losses"][0] and n in MAKERS}
     if len(losses) < 2:
         return
     first, fifth = (np.ptp([each[k] for each in losses.values()]) for k in (0, 4))

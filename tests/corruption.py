@@ -1,4 +1,4 @@
-"""Damage for tests: bytes that were cut, flipped and moved, and JSON that says something else."""
+"""Damage for tests: bytes that were cut, flipped and moved, and JSON with other values."""
 
 import copy
 import re
@@ -26,8 +26,8 @@ def cut(content, rng):
 def flip(content, rng):
     """A few bits are others."""
     changed = bytearray(content)
-    for place in rng.integers(0, len(content), rng.integers(1, 4)):
-        changed[place] ^= 1 << rng.integers(8)
+    for index in rng.integers(0, len(content), rng.integers(1, 4)):
+        changed[index] ^= 1 << rng.integers(8)
     return bytes(changed)
 
 
@@ -35,21 +35,21 @@ def overwrite_end(content, rng):
     """A few bytes near the end are others, where a zip file lists its parts."""
     changed = bytearray(content)
     first = max(0, len(content) - 1500)
-    for place in rng.integers(first, len(content), rng.integers(1, 6)):
-        changed[place] = rng.integers(256)
+    for index in rng.integers(first, len(content), rng.integers(1, 6)):
+        changed[index] = rng.integers(256)
     return bytes(changed)
 
 
 def leave_out(content, rng):
     """Bytes are missing."""
-    place = rng.integers(len(content))
-    return content[:place] + content[place + rng.integers(1, 20) :]
+    index = rng.integers(len(content))
+    return content[:index] + content[index + rng.integers(1, 20) :]
 
 
 def insert(content, rng):
     """Bytes were put in."""
-    place = rng.integers(len(content))
-    return content[:place] + rng.bytes(rng.integers(1, 50)) + content[place:]
+    index = rng.integers(len(content))
+    return content[:index] + rng.bytes(rng.integers(1, 50)) + content[index:]
 
 
 def repeat(content, rng):
@@ -60,21 +60,21 @@ def repeat(content, rng):
 
 
 def edit_zip(content, rng):
-    """A field of the zip file says another size, place, method or flag."""
-    places = [found.start() for found in re.finditer(SIGNATURES, content)]
-    place = places[rng.integers(len(places))] + rng.integers(4, 46)
+    """A field of the zip file has another size, position, method or flag."""
+    positions = [match.start() for match in re.finditer(SIGNATURES, content)]
+    position = positions[rng.integers(len(positions))] + rng.integers(4, 46)
     field = struct.pack("<I", SIZES[rng.integers(len(SIZES))])[: (1, 2, 4)[rng.integers(3)]]
-    return content[:place] + field + content[place + len(field) :]
+    return content[:position] + field + content[position + len(field) :]
 
 
 def edit_arrays(content, rng):
-    """What stands before the numbers of an array says another type, order or shape."""
-    places = [found.start() for found in re.finditer(rb"\x93NUMPY", content)]
-    place = places[rng.integers(len(places))]
+    """The header of an array has another type, order or shape."""
+    positions = [match.start() for match in re.finditer(rb"\x93NUMPY", content)]
+    position = positions[rng.integers(len(positions))]
     texts = (b"'|O'", b"True ", b"9999", b"-1", b"(9999999999, 9999999999)", b"__import__")
     text = texts[rng.integers(len(texts))]
-    place += rng.integers(0, 110)
-    return content[:place] + text + content[place + len(text) :]
+    position += rng.integers(0, 110)
+    return content[:position] + text + content[position + len(text) :]
 
 
 def append(content, rng):
@@ -86,16 +86,16 @@ TEXT_DAMAGES = [cut, flip, overwrite_end, leave_out, insert, repeat, append]
 DAMAGES = [cut, flip, overwrite_end, leave_out, insert, repeat, edit_zip, edit_arrays, append]
 
 
-def places_of(node, path=()):
+def paths_of(node, path=()):
     """The path of every value in nested dictionaries and lists."""
     pairs = node.items() if isinstance(node, dict) else enumerate(node)
     for key, value in pairs:
         yield (*path, key)
         if isinstance(value, dict | list):
-            yield from places_of(value, (*path, key))
+            yield from paths_of(value, (*path, key))
 
 
-def say_otherwise(node, rng, within=None):
+def alter_values(node, rng, within=None):
     """A copy of nested dictionaries that lacks one or two values, or holds others.
 
     Args:
@@ -105,8 +105,8 @@ def say_otherwise(node, rng, within=None):
     """
     changed = copy.deepcopy(node)
     for _ in range(rng.integers(1, 3)):
-        places = [at for at in places_of(changed) if within is None or at[0] in within]
-        *path, last = places[rng.integers(len(places))]
+        paths = [at for at in paths_of(changed) if within is None or at[0] in within]
+        *path, last = paths[rng.integers(len(paths))]
         part = changed
         for key in path:
             part = part[key]

@@ -14,10 +14,10 @@ TIMES = {
 
 def without_times(node):
     if isinstance(node, list):
-        return [without_times(one) for one in node]
+        return [without_times(item) for item in node]
     if isinstance(node, dict):
-        kept = [key for key, value in node.items() if not (key in TIMES and type(value) is float)]
-        return {key: without_times(node[key]) for key in kept}
+        keys = [key for key, value in node.items() if not (key in TIMES and type(value) is float)]
+        return {key: without_times(node[key]) for key in keys}
     return node
 
 
@@ -42,7 +42,7 @@ def everything(path):
     }
 
 
-def check_same(one, other):
+def check_same(actual, expected):
     """Say in which part two runs differ first."""
-    for name in other:
-        assert one[name] == other[name], name
+    for name in expected:
+        assert actual[name] == expected[name], name

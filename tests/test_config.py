@@ -199,7 +199,9 @@ def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
 )
 def test_impossible_values_are_refused(overrides, message, files):
     pairs = files["pairs"][0]
-    config = compose([pairs if one == "task.train=FILE" else one for one in overrides])
+    config = compose(
+        [pairs if override == "task.train=FILE" else override for override in overrides]
+    )
     with pytest.raises(ValueError, match=message):
         task = build_task(config)
         build_model(config, task)

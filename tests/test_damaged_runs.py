@@ -9,7 +9,7 @@ from seq2seq.runs.compare import Run, find_runs, group_runs, read_summary
 from seq2seq.runs.existing import read_run
 from seq2seq.runs.safe_instantiate import read_config
 from seq2seq.runs.tables import make_table
-from tests.corruption import TEXT_DAMAGES, say_otherwise
+from tests.corruption import TEXT_DAMAGES, alter_values
 
 CONFIG = """\
 task: {_target_: seq2seq.data.Copy, symbols: 26, seed: 0}
@@ -47,7 +47,7 @@ def rewrite(path, content):
 
 
 def report(runs, read=read_run):
-    """What `seq2seq report --lengths 1-2` prints, or what it says is wrong."""
+    """The table of `seq2seq report --lengths 1-2`, or its error."""
     try:
         groups = group_runs([read(path) for path in find_runs([runs[0].parent])])
         return make_table(groups, lengths=[(1, 2)])
@@ -80,7 +80,7 @@ def test_damaged_files_are_named_or_still_make_a_table(runs, file, count, read, 
 def test_edited_summaries_are_named_or_still_make_a_table(runs):
     path, rng, refused = runs[1] / "summary.json", np.random.default_rng(0), 0
     for _ in range(900):
-        rewrite(path, json.dumps(say_otherwise(SUMMARY, rng)).encode())
+        rewrite(path, json.dumps(alter_values(SUMMARY, rng)).encode())
         if isinstance(error := report(runs, read_alike), ValueError):
             refused += "summary.json" in str(error)
     assert refused == 676

@@ -47,8 +47,8 @@ def test_imports_go_one_way(path):
     module = module_of(path)
     for name in imports(path) if module else ():
         if name.startswith("seq2seq."):
-            other = name.removeprefix("seq2seq.")
-            assert floor(other) <= floor(module), f"{module} imports {other}"
+            imported = name.removeprefix("seq2seq.")
+            assert floor(imported) <= floor(module), f"{module} imports {imported}"
 
 
 def test_no_two_modules_import_each_other():
@@ -69,10 +69,10 @@ def test_no_assert_and_nothing_swallowed(path):
 @pytest.mark.parametrize("room", ["layers", "models", "decoding"])
 def test_the_heart_names_no_engine(room):
     for path in (PACKAGE / room).glob("*.py"):
-        found = {name.split(".")[0] for name in imports(path)}
+        packages = {name.split(".")[0] for name in imports(path)}
         # `train_step` is TensorFlow's update; other engines have Keras's own.
         is_engine = path.name in ("backend.py", "train_step.py")
-        assert is_engine or not found & {"tensorflow", "jax", "torch"}
+        assert is_engine or not packages & {"tensorflow", "jax", "torch"}
 
 
 def loaded(python, statement):

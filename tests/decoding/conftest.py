@@ -27,15 +27,15 @@ class Markov:
         state = (ops.zeros((len(tables), 1)),)
         ids = {"start_id": START, "end_id": END}
         memory = ops.convert_to_tensor(tables)
-        found = search(self.step, state, memory, strategy, **ids, max_length=max_length, **options)
-        return type(found)(*[None if one is None else np.array(one) for one in found])
+        result = search(self.step, state, memory, strategy, **ids, max_length=max_length, **options)
+        return type(result)(*[None if field is None else np.array(field) for field in result])
 
     def score(self, target, row=0, ended=True):
         """The log-probability of a target, computed by itself."""
-        before = [START, *target]
-        after = [*target, END] if ended else target
-        steps = zip(before, after, strict=False)
-        return sum(self.log_probabilities[row, one, other] for one, other in steps)
+        inputs = [START, *target]
+        outputs = [*target, END] if ended else target
+        steps = zip(inputs, outputs, strict=False)
+        return sum(self.log_probabilities[row, previous, token] for previous, token in steps)
 
 
 @pytest.fixture

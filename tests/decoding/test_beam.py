@@ -17,30 +17,30 @@ PENALTIES = {
 }
 
 
-def said(found, row=0, place=0):
-    return tuple(found.tokens[row, place, : found.lengths[row, place]].tolist())
+def decoded(result, row=0, rank=0):
+    return tuple(result.tokens[row, rank, : result.lengths[row, rank]].tolist())
 
 
 def enumerate_all(model, row, limit, penalty):
     """Every target that ends within the limit, the best first: (rank, score, tokens)."""
     symbols = [symbol for symbol in range(model.tables.shape[-1]) if symbol != END]
-    found = []
+    hypotheses = []
     for length in range(limit):
         for target in itertools.product(symbols, repeat=length):
             score = model.score(target, row)
-            found.append((score / penalty(length + 1), score, target))
-    return sorted(found, reverse=True)
+            hypotheses.append((score / penalty(length + 1), score, target))
+    return sorted(hypotheses, reverse=True)
 
 
 @pytest.mark.parametrize("length_penalty", PENALTIES)
 def test_a_wide_beam_finds_the_best_of_all(markov, tables, length_penalty):
     model = markov(tables)
-    found = model(Beam(width=90, length_penalty=length_penalty, n_best=4), max_length=4)
+    result = model(Beam(width=90, length_penalty=length_penalty, n_best=4), max_length=4)
     for row in range(4):
         best = enumerate_all(model, row, 4, PENALTIES[length_penalty])[:4]
-        assert [said(found, row, place) for place in range(4)] == [target for *_, target in best]
-        np.testing.assert_allclose(found.scores[row], [score for _, score, _ in best], atol=1e-4)
-    assert found.ended.all()
+        assert [decoded(result, row, rank) for rank in range(4)] == [target for *_, target in best]
+        np.testing.assert_allclose(result.scores[row], [score for _, score, _ in best], atol=1e-4)
+    assert result.ended.all()
 
 
 @pytest.mark.parametrize("max_length", [1, 3, 9])
@@ -61,10 +61,10 @@ def test_a_hand_made_table_where_greedy_is_wrong(markov):
     probabilities[3, [END, 3]] = 0.5, 0.5
     probabilities[4, END] = 1.0
     model = markov([np.log(probabilities)])
-    assert said(model(Greedy())) == (3,)
-    found = model(Beam(2, n_best=2))
-    assert [said(found, 0, place) for place in range(2)] == [(4,), (3,)]
-    np.testing.assert_allclose(np.exp(found.scores[0]), [0.4, 0.3], atol=1e-5)
+    assert decoded(model(Greedy())) == (3,)
+    result = model(Beam(2, n_best=2))
+    assert [decoded(result, 0, rank) for rank in range(2)] == [(4,), (3,)]
+    np.testing.assert_allclose(np.exp(result.scores[0]), [0.4, 0.3], atol=1e-5)
 
 
 def test_a_length_penalty_lets_long_targets_win(markov):
@@ -74,9 +74,9 @@ def test_a_length_penalty_lets_long_targets_win(markov):
     probabilities[3, [END, 3]] = 0.2, 0.8
     probabilities[4, END] = 1.0
     model = markov([np.log(probabilities)])
-    assert said(model(Beam(4), max_length=9)) == (4,)
+    assert decoded(model(Beam(4), max_length=9)) == (4,)
     longer = model(Beam(4, length_penalty="average"), max_length=9)
-    assert said(longer) == (3,) * 8
+    assert decoded(longer) == (3,) * 8
     np.testing.assert_allclose(np.exp(longer.scores[0]), 0.6 * 0.8**7 * 0.2, rtol=1e-4)
 
 
@@ -88,7 +88,7 @@ def test_a_long_target_that_ranks_first_is_waited_for(markov):
     chain = [*range(4, 12), END]
     probabilities[chain[:-1], chain[1:]] = 1.0
     result = markov([np.log(probabilities)])(Beam(2, length_penalty="average"), max_length=12)
-    assert said(result) == tuple(chain[:-1])
+    assert decoded(result) == tuple(chain[:-1])
 
 
 @pytest.mark.parametrize(
@@ -126,21 +126,21 @@ def test_no_source_depends_on_the_others(markov, strategy):
 
 def test_scores_are_those_of_the_model(markov, tables):
     model = markov(tables)
-    found = model(Beam(4, length_penalty=1.0, n_best=4), max_length=5)
-    for row, place in itertools.product(range(4), range(4)):
-        target = said(found, row, place)
-        expected = model.score(target, row, found.ended[row, place])
-        np.testing.assert_allclose(found.scores[row, place], expected, atol=1e-4)
-        np.testing.assert_allclose(found.token_scores[row, place].sum(), expected, atol=1e-4)
+    result = model(Beam(4, length_penalty=1.0, n_best=4), max_length=5)
+    for row, rank in itertools.product(range(4), range(4)):
+        target = decoded(result, row, rank)
+        expected = model.score(target, row, result.ended[row, rank])
+        np.testing.assert_allclose(result.scores[row, rank], expected, atol=1e-4)
+        np.testing.assert_allclose(result.token_scores[row, rank].sum(), expected, atol=1e-4)
 
 
 def test_what_was_cut_off_comes_after_what_has_ended(markov, tables):
     tables[:, :, END] = -30.0
     tables[0, START, 3] = tables[0, 3, END] = 30.0  # only the first source has a way to end
-    found = markov(tables)(Beam(3, n_best=3), max_length=4)
-    assert found.ended[0, 0] and said(found, 0, 0)[-1] == 3
-    assert not found.ended[1:].any() and (found.lengths[1:] == 4).all()
-    assert (np.diff(found.scores[1:], axis=1) <= 0).all()
+    result = markov(tables)(Beam(3, n_best=3), max_length=4)
+    assert result.ended[0, 0] and decoded(result, 0, 0)[-1] == 3
+    assert not result.ended[1:].any() and (result.lengths[1:] == 4).all()
+    assert (np.diff(result.scores[1:], axis=1) <= 0).all()
 
 
 def test_early_stopping_takes_the_first_that_end(markov):
@@ -149,8 +149,8 @@ def test_early_stopping_takes_the_first_that_end(markov):
     probabilities[START, [END, 3]] = 0.3, 0.7
     probabilities[3, 4] = probabilities[4, END] = 1.0
     model = markov([np.log(probabilities)])
-    assert said(model(Beam(2, early_stopping=True))) == ()
-    assert said(model(Beam(2))) == (3, 4)
+    assert decoded(model(Beam(2, early_stopping=True))) == ()
+    assert decoded(model(Beam(2))) == (3, 4)
 
 
 def test_a_coverage_penalty_prefers_what_attends_to_all(markov):
@@ -162,11 +162,11 @@ def test_a_coverage_penalty_prefers_what_attends_to_all(markov):
     probabilities[3, END] = 0.5
     model = markov([np.log(probabilities / probabilities.sum(1, keepdims=True))])
     mask = np.ones((1, 3), "bool")
-    assert said(model(Beam(4), source_mask=mask)) == (3,)
-    assert said(model(Beam(4, coverage_penalty=0.5), source_mask=mask)) == (3, 4, 5)
+    assert decoded(model(Beam(4), source_mask=mask)) == (3,)
+    assert decoded(model(Beam(4, coverage_penalty=0.5), source_mask=mask)) == (3, 4, 5)
     # A source of one real step more asks nothing of padding.
     mask[:, 2] = False
-    assert said(model(Beam(4, coverage_penalty=0.05), source_mask=mask)) == (3,)
+    assert decoded(model(Beam(4, coverage_penalty=0.05), source_mask=mask)) == (3,)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_scores_stay_finite_where_nothing_is_allowed(markov):
     penalties = {"length_penalty": 10, "diversity_penalty": 1e6, "num_groups": 2}
     search = markov(np.zeros((1, 8, 8)))
     never = AllowTokens(np.array([], "int32"))
-    found = search(Beam(4, n_best=4, **penalties), constraints=[never], max_length=6)
-    scores = np.array(found.scores)
+    result = search(Beam(4, n_best=4, **penalties), constraints=[never], max_length=6)
+    scores = np.array(result.scores)
     assert np.isfinite(scores).tolist() == [[True, True, False, False]]  # the end, of each group
     assert (scores[:, 2:] == -np.inf).all()

@@ -24,22 +24,22 @@ STRATEGIES = [Greedy(), Beam(3, n_best=2), Beam(4, num_groups=2, n_best=4), Samp
 TABLES = 2 * np.random.default_rng(5).normal(size=(3, SYMBOLS, SYMBOLS))
 
 
-def answers(found):
+def answers(result):
     """Row, tokens, score, ended of each hypothesis that is possible."""
-    for row, place in np.ndindex(*found.lengths.shape):
-        if np.isfinite(found.scores[row, place]):
-            tokens = found.tokens[row, place, : found.lengths[row, place]].tolist()
-            yield row, tokens, found.scores[row, place], found.ended[row, place]
+    for row, rank in np.ndindex(*result.lengths.shape):
+        if np.isfinite(result.scores[row, rank]):
+            tokens = result.tokens[row, rank, : result.lengths[row, rank]].tolist()
+            yield row, tokens, result.scores[row, rank], result.ended[row, rank]
 
 
 def run(markov, strategy, *constraints, limit=LIMIT):
     """The answers; their scores must be the model's own."""
     model = markov(TABLES)
-    found = [*answers(model(strategy, limit, constraints=constraints))]
-    assert found
-    for row, tokens, score, ended in found:
+    hypotheses = [*answers(model(strategy, limit, constraints=constraints))]
+    assert hypotheses
+    for row, tokens, score, ended in hypotheses:
         np.testing.assert_allclose(score, model.score(tokens, row, ended), atol=1e-3)
-    return found
+    return hypotheses
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
@@ -80,13 +80,15 @@ def test_no_repeat_changes_nothing_else(markov):
     """Greedy with the constraint is greedy over what is left at each step."""
     model = markov(TABLES)
     for row, tokens, *_ in run(markov, Greedy(), NoRepeat(2)):
-        before = [START]
+        prefix = [START]
         for token in tokens:
-            order = np.argsort(-model.tables[row, before[-1]])
-            pairs = set(zip(before[1:], before[2:], strict=False))
-            left = [one for one in order if (before[-1], one) not in pairs or len(before) < 2]
+            order = np.argsort(-model.tables[row, prefix[-1]])
+            pairs = set(zip(prefix[1:], prefix[2:], strict=False))
+            left = [
+                symbol for symbol in order if (prefix[-1], symbol) not in pairs or len(prefix) < 2
+            ]
             assert token == left[0]
-            before.append(token)
+            prefix.append(token)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
@@ -98,8 +100,8 @@ def test_a_lexicon_of_one_gives_that_one(markov, strategy):
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 def test_a_lexicon_holds(markov, strategy):
     lexicon = [[], [3], [3, 4], [3, 4, 5, 6], [6, 6]]
-    found = run(markov, strategy, Lexicon.of(lexicon, SYMBOLS, END))
-    assert all(tokens in lexicon and ended for _, tokens, _, ended in found)
+    hypotheses = run(markov, strategy, Lexicon.of(lexicon, SYMBOLS, END))
+    assert all(tokens in lexicon and ended for _, tokens, _, ended in hypotheses)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
@@ -111,23 +113,23 @@ def test_a_lexicon_of_all_changes_nothing(markov, strategy):
     limit = Length(np.zeros(3), np.full(3, 3))
     free = run(markov, strategy, limit, limit=4)
     bound = run(markov, strategy, limit, Lexicon.of(every, SYMBOLS, END), limit=4)
-    assert [one[:2] for one in free] == [one[:2] for one in bound]
+    assert [hypothesis[:2] for hypothesis in free] == [hypothesis[:2] for hypothesis in bound]
 
 
 def test_a_lexicon_in_a_beam_is_the_best_of_it(markov):
     model, lexicon = markov(TABLES), [[3], [4, 4], [5, 6, 3], [0, 5], [6]]
-    found = model(Beam(5, n_best=5), constraints=[Lexicon.of(lexicon, SYMBOLS, END)])
+    result = model(Beam(5, n_best=5), constraints=[Lexicon.of(lexicon, SYMBOLS, END)])
     for row in range(3):
         best = sorted(lexicon, key=lambda target: -model.score(target, row))
-        assert [tokens for one, tokens, *_ in answers(found) if one == row] == best
+        assert [tokens for index, tokens, *_ in answers(result) if index == row] == best
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
 def test_what_contradicts_itself_has_no_answer(markov, strategy):
     rules = [Prefix.of([[3], [4], [4]]), SuppressTokens(np.array([3]))]
-    found = markov(TABLES)(strategy, constraints=rules)
-    assert not np.isfinite(found.scores[0]).any()
-    assert np.isfinite(found.scores[1:, 0]).all()
+    result = markov(TABLES)(strategy, constraints=rules)
+    assert not np.isfinite(result.scores[0]).any()
+    assert np.isfinite(result.scores[1:, 0]).all()
 
 
 @pytest.mark.slow
@@ -198,8 +200,8 @@ def test_a_large_lexicon_is_a_few_numbers_a_token():
     state = lexicon.initialize(2, 5)
     allowed, state = lexicon.allow(np.array([1, 1]), state, 0, END, 12_000)
     assert np.array_equal(np.flatnonzero(np.array(allowed)[0]), np.unique(targets[:, 0]))
-    said = np.array([targets[7, 0], 3])  # the other is no first word of any line
-    allowed, _ = lexicon.allow(said, state, 1, END, 12_000)
-    lines = targets[targets[:, 0] == said[0]]
+    tokens = np.array([targets[7, 0], 3])  # the other is no first word of any line
+    allowed, _ = lexicon.allow(tokens, state, 1, END, 12_000)
+    lines = targets[targets[:, 0] == tokens[0]]
     assert np.array_equal(np.flatnonzero(np.array(allowed)[0]), np.unique(lines[:, 1]))
     assert not np.array(allowed)[1].any()

@@ -16,10 +16,10 @@ def test_values_are_fed_back(features):
         return StepOutput(values + 1.0, state)
 
     state = (ops.zeros((2, 1)),)
-    found = search(
+    result = search(
         step, state, None, Regression(features), start_id=START, end_id=END, max_length=4
     )
     expected = np.arange(1.0, 5.0)[:, None] * np.ones(features)
-    np.testing.assert_allclose(np.array(found.tokens)[0, 0], expected)
-    assert np.array(found.lengths).tolist() == [[4], [4]]
-    assert np.array(found.ended).all()
+    np.testing.assert_allclose(np.array(result.tokens)[0, 0], expected)
+    assert np.array(result.lengths).tolist() == [[4], [4]]
+    assert np.array(result.ended).all()

@@ -8,9 +8,9 @@ from seq2seq.decoding import Sample
 START, END = 1, 2
 
 
-def first_tokens(found):
+def first_tokens(results):
     """(batch, samples): the first token of each, or its end."""
-    return np.where(found.lengths > 0, found.tokens[..., 0], END)
+    return np.where(results.lengths > 0, results.tokens[..., 0], END)
 
 
 def chi_square(counts, probabilities):
@@ -22,17 +22,17 @@ def chi_square(counts, probabilities):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_frequencies_are_the_models(markov, seed, temperature):
     table = np.random.default_rng(3).normal(size=(1, 8, 8))
-    found = markov(table)(Sample(temperature, seed=seed, num_samples=4000), max_length=2)
+    results = markov(table)(Sample(temperature, seed=seed, num_samples=4000), max_length=2)
     weights = np.exp(table[0] / temperature)
     weights /= weights.sum(-1, keepdims=True)
-    first = first_tokens(found)[0]
+    first = first_tokens(results)[0]
     counts = np.bincount(first, minlength=8)
     assert chi_square(counts, weights[START]) < 24.3  # 7 degrees of freedom: p = 0.001
     likeliest = np.delete(weights[START], END).argmax()
     likeliest += likeliest >= END
-    after = found.tokens[0, first == likeliest, 1]
-    ended = found.ended[0, first == likeliest]
-    counts = np.bincount(np.where(ended, END, after), minlength=8)
+    second = results.tokens[0, first == likeliest, 1]
+    ended = results.ended[0, first == likeliest]
+    counts = np.bincount(np.where(ended, END, second), minlength=8)
     assert chi_square(counts, weights[likeliest]) < 24.3
 
 
@@ -47,9 +47,9 @@ def test_samples_belong_to_their_source_and_seed(markov, tables):
     np.testing.assert_array_equal(together.tokens[1], alone.tokens[0])
     fewer = model(Sample(num_samples=2), keys=keys)
     np.testing.assert_array_equal(together.tokens[:, :2], fewer.tokens)
-    assert len({str(one) for one in together.tokens.reshape(-1, 6)}) > 10
-    other = model(Sample(num_samples=5, seed=1), keys=keys)
-    assert (other.tokens != together.tokens).any()
+    assert len({str(sample) for sample in together.tokens.reshape(-1, 6)}) > 10
+    reseeded = model(Sample(num_samples=5, seed=1), keys=keys)
+    assert (reseeded.tokens != together.tokens).any()
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_cuts(markov, cut, left):
     probabilities = np.full((7, 7), 1e-9)
     probabilities[START, 3:] = 0.5, 0.25, 0.15, 0.1
     model = markov([np.log(probabilities)])
-    found = model(Sample(**cut, num_samples=500), max_length=1)
-    counts = np.bincount(first_tokens(found)[0], minlength=7)
+    results = model(Sample(**cut, num_samples=500), max_length=1)
+    counts = np.bincount(first_tokens(results)[0], minlength=7)
     assert set(np.flatnonzero(counts)) == left
-    kept = [*left]
-    share = probabilities[START, kept] / probabilities[START, kept].sum()
-    np.testing.assert_allclose(counts[kept] / 500, share, atol=0.08)
+    tokens = [*left]
+    expected = probabilities[START, tokens] / probabilities[START, tokens].sum()
+    np.testing.assert_allclose(counts[tokens] / 500, expected, atol=0.08)
     # The score is the model's own, whatever was cut.
     np.testing.assert_allclose(
-        np.exp(found.scores), probabilities[START, found.tokens[..., 0]], 1e-3
+        np.exp(results.scores), probabilities[START, results.tokens[..., 0]], 1e-3
     )
 
 

@@ -12,17 +12,17 @@ START, END = 1, 2
 
 
 def speller(words, symbols=12):
-    """A step that spells each row's word, whatever it reads; the state is (rows, places)."""
+    """A step that spells each row's word, whatever it reads; the state is (rows, positions)."""
     table = np.full((len(words), max(map(len, words)) + 3), END)
     for row, word in enumerate(words):
         table[row, : len(word)] = word
-    logits = 10.0 * np.eye(symbols, dtype="float32")[table]  # (rows, places, symbols)
+    logits = 10.0 * np.eye(symbols, dtype="float32")[table]  # (rows, positions, symbols)
 
     def step(tokens, state, memory):
-        rows, places = state
+        rows, positions = state
         flat = ops.reshape(ops.convert_to_tensor(logits), (-1, symbols))
-        index = rows * logits.shape[1] + ops.minimum(places, logits.shape[1] - 1)
-        return StepOutput(ops.take(flat, index, axis=0), (rows, places + 1))
+        index = rows * logits.shape[1] + ops.minimum(positions, logits.shape[1] - 1)
+        return StepOutput(ops.take(flat, index, axis=0), (rows, positions + 1))
 
     start = (np.arange(len(words), dtype="int32"), np.zeros(len(words), "int32"))
     return step, tuple(map(ops.convert_to_tensor, start))
@@ -30,8 +30,8 @@ def speller(words, symbols=12):
 
 def run(words, max_length=10):
     step, state = speller(words)
-    found = search(step, state, None, Greedy(), start_id=START, end_id=END, max_length=max_length)
-    return [np.array(field) for field in found[:4]]
+    result = search(step, state, None, Greedy(), start_id=START, end_id=END, max_length=max_length)
+    return [np.array(field) for field in result[:4]]
 
 
 def test_spells_each_word_and_stops():
@@ -42,8 +42,8 @@ def test_spells_each_word_and_stops():
     assert tokens[2, 0].tolist() == [0] * 10
     assert ended.all()
     # Every token and the end has the same probability in this toy.
-    one = 10 - np.log(np.exp(10) + 11)
-    np.testing.assert_allclose(scores[:, 0], [4 * one, 2 * one, one], atol=1e-4)
+    log_prob = 10 - np.log(np.exp(10) + 11)
+    np.testing.assert_allclose(scores[:, 0], [4 * log_prob, 2 * log_prob, log_prob], atol=1e-4)
 
 
 def test_a_batch_is_its_rows_one_by_one():
@@ -84,8 +84,8 @@ def test_reads_the_start_and_then_what_it_said():
         return StepOutput(ops.one_hot(tokens + memory, 12, dtype="float32") * 10, state)
 
     state = (ops.zeros((1, 1)),)
-    found = search(step, state, 2, Greedy(), start_id=START, end_id=9, max_length=6)
-    assert np.array(found.tokens)[0, 0].tolist() == [3, 5, 7, 0, 0, 0]
+    result = search(step, state, 2, Greedy(), start_id=START, end_id=9, max_length=6)
+    assert np.array(result.tokens)[0, 0].tolist() == [3, 5, 7, 0, 0, 0]
 
 
 def test_a_strategy_can_reorder_the_state_and_never_the_memory():
@@ -99,17 +99,17 @@ def test_a_strategy_can_reorder_the_state_and_never_the_memory():
             return tokens, ops.convert_to_tensor([[1, 0]]), state
 
     def step(tokens, state, memory):
-        places = ops.where(state[0] < 0, 3 + 2 * ops.arange(2), state[0])
-        return StepOutput(10 * ops.one_hot(places + memory, 12, dtype="float32"), (places,))
+        values = ops.where(state[0] < 0, 3 + 2 * ops.arange(2), state[0])
+        return StepOutput(10 * ops.one_hot(values + memory, 12, dtype="float32"), (values,))
 
     state, memory = (ops.convert_to_tensor([-1]),), ops.convert_to_tensor([1])
-    found = search(step, state, memory, Swap(), start_id=START, end_id=END, max_length=4)
-    assert np.array(found.tokens)[0].tolist() == [[4, 6, 4, 6], [6, 4, 6, 4]]
+    result = search(step, state, memory, Swap(), start_id=START, end_id=END, max_length=4)
+    assert np.array(result.tokens)[0].tolist() == [[4, 6, 4, 6], [6, 4, 6, 4]]
 
 
 def test_each_source_has_its_own_limit():
     step, state = speller([[5] * 8, [6] * 8, [7]])
-    found = search(
+    result = search(
         step,
         state,
         None,
@@ -119,29 +119,29 @@ def test_each_source_has_its_own_limit():
         max_length=6,
         limits=np.array([4, 0, 3]),
     )
-    assert np.array(found.lengths)[:, 0].tolist() == [4, 0, 1]
-    assert np.array(found.ended)[:, 0].tolist() == [False, False, True]
+    assert np.array(result.lengths)[:, 0].tolist() == [4, 0, 1]
+    assert np.array(result.ended)[:, 0].tolist() == [False, False, True]
 
 
 def test_token_scores_add_up_and_attention_is_kept(markov, tables):
     mask = np.ones((4, 3), "bool")
-    found = markov(tables)(Greedy(), source_mask=mask, attention=True)
-    np.testing.assert_allclose(found.token_scores.sum(-1), found.scores, atol=1e-5)
-    assert found.attention.shape == (4, 1, 6, 3)
+    result = markov(tables)(Greedy(), source_mask=mask, attention=True)
+    np.testing.assert_allclose(result.token_scores.sum(-1), result.scores, atol=1e-5)
+    assert result.attention.shape == (4, 1, 6, 3)
     for row in range(4):
-        length = found.lengths[row, 0] + found.ended[row, 0]
-        before = [START, *found.tokens[row, 0]][:length]
+        length = result.lengths[row, 0] + result.ended[row, 0]
+        previous_tokens = [START, *result.tokens[row, 0]][:length]
         np.testing.assert_array_equal(
-            found.attention[row, 0, :length].argmax(-1), np.mod(before, 3)
+            result.attention[row, 0, :length].argmax(-1), np.mod(previous_tokens, 3)
         )
-        assert (found.attention[row, 0, length:] == 0).all()
+        assert (result.attention[row, 0, length:] == 0).all()
 
 
 def test_a_target_can_go_on(markov, tables):
     """Going on after the first token says the rest of what was said in one go."""
     model = markov(tables)
-    whole = model(Greedy(), max_length=6)
-    rest = model(Greedy(), max_length=5, first=ops.convert_to_tensor(whole.tokens[:, 0, 0]))
-    longer = whole.lengths[:, 0] > 0
+    full = model(Greedy(), max_length=6)
+    suffix = model(Greedy(), max_length=5, first=ops.convert_to_tensor(full.tokens[:, 0, 0]))
+    longer = full.lengths[:, 0] > 0
     assert longer.any()
-    np.testing.assert_array_equal(rest.tokens[longer], whole.tokens[longer, :, 1:])
+    np.testing.assert_array_equal(suffix.tokens[longer], full.tokens[longer, :, 1:])

@@ -27,8 +27,8 @@ GOLDEN = [  # predictions, the references of each, the score
 @pytest.mark.parametrize("predictions, references, score", GOLDEN)
 def test_scores_are_those_of_sacrebleu(predictions, references, score):
     counts = [
-        count_ngrams(said.split(), [right.split() for right in rights])
-        for said, rights in zip(predictions, references, strict=True)
+        count_ngrams(prediction.split(), [right.split() for right in rights])
+        for prediction, rights in zip(predictions, references, strict=True)
     ]
     assert bleu(counts) == pytest.approx(score, abs=1e-9)
 

@@ -19,20 +19,20 @@ from seq2seq.evaluation.metrics import (
 WORDS = st.text("ab", max_size=6)
 
 
-def distance_by_definition(one, other):
+def distance_by_definition(first, second):
     @cache
     def go(i, j):
         if i == 0 or j == 0:
             return i + j
-        change = go(i - 1, j - 1) + (one[i - 1] != other[j - 1])
+        change = go(i - 1, j - 1) + (first[i - 1] != second[j - 1])
         return min(change, go(i - 1, j) + 1, go(i, j - 1) + 1)
 
-    return go(len(one), len(other))
+    return go(len(first), len(second))
 
 
 @given(WORDS, WORDS)
-def test_edit_distance_is_its_definition(one, other):
-    assert edit_distance(one, other) == distance_by_definition(one, other)
+def test_edit_distance_is_its_definition(first, second):
+    assert edit_distance(first, second) == distance_by_definition(first, second)
 
 
 @given(WORDS, WORDS, WORDS)
@@ -43,17 +43,17 @@ def test_edit_distance_is_a_metric(a, b, c):
 
 
 @pytest.mark.parametrize(
-    "said, error",
+    "prediction, error",
     [("abc", ""), ("abd", "content"), ("ab", "too_short"), ("abcd", "too_long"), ("", "too_short")],
 )
-def test_wrong_answers_are_told_apart(said, error):
-    assert score_tokens(said, ["abc"]).error == error
+def test_wrong_answers_are_told_apart(prediction, error):
+    assert score_tokens(prediction, ["abc"]).error == error
 
 
 def test_any_reference_is_right_and_the_nearest_counts():
     assert score_tokens("xy", ["abcd", "xy"]).error == ""
-    one = score_tokens("abx", ["zzzzz", "abc"])
-    assert (one.length, one.edits, one.reference_length, one.error) == (5, 1, 3, "content")
+    score = score_tokens("abx", ["zzzzz", "abc"])
+    assert (score.length, score.edits, score.reference_length, score.error) == (5, 1, 3, "content")
 
 
 def test_token_metrics_by_hand():
@@ -69,33 +69,38 @@ def test_token_metrics_by_hand():
 
 
 def test_shares_of_the_reference_by_hand():
-    said = ["abxd", "ab", "abcdzz", "xbcd", "", "", "a"]
+    predictions = ["abxd", "ab", "abcdzz", "xbcd", "", "", "a"]
     right = [["abcd"]] * 5 + [[""]] * 2
-    result = summarize("tokens", score_all("tokens", said, right))
+    result = summarize("tokens", score_all("tokens", predictions, right))
     assert result["per_sequence_accuracy"] == pytest.approx((3 + 2 + 4 + 3 + 0 + 4 + 0) / 28)
     assert result["prefix_accuracy"] == pytest.approx((2 + 2 + 4 + 0 + 0 + 4 + 0) / 28)
     assert result["by_length"]["0"]["per_sequence_accuracy"] == 0.5
 
 
 @given(WORDS, WORDS)
-def test_shares_are_their_definitions(said, right):
-    result = summarize("tokens", score_all("tokens", [said], [[right]]))
+def test_shares_are_their_definitions(prediction, right):
+    result = summarize("tokens", score_all("tokens", [prediction], [[right]]))
     if not right:
-        shares = float(not said), float(not said)
+        expected = float(not prediction), float(not prediction)
     else:
-        places = [place < len(said) and said[place] == right[place] for place in range(len(right))]
-        before = max(n for n in range(len(right) + 1) if said[:n] == right[:n] and n <= len(said))
-        shares = sum(places) / len(right), before / len(right)
-    assert (result["per_sequence_accuracy"], result["prefix_accuracy"]) == shares
+        matches = [
+            index < len(prediction) and prediction[index] == right[index]
+            for index in range(len(right))
+        ]
+        prefix_length = max(
+            n for n in range(len(right) + 1) if prediction[:n] == right[:n] and n <= len(prediction)
+        )
+        expected = sum(matches) / len(right), prefix_length / len(right)
+    assert (result["per_sequence_accuracy"], result["prefix_accuracy"]) == expected
     assert result["prefix_accuracy"] <= result["per_sequence_accuracy"]
 
 
 def test_translation_is_tokens_and_bleu():
-    said, right = ["abcde", "abzde", "a"], [["abcde"], ["abcde"], ["ab"]]
-    judged = score_all("translation", said, right)
+    predictions, right = ["abcde", "abzde", "a"], [["abcde"], ["abcde"], ["ab"]]
+    judged = score_all("translation", predictions, right)
     result = summarize("translation", judged)
-    plain = summarize("tokens", score_all("tokens", said, right))
-    counts = [count_ngrams(p, r) for p, r in zip(said, right, strict=True)]
+    plain = summarize("tokens", score_all("tokens", predictions, right))
+    counts = [count_ngrams(p, r) for p, r in zip(predictions, right, strict=True)]
     assert result["bleu"] == bleu(counts) and 0 < result["bleu"] < 100
     assert result["by_length"]["5"]["bleu"] == bleu(counts[:2])
     assert {name: value for name, value in result.items() if name in plain} | {
@@ -104,9 +109,9 @@ def test_translation_is_tokens_and_bleu():
 
 
 def test_word_and_phone_error_rates_by_hand():
-    said = [["K", "AE", "T"], ["D", "AO"]]
+    predictions = [["K", "AE", "T"], ["D", "AO"]]
     right = [[["K", "AE", "T"]], [["D", "AO", "G", "Z"], ["D", "AA", "G"]]]
-    result = summarize("pronunciation", score_all("pronunciation", said, right))
+    result = summarize("pronunciation", score_all("pronunciation", predictions, right))
     assert result["word_error_rate"] == 0.5
     assert result["phone_error_rate"] == 2 / 7  # the first of two references at distance 2
 
@@ -131,8 +136,8 @@ def test_nothing_to_evaluate_is_an_error():
 
 
 @given(st.lists(WORDS, min_size=1), st.integers(1, 5))
-def test_groups_hold_everything_once(words, most):
+def test_groups_hold_everything_once(words, limit):
     judged = score_all("tokens", words, [[word] for word in words])
-    groups = group_by_length(judged, most)
-    assert len(groups) <= most
-    assert sorted(one.length for _, group in groups for one in group) == sorted(map(len, words))
+    groups = group_by_length(judged, limit)
+    assert len(groups) <= limit
+    assert sorted(score.length for _, group in groups for score in group) == sorted(map(len, words))

@@ -70,11 +70,13 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 @given(TEXTS, TEXTS, st.lists(TEXTS), TEXTS)
-def test_any_text_survives_the_predictions_file(tmp_path_factory, source, target, others, said):
+def test_any_text_survives_the_predictions_file(
+    tmp_path_factory, source, target, others, prediction
+):
     example = seq2seq.Example(source, target, tuple(others))
-    judged = score_all("tokens", [said], [example.references])
+    judged = score_all("tokens", [prediction], [example.references])
     path = tmp_path_factory.mktemp("any") / "predictions.tsv"
-    text = format_predictions(Evaluation("tokens", [example], [said], judged))
+    text = format_predictions(Evaluation("tokens", [example], [prediction], judged))
     path.write_text(text, "utf-8", newline="")
     assert text.count("\n") == 2
     assert read_examples(path) == [example]

@@ -11,10 +11,10 @@ VALUES = [0.12, 0.9, 0.55, 0.31, 0.7]
 
 
 def test_mean_and_deviation_are_numpys():
-    spread = SeedStatistics(VALUES)
-    assert spread.mean == pytest.approx(np.mean(VALUES))
-    assert spread.std == pytest.approx(np.std(VALUES, ddof=1))
-    assert (spread.min, spread.max) == (0.12, 0.9)
+    statistics = SeedStatistics(VALUES)
+    assert statistics.mean == pytest.approx(np.mean(VALUES))
+    assert statistics.std == pytest.approx(np.std(VALUES, ddof=1))
+    assert (statistics.min, statistics.max) == (0.12, 0.9)
 
 
 def test_the_interval_by_hand():
@@ -25,9 +25,9 @@ def test_the_interval_by_hand():
 
 
 def test_of_a_single_run_there_is_no_spread():
-    one = SeedStatistics([0.25])
-    assert one.mean == one.min == one.max == 0.25
-    assert one.std is None and one.confidence_interval is None
+    single = SeedStatistics([0.25])
+    assert single.mean == single.min == single.max == 0.25
+    assert single.std is None and single.confidence_interval is None
 
 
 def test_any_numbers_have_a_spread():
@@ -38,24 +38,24 @@ def test_any_numbers_have_a_spread():
 @pytest.mark.parametrize("freedom", [*range(1, len(QUANTILES) + 1), 31, 40, 60, 120, 1000])
 def test_quantiles_leave_out_five_percent(freedom):
     """The area under Student's density between the quantiles, with a quantile 0.001 off as well."""
-    found = t_quantile(freedom)
+    quantile = t_quantile(freedom)
     factor = math.exp(math.lgamma((freedom + 1) / 2) - math.lgamma(freedom / 2))
     factor /= math.sqrt(freedom * math.pi)
 
     def area(end):
-        places = np.linspace(0, end, 200001)
-        density = factor * (1 + places**2 / freedom) ** (-(freedom + 1) / 2)
-        return 2 * np.sum((density[1:] + density[:-1]) / 2) * places[1]
+        points = np.linspace(0, end, 200001)
+        density = factor * (1 + points**2 / freedom) ** (-(freedom + 1) / 2)
+        return 2 * np.sum((density[1:] + density[:-1]) / 2) * points[1]
 
-    assert area(found - 0.0006) < 0.95 < area(found + 0.0006)
+    assert area(quantile - 0.0006) < 0.95 < area(quantile + 0.0006)
 
 
 @pytest.mark.parametrize("right, count", [(0, 50), (3, 50), (25, 50), (50, 50)])
 def test_an_interval_holds_the_share_and_mirrors(right, count):
     low, high = Proportion(right, count).interval
     assert 0 <= low <= right / count <= high <= 1 and high - low < 0.3
-    other = Proportion(count - right, count).interval
-    assert other == pytest.approx((1 - high, 1 - low))
+    mirrored = Proportion(count - right, count).interval
+    assert mirrored == pytest.approx((1 - high, 1 - low))
 
 
 def test_an_interval_holds_the_truth_about_95_times_in_100():

@@ -12,14 +12,16 @@ from seq2seq.evaluation.summary import headline, make_table, sample_lines
 
 def evaluation(pairs):
     examples = [Example(f"s{n}", right) for n, (_, right) in enumerate(pairs)]
-    said = [said for said, _ in pairs]
-    return Evaluation("tokens", examples, said, score_all("tokens", said, [[r] for _, r in pairs]))
+    predictions = [prediction for prediction, _ in pairs]
+    return Evaluation(
+        "tokens", examples, predictions, score_all("tokens", predictions, [[r] for _, r in pairs])
+    )
 
 
 def test_the_table_has_a_row_a_length_and_one_for_all():
     out = io.StringIO()
-    found = evaluation([("a", "a"), ("b", "c"), ("ab", "ab")])
-    Console(file=out, width=100).print(make_table(found))
+    result = evaluation([("a", "a"), ("b", "c"), ("ab", "ab")])
+    Console(file=out, width=100).print(make_table(result))
     lines = out.getvalue().splitlines()
     assert [line.split()[:3] for line in lines[1:]] == [
         ["1", "2", "50.00%"],
@@ -29,8 +31,8 @@ def test_the_table_has_a_row_a_length_and_one_for_all():
 
 
 def test_many_lengths_are_put_together():
-    found = evaluation([("a" * n, "a" * n) for n in range(1, 49)])
-    assert make_table(found).row_count == 13
+    result = evaluation([("a" * n, "a" * n) for n in range(1, 49)])
+    assert make_table(result).row_count == 13
 
 
 def test_examples_carry_a_tick_or_a_cross():

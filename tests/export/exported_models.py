@@ -45,59 +45,72 @@ for block in BLOCKS[1:]:
     exec(compile(block.split("\n\n\nheader = ")[0], "docs/export.md", "exec"), NAMES)
 
 
-def reads(size=8, **options):
+def make_encoder(size=8, **options):
     return Encoder(size, **{"vocabulary_size": SIZE, "embedding_size": 8, **options})
 
 
-def says(size=8, **options):
+def make_decoder(size=8, **options):
     return Decoder(size, **{"vocabulary_size": SIZE, "embedding_size": 8, **options})
 
 
 def pointer(attention, **options):
-    return Seq2Seq(reads(), says(attention=attention, readout="pointer", **options))
+    return Seq2Seq(make_encoder(), make_decoder(attention=attention, readout="pointer", **options))
 
 
-REAL = {"vocabulary_size": None, "features": 2}
+REAL_VALUED = {"vocabulary_size": None, "features": 2}
 MODELS = {
-    "plain": lambda: Seq2Seq(reads(), says()),
+    "plain": lambda: Seq2Seq(make_encoder(), make_decoder()),
     "both ways": lambda: Seq2Seq(
-        reads(layers=2, bidirectional=True), says(layers=2), LayerwiseDense()
+        make_encoder(layers=2, bidirectional=True), make_decoder(layers=2), LayerwiseDense()
     ),
-    "luong": lambda: Seq2Seq(reads(backwards=True), says(attention=General(input_feeding=True))),
+    "luong": lambda: Seq2Seq(
+        make_encoder(backwards=True), make_decoder(attention=General(input_feeding=True))
+    ),
     "bahdanau": lambda: Seq2Seq(
-        reads(bidirectional=True, cell="gru"),
-        says(cell="gru", attention=Additive()),
+        make_encoder(bidirectional=True, cell="gru"),
+        make_decoder(cell="gru", attention=Additive()),
         LayerwiseDense(),
     ),
     "pointer": lambda: pointer(Additive(before=False), tags=TAGS),
-    "gru": lambda: Seq2Seq(reads(cell="gru"), says(cell="gru")),
-    "real": lambda: Seq2Seq(reads(**REAL), says(**REAL, attention=General(input_feeding=True))),
+    "gru": lambda: Seq2Seq(make_encoder(cell="gru"), make_decoder(cell="gru")),
+    "real": lambda: Seq2Seq(
+        make_encoder(**REAL_VALUED),
+        make_decoder(**REAL_VALUED, attention=General(input_feeding=True)),
+    ),
 }
 QUICK = ("pointer",)  # conversion takes seconds; the others are for the slow run
 EACH = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in MODELS]
 NORMED = Cell(layer_norm=True, residual=True, dropout=0.3, recurrent_dropout=0.3)
 # The other parts, several in a model: a conversion takes seconds.
 OTHERS = {
-    "simple, dot": lambda: Seq2Seq(reads(cell="rnn"), says(cell="rnn", attention=Dot())),
+    "simple, dot": lambda: Seq2Seq(
+        make_encoder(cell="rnn"), make_decoder(cell="rnn", attention=Dot())
+    ),
     "normed, scaled, tied": lambda: Seq2Seq(
-        reads(layers=2, cell=NORMED),
-        says(layers=2, cell=NORMED, attention=Scaled(), readout="tied"),
+        make_encoder(layers=2, cell=NORMED),
+        make_decoder(layers=2, cell=NORMED, attention=Scaled(), readout="tied"),
         tied_embeddings=True,
     ),
     "normed gru, coverage": lambda: Seq2Seq(
-        reads(cell=Cell("gru", layer_norm=True)),
-        says(cell=Cell("gru", layer_norm=True), attention=Additive(coverage=True)),
+        make_encoder(cell=Cell("gru", layer_norm=True)),
+        make_decoder(cell=Cell("gru", layer_norm=True), attention=Additive(coverage=True)),
     ),
-    "concat, hidden only": lambda: Seq2Seq(reads(), says(attention=Concat()), HiddenOnly()),
+    "concat, hidden only": lambda: Seq2Seq(
+        make_encoder(), make_decoder(attention=Concat()), HiddenOnly()
+    ),
     "local pointer": lambda: pointer(Local(width=2)),
     "fixed context, top layer": lambda: Seq2Seq(
-        reads(), says(layers=2, attention=FixedContext()), TopLayer()
+        make_encoder(), make_decoder(layers=2, attention=FixedContext()), TopLayer()
     ),
     "repeat, dense": lambda: Seq2Seq(
-        reads(), says(16, layers=2, attention=RepeatVector()), Dense()
+        make_encoder(), make_decoder(16, layers=2, attention=RepeatVector()), Dense()
     ),
-    "values to tokens, zero": lambda: Seq2Seq(reads(**REAL), says(attention=Dot()), Zero()),
-    "uninformed": lambda: Seq2Seq(reads(), says(), LearnedInitialState(), allow_uninformed=True),
+    "values to tokens, zero": lambda: Seq2Seq(
+        make_encoder(**REAL_VALUED), make_decoder(attention=Dot()), Zero()
+    ),
+    "uninformed": lambda: Seq2Seq(
+        make_encoder(), make_decoder(), LearnedInitialState(), allow_uninformed=True
+    ),
 }
 
 
@@ -145,8 +158,8 @@ def draw(model, batch, time, padding=0):
     return inputs
 
 
-def go_on(run, inputs, features):
-    """What a decoder of real values says in STEPS steps."""
+def generate_values(run, inputs, features):
+    """The values that a decoder of real values generates in STEPS steps."""
     results = run("encoder", inputs)
     memory = {name: results[name] for name in results if name.startswith("memory_")}
     state = {name: results[name] for name in results if name not in memory}
@@ -159,14 +172,14 @@ def go_on(run, inputs, features):
 
 
 def decode(model, inputs):
-    """What is to be said: as a predictor, never padding or the start."""
+    """The expected hypotheses: as from a predictor, without padding or the start."""
     rules = () if model.decoder.features else [SuppressTokens(np.array([PAD, START]))]
     return model.decode(**inputs, max_length=STEPS, constraints=rules)
 
 
 @functools.cache
 def expect(name):
-    """What the model is to say of each of BATCHES."""
+    """The expected hypotheses of the model for each of BATCHES."""
     model = make(name).model
     results = [decode(model, draw(model, batch, time)) for batch, time in BATCHES]
     symbols = {value for each in results for value in each.tokens.ravel().tolist()}
@@ -184,7 +197,7 @@ def check(name, run, header):
 
 def compare(run, header, model, inputs, expected):
     if model.decoder.features:
-        values = go_on(run, inputs, model.decoder.features)
+        values = generate_values(run, inputs, model.decoder.features)
         np.testing.assert_allclose(values, expected.tokens[:, 0], rtol=1e-3, atol=1e-4)
         return
     tokens, scores = NAMES["greedy"](run, header, inputs, STEPS)

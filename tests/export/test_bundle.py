@@ -10,7 +10,7 @@ from seq2seq.export.bundle import make_bundle, write_bundle
 from tests.runtime.bundled import numpy_runtime
 
 SOURCE = make_bundle()
-LEAST = (3, 9)
+MIN_PYTHON = (3, 9)
 
 
 def find_newer(tree):
@@ -46,7 +46,7 @@ def test_what_needs_a_newer_python_is_found(code, count):
 
 
 def test_the_file_needs_no_newer_python():
-    tree = ast.parse(SOURCE, feature_version=LEAST)
+    tree = ast.parse(SOURCE, feature_version=MIN_PYTHON)
     assert [*find_newer(tree)] == []
     futures = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
     assert futures[0].module == "__future__" and futures[0].names[0].name == "annotations"
@@ -54,7 +54,7 @@ def test_the_file_needs_no_newer_python():
 
 def test_the_file_names_the_python_that_it_needs():
     named = re.search(r"Python (\d+)\.(\d+) or newer", numpy_runtime.__doc__)
-    assert tuple(map(int, named.groups())) == LEAST
+    assert tuple(map(int, named.groups())) == MIN_PYTHON
 
 
 OLD = """

@@ -105,12 +105,12 @@ def test_a_fresh_process_says_what_the_models_say(tmp_path, python, names):
     (tmp_path / "page.py").write_text("\n".join(page))
     expected, folders = {}, []
     for name in sorted(names):
-        made, folder = make(name), tmp_path / name.replace(" ", "_")
-        export_graphs(made, "saved_model", folder)
+        keras_predictor, folder = make(name), tmp_path / name.replace(" ", "_")
+        export_graphs(keras_predictor, "saved_model", folder)
         folders.append(folder)
         os.mkdir(f"{folder}.in")
         for number, (batch, time) in enumerate(BATCHES):
-            inputs = draw(made.model, batch, time, padding=number)
+            inputs = draw(keras_predictor.model, batch, time, padding=number)
             np.savez(f"{folder}.in/{number}.npz", **inputs)
             expected[f"{folder}.{number}.npz"] = expect(name)[number]
     done = python("-c", FRESH, *folders)
@@ -145,6 +145,6 @@ def test_every_model_of_the_catalogue_says_the_same(name, tmp_path):
     copying = model.decoder.readout_type == "pointer"
     inputs = make_batch(task.examples("train"), task.source, task.target, copying=copying).inputs
     inputs = {name: inputs[name] for name in inputs if not name.startswith("target")}
-    made = predictor(model, task.source, task.target)
-    run, header = open_folder(export_graphs(made, format, tmp_path / "out"))
+    keras_predictor = predictor(model, task.source, task.target)
+    run, header = open_folder(export_graphs(keras_predictor, format, tmp_path / "out"))
     compare(run, header, model, inputs, decode(model, inputs))

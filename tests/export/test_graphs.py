@@ -73,19 +73,19 @@ def check_header(format, folder):
 
 
 def test_bad_requests_are_refused(tmp_path, monkeypatch):
-    made = make("plain")
+    plain = make("plain")
     with pytest.raises(ValueError, match="unknown format 'onyx'; did you mean 'onnx'"):
-        export_graphs(made, "onyx", tmp_path / "out")
+        export_graphs(plain, "onyx", tmp_path / "out")
     with pytest.raises(ValueError, match="exists already; choose another folder"):
-        export_graphs(made, "onnx", tmp_path)
+        export_graphs(plain, "onnx", tmp_path)
     with pytest.raises(ValueError, match="one Seq2Seq is exported, got list"):
-        export_graphs(predictor([made.model]), "onnx", tmp_path / "out")
+        export_graphs(predictor([plain.model]), "onnx", tmp_path / "out")
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
     with pytest.raises(ValueError, match=r"package tf2onnx.*pip install 'seq2seq\[export\]'"):
-        export_graphs(made, "onnx", tmp_path / "out")
+        export_graphs(plain, "onnx", tmp_path / "out")
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="Keras runs on jax here: set KERAS_BACKEND=tensorflow"):
-        export_graphs(made, "onnx", tmp_path / "out")
+        export_graphs(plain, "onnx", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -101,12 +101,12 @@ def noisy(graphs, folder):
 
 def test_failures_show_the_log_and_leave_nothing(tmp_path, monkeypatch, capfd):
     monkeypatch.setitem(formats.FORMATS, "onnx", formats.Format(noisy, ()))
-    made = make("plain")
+    plain = make("plain")
     with pytest.raises(RuntimeError, match="stopped"):
-        export_graphs(made, "onnx", tmp_path / "out")
+        export_graphs(plain, "onnx", tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
     assert "compiled code remarks" in capfd.readouterr().err
-    export_graphs(made, "onnx", tmp_path / "fine/out")
+    export_graphs(plain, "onnx", tmp_path / "fine/out")
     assert capfd.readouterr().err == ""
     assert os.listdir(tmp_path / "fine") == ["out"]
 

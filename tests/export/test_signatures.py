@@ -18,8 +18,8 @@ from tests.export.exported_models import (
     TAGS,
     draw,
     make,
-    reads,
-    says,
+    make_decoder,
+    make_encoder,
 )
 
 
@@ -29,8 +29,8 @@ def names_of(ports):
 
 def test_the_names_are_as_documented():
     model = Seq2Seq(
-        reads(layers=2),
-        says(
+        make_encoder(layers=2),
+        make_decoder(
             layers=2,
             attention=Additive(before=False, input_feeding=True, coverage=True),
             readout="pointer",
@@ -44,8 +44,8 @@ def test_the_names_are_as_documented():
     assert names_of(encoder.inputs) == ["source", "source_mask", "tags", "copies"]
     assert names_of(encoder.outputs) == state + memory
     assert names_of(step.inputs) == ["tokens", *state, *memory]
-    after = [f"next_{name}" for name in state]
-    assert names_of(step.outputs) == ["logits", *after, "attention"]
+    next_state = [f"next_{name}" for name in state]
+    assert names_of(step.outputs) == ["logits", *next_state, "attention"]
     shapes = {port.name: port.shape for port in (*step.inputs, *step.outputs)}
     assert shapes["memory_copies"] == ("batch", "time", f"{SIZE} + time")
     assert shapes["logits"] == ("batch", f"{SIZE} + time")
@@ -79,7 +79,7 @@ def test_real_values_have_names_of_their_own():
 def test_mixed_precision_is_exported_in_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = Seq2Seq(reads(), says(attention=General(input_feeding=True)))
+        model = Seq2Seq(make_encoder(), make_decoder(attention=General(input_feeding=True)))
     finally:
         keras.config.set_dtype_policy("float32")
     ports = [
@@ -91,7 +91,7 @@ def test_mixed_precision_is_exported_in_float32():
 def test_exporting_leaves_the_model_alone():
     model = make("plain").model
     inputs = draw(model, *BATCHES[0])
-    before, weights = model.decode(**inputs, max_length=STEPS), model.get_weights()
+    expected, weights = model.decode(**inputs, max_length=STEPS), model.get_weights()
     copy = trace(model, run_without_lists, greedy=False)
     assert "inner_loop" not in vars(model.encoder.stack.recurrent[0])
     assert not {id(v) for g in copy for v in g.concrete.variables} & {
@@ -99,19 +99,19 @@ def test_exporting_leaves_the_model_alone():
     }
     for old, new in zip(weights, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    np.testing.assert_array_equal(before.tokens, model.decode(**inputs, max_length=STEPS).tokens)
+    np.testing.assert_array_equal(expected.tokens, model.decode(**inputs, max_length=STEPS).tokens)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_both_loops_do_the_same(cell):
-    stack = reads(cell=cell).stack
+    stack = make_encoder(cell=cell).stack
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(3, 5, 8)).astype("float32")
     mask = np.arange(5) < [[5], [3], [1]]
     sizes = stack.cell.state_sizes(8)
     state = type(sizes)(*rng.normal(size=(len(sizes), 3, 8)).astype("float32"))
-    whole = [
+    results = [
         loop(stack.recurrent[0].step, inputs, state, mask) for loop in (unroll, run_without_lists)
     ]
-    for first, second in zip(*map(keras.tree.flatten, whole), strict=True):
+    for first, second in zip(*map(keras.tree.flatten, results), strict=True):
         np.testing.assert_allclose(first, second, atol=1e-6)

@@ -49,11 +49,11 @@ def paper(attention, values, coverage=None):
             if isinstance(attention, Local):
                 w = {x.path.split("/", 1)[1]: np.array(x) for x in attention.weights}
                 inner = np.tanh(query @ w["hidden/kernel"]) @ w["position/kernel"]
-                place = (length - 1) / (1 + np.exp(-inner.item()))
-                scores[np.abs(steps - place) > attention.width] = -np.inf
-                bell = np.exp(-((steps - place) ** 2) / (2 * (attention.width / 2) ** 2))
-            share = np.exp(scores - scores.max())
-            weights[row, n, :length] = share / share.sum() * bell
+                position = (length - 1) / (1 + np.exp(-inner.item()))
+                scores[np.abs(steps - position) > attention.width] = -np.inf
+                bell = np.exp(-((steps - position) ** 2) / (2 * (attention.width / 2) ** 2))
+            exponentials = np.exp(scores - scores.max())
+            weights[row, n, :length] = exponentials / exponentials.sum() * bell
             contexts[row, n] = weights[row, n] @ values[row]
     return contexts, weights
 

@@ -15,9 +15,9 @@ from seq2seq.layers.backend import compiled, draw_mask, scan, should_compile, to
 INPUTS = np.random.default_rng(7).normal(size=(2, 5, 3)).astype("float32")
 
 
-def step(state, now):
+def step(state, inputs):
     total, count = state
-    total = total + now["x"] * 2
+    total = total + inputs["x"] * 2
     return (total, count + 1), {"total": total, "count": (count,)}
 
 
@@ -26,11 +26,11 @@ def start():
 
 
 def test_steps_come_in_order_and_all_is_kept():
-    (total, count), said = scan(step, start(), {"x": INPUTS, "y": INPUTS})
+    (total, count), outputs = scan(step, start(), {"x": INPUTS, "y": INPUTS})
     np.testing.assert_allclose(total, 2 * INPUTS.sum(1), atol=1e-5)
     np.testing.assert_array_equal(count, [5, 5])
-    np.testing.assert_allclose(said["total"], 2 * INPUTS.cumsum(1), atol=1e-5)
-    np.testing.assert_array_equal(said["count"][0], [range(5)] * 2)
+    np.testing.assert_allclose(outputs["total"], 2 * INPUTS.cumsum(1), atol=1e-5)
+    np.testing.assert_array_equal(outputs["count"][0], [range(5)] * 2)
 
 
 def test_compiled_it_does_the_same():
@@ -70,10 +70,14 @@ def test_masks_drop_the_asked_share_and_are_independent(monkeypatch):
     for _ in range(2):  # at first as a graph, then as machine code
         first, second = (ops.convert_to_numpy(mask) for mask in run(np.float32(1)))
         np.testing.assert_allclose(np.unique(first), [0, 1 / 0.7], rtol=1e-6)
-        kept, others = first > 0, second > 0
-        np.testing.assert_allclose([kept.mean(), others.mean()], 0.7, atol=0.02)
-        for one, other in ((kept, others), (kept[1:], kept[:-1]), (kept[:, 1:], kept[:, :-1])):
-            np.testing.assert_allclose((one & other).mean(), 0.49, atol=0.02)
+        first_kept, second_kept = first > 0, second > 0
+        np.testing.assert_allclose([first_kept.mean(), second_kept.mean()], 0.7, atol=0.02)
+        for left, right in (
+            (first_kept, second_kept),
+            (first_kept[1:], first_kept[:-1]),
+            (first_kept[:, 1:], first_kept[:, :-1]),
+        ):
+            np.testing.assert_allclose((left & right).mean(), 0.49, atol=0.02)
 
 
 def test_gradients_flow_through_time():
@@ -83,13 +87,13 @@ def test_gradients_flow_through_time():
             self.base = self.add_weight(shape=(), initializer=keras.initializers.Constant(1.5))
 
         def call(self, x):
-            def multiply(state, now):
-                return state * self.base, now
+            def multiply(state, inputs):
+                return state * self.base, inputs
 
             return scan(multiply, ops.ones_like(x[:, 0]), x)[0]
 
     model = Power()
-    model.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.mean(said))
+    model.compile(keras.optimizers.SGD(1.0), lambda _, outputs: ops.mean(outputs))
     model.train_on_batch(INPUTS, np.zeros((2, 1)))
     np.testing.assert_allclose(float(model.base), 1.5 - 5 * 1.5**4, rtol=1e-5)
 
@@ -110,12 +114,12 @@ def test_calls_are_counted_from_many_threads():
     try:
         with ThreadPoolExecutor(8) as threads:
             shapes = [str(number) for number in range(3_000)]
-            asked = [
+            futures = [
                 threads.submit(should_compile, calls, shape, 1, 8)
                 for shape in shapes
                 for _ in range(3)
             ]
-            hot = sum(one.result() for one in asked)
+            hot = sum(future.result() for future in futures)
     finally:
         sys.setswitchinterval(interval)
     assert len(calls) == 3_000 and sum(count > 1 for count in calls.values()) == 8

@@ -58,17 +58,17 @@ def paths(weights):
 
 
 @pytest.mark.parametrize(
-    "frozen, way",
+    "frozen, method",
     [
         *((frozen, "from_config") for frozen in FROZEN),
-        *(("encoder and attention", way) for way in COPIES if way != "from_config"),
+        *(("encoder and attention", method) for method in COPIES if method != "from_config"),
     ],
 )
-def test_a_copy_is_frozen_where_the_model_is(frozen, way, tmp_path):
+def test_a_copy_is_frozen_where_the_model_is(frozen, method, tmp_path):
     model = make_model()
     for layer in FROZEN[frozen](model):
         layer.trainable = False
-    again = COPIES[way](model, tmp_path)
+    again = COPIES[method](model, tmp_path)
     assert len(paths(model.trainable_variables)) < len(model.weights)
     assert paths(again.trainable_variables) == paths(model.trainable_variables)
     assert [layer.trainable for layer in FROZEN[frozen](again)] == [False] * len(
@@ -87,11 +87,11 @@ def test_training_a_loaded_model_goes_on_where_it_was_and_leaves_a_frozen_encode
     again = through_keras(model, tmp_path)
     assert len(again.optimizer.variables) == len(model.optimizer.variables)
     for mine in (model, again):
-        before = [np.array(weight) for weight in mine.encoder.weights]
+        original_weights = [np.array(weight) for weight in mine.encoder.weights]
         readout = np.array(mine.decoder.readout.weights[0])
         mine.train_on_batch(INPUTS, SOURCE)
-        for weight, was in zip(mine.encoder.weights, before, strict=True):
-            np.testing.assert_array_equal(weight, was)
+        for weight, original in zip(mine.encoder.weights, original_weights, strict=True):
+            np.testing.assert_array_equal(weight, original)
         assert not np.array_equal(mine.decoder.readout.weights[0], readout)
     for mine, theirs in zip(model.weights, again.weights, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-6)

@@ -33,9 +33,9 @@ def states(layers, units, batch=3):
 def test_copy_hands_everything_over():
     bridge, state = Copy(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(2, 4))
-    for before, after in zip(state, bridge(state), strict=True):
-        np.testing.assert_array_equal(before.hidden, after.hidden)
-        np.testing.assert_array_equal(before.cell, after.cell)
+    for encoder_state, decoder_state in zip(state, bridge(state), strict=True):
+        np.testing.assert_array_equal(encoder_state.hidden, decoder_state.hidden)
+        np.testing.assert_array_equal(encoder_state.cell, decoder_state.cell)
 
 
 def test_zero_hands_nothing_over():
@@ -49,10 +49,10 @@ def test_zero_hands_nothing_over():
 def test_dense_joins_any_depth_and_width_by_its_formula():
     bridge, state = Dense(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(3, 5))
-    after = bridge(state)
-    assert len(after) == 3 and len(bridge.weights) == 12
+    initial_state = bridge(state)
+    assert len(initial_state) == 3 and len(bridge.weights) == 12
     joined = np.concatenate([part for layer in state for part in layer], axis=-1)
-    for number, layer in enumerate(after):
+    for number, layer in enumerate(initial_state):
         hidden, cell = bridge.projections[2 * number : 2 * number + 2]
         expected = np.tanh(joined @ np.array(hidden.kernel) + np.array(hidden.bias))
         np.testing.assert_allclose(layer.hidden, expected, atol=1e-5)
@@ -78,9 +78,9 @@ def gru_sizes(layers, units):
 def test_hidden_hands_over_the_hidden_state_alone():
     bridge, state = HiddenOnly(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(2, 4))
-    for before, after in zip(state, bridge(state), strict=True):
-        np.testing.assert_array_equal(before.hidden, after.hidden)
-        np.testing.assert_array_equal(after.cell, np.zeros((3, 4)))
+    for encoder_state, decoder_state in zip(state, bridge(state), strict=True):
+        np.testing.assert_array_equal(encoder_state.hidden, decoder_state.hidden)
+        np.testing.assert_array_equal(decoder_state.cell, np.zeros((3, 4)))
     bridge = HiddenOnly()
     bridge.connect(sizes(2, 4), gru_sizes(2, 4))
     assert bridge(state)[1]._fields == ("hidden",)
@@ -89,20 +89,20 @@ def test_hidden_hands_over_the_hidden_state_alone():
 def test_joined_goes_layer_by_layer_by_its_formula():
     bridge, state = LayerwiseDense(), states(2, 8)  # two directions of 4
     bridge.connect(sizes(2, 8), sizes(2, 5))
-    for number, (before, after) in enumerate(zip(state, bridge(state), strict=True)):
+    for number, (encoder_state, decoder_state) in enumerate(zip(state, bridge(state), strict=True)):
         hidden, cell = bridge.projections[2 * number : 2 * number + 2]
-        expected = np.tanh(before.hidden @ np.array(hidden.kernel) + np.array(hidden.bias))
-        np.testing.assert_allclose(after.hidden, expected, atol=1e-5)
-        expected = before.cell @ np.array(cell.kernel) + np.array(cell.bias)
-        np.testing.assert_allclose(after.cell, expected, atol=1e-5)
+        expected = np.tanh(encoder_state.hidden @ np.array(hidden.kernel) + np.array(hidden.bias))
+        np.testing.assert_allclose(decoder_state.hidden, expected, atol=1e-5)
+        expected = encoder_state.cell @ np.array(cell.kernel) + np.array(cell.bias)
+        np.testing.assert_allclose(decoder_state.cell, expected, atol=1e-5)
 
 
 def test_top_starts_every_layer_with_the_encoders_top():
     bridge, state = TopLayer(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(3, 4))
-    after = bridge(state)
-    assert len(after) == 3
-    for layer in after:
+    initial_state = bridge(state)
+    assert len(initial_state) == 3
+    for layer in initial_state:
         np.testing.assert_array_equal(layer.cell, state[1].cell)
 
 
@@ -110,10 +110,10 @@ def test_learned_starts_are_weights_and_know_no_source():
     bridge = LearnedInitialState()
     bridge.connect(sizes(2, 4), sizes(1, 6))
     bridge.set_weights([np.full(6, 1.0), np.full(6, 2.0)])
-    (one,), (other,) = bridge(states(2, 4)), bridge(states(2, 4))
-    np.testing.assert_array_equal(one.hidden, np.full((3, 6), 1.0))
-    np.testing.assert_array_equal(one.cell, np.full((3, 6), 2.0))
-    np.testing.assert_array_equal(one.cell, other.cell)
+    (first,), (second,) = bridge(states(2, 4)), bridge(states(2, 4))
+    np.testing.assert_array_equal(first.hidden, np.full((3, 6), 1.0))
+    np.testing.assert_array_equal(first.cell, np.full((3, 6), 2.0))
+    np.testing.assert_array_equal(first.cell, second.cell)
 
 
 @pytest.mark.parametrize(

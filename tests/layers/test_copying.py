@@ -14,25 +14,25 @@ for row, length in enumerate(LENGTHS):
     WEIGHTS[row, :, :length] = RNG.dirichlet(np.ones(length), size=3)
 
 
-def mix(share_bias=0.0):
+def mix(p_gen_bias=0.0):
     pointer = Pointer(VOCABULARY)
     pointer.connect(4, 2, 3, None)
-    pointer.p_gen.bias.assign([share_bias])
+    pointer.p_gen.bias.assign([p_gen_bias])
     parts = [RNG.normal(size=(2, 3, size)).astype("float32") for size in (4, 2, 3)]
-    said = np.array(pointer(*parts, WEIGHTS, pointer.precompute(COPIES)))
+    log_probs = np.array(pointer(*parts, WEIGHTS, pointer.precompute(COPIES)))
     logits = parts[0] @ np.array(pointer.logits.kernel)
-    seen = np.concatenate(parts, -1) @ np.array(pointer.p_gen.kernel)
-    return np.exp(said), logits, 1 / (1 + np.exp(-(seen + share_bias)))
+    features = np.concatenate(parts, -1) @ np.array(pointer.p_gen.kernel)
+    return np.exp(log_probs), logits, 1 / (1 + np.exp(-(features + p_gen_bias)))
 
 
 def test_equals_the_papers_formula():
-    probabilities, logits, share = mix()
+    probabilities, logits, p_gen = mix()
     vocabulary = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     expected = np.zeros((2, 3, VOCABULARY + 5))
-    expected[..., :VOCABULARY] = share * vocabulary
+    expected[..., :VOCABULARY] = p_gen * vocabulary
     for row, length in enumerate(LENGTHS):
         for step in range(length):
-            expected[row, :, COPIES[row, step]] += (1 - share[row, :, 0]) * WEIGHTS[row, :, step]
+            expected[row, :, COPIES[row, step]] += (1 - p_gen[row, :, 0]) * WEIGHTS[row, :, step]
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
@@ -47,8 +47,8 @@ def test_sums_to_one_and_says_only_what_is_there():
 
 
 def test_pure_copying_puts_probability_on_the_source_alone():
-    probabilities, _, share = mix(share_bias=-60.0)
-    assert share.max() < 1e-20
+    probabilities, _, p_gen = mix(p_gen_bias=-60.0)
+    assert p_gen.max() < 1e-20
     for row in range(2):
         there = np.unique(COPIES[row, : LENGTHS[row]])
         np.testing.assert_allclose(probabilities[row][:, there].sum(-1), 1, atol=1e-5)
@@ -63,5 +63,5 @@ def test_weights_that_sum_to_less_are_shares_all_the_same():
     pointer = Pointer(VOCABULARY)
     pointer.connect(4, 2, 3, None)
     parts = [RNG.normal(size=(2, 3, size)).astype("float32") for size in (4, 2, 3)]
-    said = np.exp(pointer(*parts, 0.3 * WEIGHTS, pointer.precompute(COPIES)))
-    np.testing.assert_allclose(said.sum(-1), 1, atol=1e-5)
+    probabilities = np.exp(pointer(*parts, 0.3 * WEIGHTS, pointer.precompute(COPIES)))
+    np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)

@@ -28,37 +28,40 @@ class Probe(keras.Model):
         super().__init__(dtype=dtype)
         self.layer, self.mask = layer, mask
         named = [("inputs", INPUTS), ("hidden", START[0]), ("cell", START[1])][: 1 + states]
-        self.given = [
+        self.input_weights = [
             self.add_weight(shape=value.shape, initializer="zeros", name=name)
             for name, value in named
         ]
-        for weight, value in zip(self.given, named, strict=True):
+        for weight, value in zip(self.input_weights, named, strict=True):
             weight.assign(value[1])
         # Every output counts, each differently.
-        self.shares = [RNG.normal(size=shape) for shape in ((3, 7, 6), (3, 6), (3, 6))]
+        self.output_factors = [RNG.normal(size=shape) for shape in ((3, 7, 6), (3, 6), (3, 6))]
 
     def call(self, nothing, training=False):
-        inputs, *state = [ops.convert_to_tensor(w) for w in self.given]
-        found = self.layer(inputs, initial_state=state, mask=self.mask, training=training)
+        inputs, *state = [ops.convert_to_tensor(w) for w in self.input_weights]
+        outputs = self.layer(inputs, initial_state=state, mask=self.mask, training=training)
         parts = [
-            ops.sum(ops.cast(f, "float32") * s) for f, s in zip(found, self.shares, strict=True)
+            ops.sum(ops.cast(f, "float32") * s)
+            for f, s in zip(outputs, self.output_factors, strict=True)
         ]
         return ops.reshape(sum(parts), (1, 1)) + 0 * ops.cast(nothing, "float32")
 
 
-def gradients(layer, mask, shares, dtype=None, states=2):
-    """Of inputs, first states and weights, by one step of plain gradient descent."""
+def gradients(layer, mask, output_factors, dtype=None, states=2):
+    """Gradients of inputs, first states and weights, by one step of plain gradient descent."""
     probe = Probe(layer, mask, dtype, states)
-    probe.shares = shares
-    probe.compile(keras.optimizers.SGD(1.0), lambda _, said: ops.sum(said), jit_compile=False)
-    before = [np.array(weight) for weight in probe.trainable_weights]
+    probe.output_factors = output_factors
+    probe.compile(keras.optimizers.SGD(1.0), lambda _, outputs: ops.sum(outputs), jit_compile=False)
+    original_weights = [np.array(weight) for weight in probe.trainable_weights]
     names = [weight.name for weight in probe.trainable_weights]
     probe.train_on_batch(np.zeros((1, 1), "float32"), np.zeros((1, 1), "float32"))
-    after = [np.array(weight) for weight in probe.trainable_weights]
-    found = {name: b - a for name, b, a in zip(names, before, after, strict=True)}
-    for weight, value in zip(probe.trainable_weights, before, strict=True):
+    updated_weights = [np.array(weight) for weight in probe.trainable_weights]
+    differences = {
+        name: b - a for name, b, a in zip(names, original_weights, updated_weights, strict=True)
+    }
+    for weight, value in zip(probe.trainable_weights, original_weights, strict=True):
         weight.assign(value)
-    return found
+    return differences
 
 
 def gru_twins(**options):
@@ -76,18 +79,18 @@ def gru_twins(**options):
 def test_a_gru_equals_keras_in_outputs_state_and_all_gradients(mask, backwards):
     ours, keras_own = gru_twins(go_backwards=backwards)
     options = {"initial_state": START[0], "mask": MASKS[mask], "training": True}
-    found, expected = ours(INPUTS, **options), keras_own(INPUTS, **options)
+    actual, expected = ours(INPUTS, **options), keras_own(INPUTS, **options)
     shown = begun(mask, backwards)[..., None]
-    np.testing.assert_allclose(found[0] * shown, expected[0] * shown, atol=1e-5)
-    np.testing.assert_allclose(found[1], expected[1], atol=1e-5)
-    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6))]
-    shares[0] = shares[0] * shown
-    found, expected = (
-        gradients(layer, MASKS[mask], shares, states=1) for layer in (ours, keras_own)
+    np.testing.assert_allclose(actual[0] * shown, expected[0] * shown, atol=1e-5)
+    np.testing.assert_allclose(actual[1], expected[1], atol=1e-5)
+    output_factors = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6))]
+    output_factors[0] = output_factors[0] * shown
+    actual, expected = (
+        gradients(layer, MASKS[mask], output_factors, states=1) for layer in (ours, keras_own)
     )
     for name in ("inputs", "hidden", "kernel", "recurrent_kernel", "bias"):
         assert np.abs(expected[name]).max() > 0.1
-        np.testing.assert_allclose(found[name], expected[name], atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(actual[name], expected[name], atol=2e-5, err_msg=name)
 
 
 def twins(dtype=None, **options):
@@ -113,58 +116,66 @@ def begun(mask, backwards):
 def test_outputs_and_states_equal_keras(mask, backwards):
     ours, keras_own = twins(go_backwards=backwards)
     options = {"initial_state": list(START), "mask": MASKS[mask], "training": True}
-    for one, other in zip(ours(INPUTS, **options), keras_own(INPUTS, **options), strict=True):
-        if len(one.shape) == 3:
+    for actual, expected in zip(ours(INPUTS, **options), keras_own(INPUTS, **options), strict=True):
+        if len(actual.shape) == 3:
             shown = begun(mask, backwards)[..., None]
-            one, other = one * shown, other * shown
-        np.testing.assert_allclose(one, other, atol=1e-5)
+            actual, expected = actual * shown, expected * shown
+        np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("backwards", [False, True])
 def test_all_gradients_equal_keras(mask, backwards):
     ours, keras_own = twins(go_backwards=backwards)
-    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
-    shares[0] = shares[0] * begun(mask, backwards)[..., None]
-    found = gradients(ours, MASKS[mask], shares)
-    expected = gradients(keras_own, MASKS[mask], shares)
-    assert len(found) == 6
+    output_factors = [
+        RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))
+    ]
+    output_factors[0] = output_factors[0] * begun(mask, backwards)[..., None]
+    actual = gradients(ours, MASKS[mask], output_factors)
+    expected = gradients(keras_own, MASKS[mask], output_factors)
+    assert len(actual) == 6
     for name in ("inputs", "hidden", "cell", "kernel", "recurrent_kernel", "bias"):
         assert np.abs(expected[name]).max() > 0.1
-        np.testing.assert_allclose(found[name], expected[name], atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(actual[name], expected[name], atol=2e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("mask", MASKS)
 def test_it_is_its_steps(mask):
     weights = tuple(RNG.normal(size=s).astype("float32") for s in ((5, 24), (6, 24), (24,)))
-    start, real = LSTMState(*START), MASKS[mask]
-    said, state = lstm_sequence(ops.convert_to_tensor(INPUTS), start, weights, real)
-    expected, after = unroll(lambda x, before: lstm_step(x, before, *weights), INPUTS, start, real)
-    for one, other in zip(state, after, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
-    shown = (
-        np.ones((3, 7), "bool") if real is None else real
-    )  # what is said at padding plays no part
-    np.testing.assert_allclose(np.array(said)[shown], np.array(expected)[shown], atol=1e-5)
+    start, valid = LSTMState(*START), MASKS[mask]
+    outputs, state = lstm_sequence(ops.convert_to_tensor(INPUTS), start, weights, valid)
+    expected, expected_state = unroll(
+        lambda x, previous: lstm_step(x, previous, *weights), INPUTS, start, valid
+    )
+    for field, expected_field in zip(state, expected_state, strict=True):
+        np.testing.assert_allclose(field, expected_field, atol=1e-5)
+    shown = np.ones((3, 7), "bool") if valid is None else valid  # outputs at padding play no part
+    np.testing.assert_allclose(np.array(outputs)[shown], np.array(expected)[shown], atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_is_near(policy):
     ours, keras_own = twins(policy)
-    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
-    found, expected = (gradients(layer, MASKS["right"], shares) for layer in (ours, keras_own))
+    output_factors = [
+        RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))
+    ]
+    actual, expected = (
+        gradients(layer, MASKS["right"], output_factors) for layer in (ours, keras_own)
+    )
     for name, gradient in expected.items():
         scale = np.abs(gradient).max()
-        np.testing.assert_allclose(found[name] / scale, gradient / scale, atol=0.1, err_msg=name)
+        np.testing.assert_allclose(actual[name] / scale, gradient / scale, atol=0.1, err_msg=name)
 
 
 def test_padding_has_no_gradient_and_changes_none():
     ours, _ = twins()
-    shares = [RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))]
-    shares[0] = shares[0] * MASKS["right"][..., None]
-    found = gradients(ours, MASKS["right"], shares)
-    assert (found["inputs"][~MASKS["right"]] == 0).all()
-    assert (np.abs(found["inputs"][MASKS["right"]]) > 0).any(-1).all()
+    output_factors = [
+        RNG.normal(size=shape).astype("float32") for shape in ((3, 7, 6), (3, 6), (3, 6))
+    ]
+    output_factors[0] = output_factors[0] * MASKS["right"][..., None]
+    result = gradients(ours, MASKS["right"], output_factors)
+    assert (result["inputs"][~MASKS["right"]] == 0).all()
+    assert (np.abs(result["inputs"][MASKS["right"]]) > 0).any(-1).all()
 
 
 @pytest.mark.parametrize("pair", [(LSTM, keras.layers.LSTM), (GRU, keras.layers.GRU)])
@@ -175,8 +186,8 @@ def test_outputs_at_padding_before_the_first_real_step_equal_keras(pair):
         layer.build(INPUTS.shape)
     keras_own.set_weights(ours.get_weights())
     state = [*START] if pair[0] is LSTM else START[0]
-    found, expected = (
+    actual, expected = (
         layer(INPUTS, initial_state=state, mask=MASKS["left"], training=True)
         for layer in (ours, keras_own)
     )
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(actual, expected, atol=1e-5)

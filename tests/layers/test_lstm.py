@@ -52,9 +52,9 @@ def test_a_sequence_is_the_papers_equations(masked, backwards, start, training):
     layer = make_layer(go_backwards=backwards)
     sequence, hidden, cell = layer(INPUTS, mask=mask, initial_state=state, training=training)
     for row, length in enumerate(MASK.sum(1) if masked else (7, 7, 7)):
-        real = INPUTS[row, :length][:: -1 if backwards else 1]
+        steps = INPUTS[row, :length][:: -1 if backwards else 1]
         initial = np.zeros((2, 6)) if start is None else start[:, row]
-        outputs, expected_cell = numpy_lstm(real, *initial)
+        outputs, expected_cell = numpy_lstm(steps, *initial)
         read = (
             np.array(sequence[row])[MASK[row][:: -1 if backwards else 1]]
             if masked
@@ -86,6 +86,6 @@ def test_the_cell_state_remains_where_only_the_forget_gate_is_open():
     kernel, recurrent = np.zeros((1, 8), "float32"), np.zeros((2, 8), "float32")
     bias = np.repeat([-50.0, 50.0, 0.0, -50.0], units).astype("float32")  # i, f, g, o
     state = LSTMState(np.ones((1, 2), "float32"), np.array([[3.0, -2.0]], "float32"))
-    after = lstm_step(np.ones((1, 1), "float32"), state, kernel, recurrent, bias)
-    np.testing.assert_allclose(after.cell, state.cell)
-    np.testing.assert_allclose(after.hidden, 0, atol=1e-6)
+    next_state = lstm_step(np.ones((1, 1), "float32"), state, kernel, recurrent, bias)
+    np.testing.assert_allclose(next_state.cell, state.cell)
+    np.testing.assert_allclose(next_state.hidden, 0, atol=1e-6)

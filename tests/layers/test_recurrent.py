@@ -24,12 +24,12 @@ def test_steps_equal_the_sequence(kind, backwards):
     sequence, *state = layer(INPUTS, mask=None if backwards else MASK)
     fields = LSTMState._fields if issubclass(kind, LSTM) else RNNState._fields
     zeros = [np.zeros((3, 4), "float32")] * len(fields)
-    before = LSTMState(*zeros) if len(fields) == 2 else RNNState(*zeros)
+    initial_state = LSTMState(*zeros) if len(fields) == 2 else RNNState(*zeros)
     inputs = INPUTS[:, ::-1] if backwards else INPUTS
-    said, after = unroll(layer.step, inputs, before, None if backwards else MASK)
-    np.testing.assert_allclose(said, sequence, atol=1e-5)
-    for one, other in zip(after, state, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    outputs, final_state = unroll(layer.step, inputs, initial_state, None if backwards else MASK)
+    np.testing.assert_allclose(outputs, sequence, atol=1e-5)
+    for actual, expected in zip(final_state, state, strict=True):
+        np.testing.assert_allclose(actual, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [LSTM, NormalizedLSTM, GRU, NormalizedGRU])
@@ -39,12 +39,14 @@ def test_gates_make_the_step(kind):
     hidden = RNG.normal(size=(3, 4)).astype("float32")
     lstm = isinstance(layer, LSTM)
     state = LSTMState(hidden, 2 * hidden) if lstm else RNNState(hidden)
-    after, gates = layer.step(INPUTS[:, 0], state), layer.gates(INPUTS[:, 0], state)
+    next_state, gates = layer.step(INPUTS[:, 0], state), layer.gates(INPUTS[:, 0], state)
     if lstm:
-        np.testing.assert_allclose(after.cell, gates.f * state.cell + gates.i * gates.g, atol=1e-6)
+        np.testing.assert_allclose(
+            next_state.cell, gates.f * state.cell + gates.i * gates.g, atol=1e-6
+        )
     else:
         expected = gates.z * hidden + (1 - gates.z) * gates.g
-        np.testing.assert_allclose(after.hidden, expected, atol=1e-6)
+        np.testing.assert_allclose(next_state.hidden, expected, atol=1e-6)
     for name, gate in gates._asdict().items():
         assert np.min(gate) >= (-1 if name == "g" else 0) and np.max(gate) <= 1
 

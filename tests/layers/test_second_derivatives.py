@@ -20,12 +20,12 @@ PAIRS = {"lstm": (LSTM, keras.layers.LSTM), "gru": (GRU, keras.layers.GRU)}
 
 def make(kind):
     """Our layer and Keras's, of equal weights."""
-    made = [layer(5, dtype="float64", return_sequences=True) for layer in PAIRS[kind]]
-    for layer in made:
+    layers = [layer(5, dtype="float64", return_sequences=True) for layer in PAIRS[kind]]
+    for layer in layers:
         layer.build(INPUTS.shape)
-    made[1].set_weights([RNG.normal(size=weight.shape) for weight in made[1].weights])
-    made[0].set_weights(made[1].get_weights())
-    return made
+    layers[1].set_weights([RNG.normal(size=weight.shape) for weight in layers[1].weights])
+    layers[0].set_weights(layers[1].get_weights())
+    return layers
 
 
 def differentiate(function, value):
@@ -59,14 +59,14 @@ def penalty(layer, mask):
 def test_a_gradient_penalty_is_keras_own_and_that_of_finite_differences(kind, mask):
     ours, keras_own = make(kind)
     inputs = ops.convert_to_tensor(INPUTS, "float64")
-    found = np.array(differentiate(penalty(ours, mask), inputs))
+    actual = np.array(differentiate(penalty(ours, mask), inputs))
     expected = np.array(differentiate(penalty(keras_own, mask), inputs))
-    np.testing.assert_allclose(found, expected, **CLOSE)
+    np.testing.assert_allclose(actual, expected, **CLOSE)
     step, at = STEP, (0, 1, 2)
     moved = np.zeros(INPUTS.shape)
     moved[at] = step
     above, below = (float(penalty(ours, mask)(inputs + sign * moved)) for sign in (1, -1))
-    np.testing.assert_allclose(found[at], (above - below) / (2 * step), rtol=100 * CLOSE["rtol"])
+    np.testing.assert_allclose(actual[at], (above - below) / (2 * step), rtol=100 * CLOSE["rtol"])
 
 
 @pytest.mark.parametrize("kind", PAIRS)
@@ -82,8 +82,8 @@ def test_a_hessian_of_the_weights_is_keras_own(kind):
             def loss(kernel):
                 mapping = [(layer.weights[1], kernel)]
                 with keras.StatelessScope(state_mapping=mapping):
-                    said = layer(ops.convert_to_tensor(INPUTS, "float64"), training=True)
-                return ops.sum(said**2)
+                    outputs = layer(ops.convert_to_tensor(INPUTS, "float64"), training=True)
+                return ops.sum(outputs**2)
 
             return ops.sum(differentiate(loss, kernel) * direction[1])
 
@@ -99,8 +99,8 @@ def test_it_holds_in_a_graph(kind):
 
     ours, keras_own = make(kind)
     inputs = tf.constant(INPUTS)
-    found, expected = (
-        tf.function(lambda given, layer=layer: differentiate(penalty(layer, None), given))(inputs)
+    actual, expected = (
+        tf.function(lambda tensor, layer=layer: differentiate(penalty(layer, None), tensor))(inputs)
         for layer in (ours, keras_own)
     )
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(actual, expected, rtol=1e-6, atol=1e-8)

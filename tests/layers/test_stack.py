@@ -24,10 +24,10 @@ def zeros(stack, batch=2):
     return tree.map_structure(lambda size: np.zeros((batch, size), "float32"), stack.state_sizes)
 
 
-def assert_same(one, other, **tolerance):
-    one, other = tree.flatten(one), tree.flatten(other)
-    assert len(one) == len(other)
-    for a, b in zip(one, other, strict=True):
+def assert_same(actual, expected, **tolerance):
+    actual, expected = tree.flatten(actual), tree.flatten(expected)
+    assert len(actual) == len(expected)
+    for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, **(tolerance or {"atol": 1e-6}))
 
 
@@ -38,11 +38,11 @@ def test_final_state_of_every_layer_equals_the_steps(cell):
     # Normalising divides by the deviation of four units, three times: float32's rounding grows.
     tolerance = 1e-5 if Cell.of(cell).layer_norm else 1e-6
     assert sequence.shape == (2, 5, 4) and len(state) == 3
-    after = zeros(stack)
+    step_state = zeros(stack)
     for time in range(5):
-        output, after = stack.step(INPUTS[:, time], after)
+        output, step_state = stack.step(INPUTS[:, time], step_state)
         np.testing.assert_allclose(output, sequence[:, time], atol=tolerance)
-    assert_same(state, after, atol=tolerance)
+    assert_same(state, step_state, atol=tolerance)
     assert [type(layer) for layer in state] == [type(layer) for layer in stack.state_sizes]
 
 
@@ -65,26 +65,26 @@ def test_following_sees_what_a_whole_sequence_does(cell, bidirectional):
     stack = Stack(3, 4, layers=2, cell=cell, bidirectional=bidirectional)
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], "bool")
     sequence, final = stack(INPUTS, mask=mask)
-    followed = stack.trace(INPUTS, mask=mask)
-    assert len(followed) == (4 if bidirectional else 2)
-    ways = [followed[place : place + len(followed) // 2] for place in (0, len(followed) // 2)]
+    traces = stack.trace(INPUTS, mask=mask)
+    assert len(traces) == (4 if bidirectional else 2)
+    layers = [traces[start : start + len(traces) // 2] for start in (0, len(traces) // 2)]
     tolerance = 1e-5 if Cell.of(cell).layer_norm else 1e-6
-    for state, layer in zip(final, ways, strict=True):
+    for state, layer in zip(final, layers, strict=True):
         for field in state._fields:
-            parts = [np.array(getattr(one.states, field)) for one in layer]
+            parts = [np.array(getattr(trace.states, field)) for trace in layer]
             ends = [parts[0][[0, 1], [4, 2]], *(part[:, 0] for part in parts[1:])]
             joined = np.concatenate(ends, axis=-1)
             np.testing.assert_allclose(getattr(state, field), joined, atol=tolerance)
-    top = np.concatenate([one.states.hidden for one in ways[1]], axis=-1)
+    top = np.concatenate([trace.states.hidden for trace in layers[1]], axis=-1)
     if stack.cell.residual:
-        top = top + np.concatenate([one.states.hidden for one in ways[0]], axis=-1)
+        top = top + np.concatenate([trace.states.hidden for trace in layers[0]], axis=-1)
     np.testing.assert_allclose(top[mask], np.array(sequence)[mask], atol=tolerance)
-    for number, one in enumerate(followed):
-        assert bool(one.gates) == (stack.cell.kind != "rnn")
+    for number, trace in enumerate(traces):
+        assert bool(trace.gates) == (stack.cell.kind != "rnn")
         if stack.cell.kind != "lstm":
             continue
         order = slice(None, None, -1 if bidirectional and number % 2 else 1)  # as it was read
-        cell, i, f, g = (np.array(a)[0, order] for a in (one.states.cell, *one.gates[:3]))
+        cell, i, f, g = (np.array(a)[0, order] for a in (trace.states.cell, *trace.gates[:3]))
         np.testing.assert_allclose(cell[1:], (f * np.roll(cell, 1, 0) + i * g)[1:], atol=1e-6)
         np.testing.assert_allclose(cell[0], (i * g)[0], atol=1e-6)
 
@@ -92,10 +92,10 @@ def test_following_sees_what_a_whole_sequence_does(cell, bidirectional):
 def test_a_stack_is_followed_from_any_state():
     stack = Stack(3, 4, layers=2, cell="gru")
     _, middle = stack(INPUTS[:, :2])
-    whole, rest = stack.trace(INPUTS), stack.trace(INPUTS[:, 2:], middle)
-    for one, other in zip(whole, rest, strict=True):
-        assert_same([array[:, 2:] for array in one.states], list(other.states))
-        assert_same([array[:, 2:] for array in one.gates], list(other.gates))
+    full, suffix = stack.trace(INPUTS), stack.trace(INPUTS[:, 2:], middle)
+    for expected, actual in zip(full, suffix, strict=True):
+        assert_same([array[:, 2:] for array in expected.states], list(actual.states))
+        assert_same([array[:, 2:] for array in expected.gates], list(actual.gates))
 
 
 @pytest.mark.parametrize("kind, layer", [("lstm", keras.layers.LSTM), ("gru", keras.layers.GRU)])
@@ -160,11 +160,11 @@ def test_steps_and_sequence_agree_under_dropout(kind, rates, variational):
     plain = stack(INPUTS)[0]
     masks = stack.draw_dropout_masks(2, 5, training=True)
     sequence, state = stack(INPUTS, dropout_masks=masks)
-    after = zeros(stack)
+    step_state = zeros(stack)
     for time in range(5):
-        output, after = stack.step(INPUTS[:, time], after, at(masks, time))
+        output, step_state = stack.step(INPUTS[:, time], step_state, at(masks, time))
         np.testing.assert_allclose(output, sequence[:, time], atol=1e-6)
-    assert_same(state, after)
+    assert_same(state, step_state)
     assert not np.allclose(sequence, plain)
 
 
@@ -238,8 +238,8 @@ def test_survives_serialisation():
 def test_reversing_leaves_the_padding_behind():
     sequence = np.arange(8.0).reshape(2, 4, 1)
     mask = np.array([[True, True, True, False], [True, False, False, False]])
-    found = np.array(reverse(sequence, mask))[..., 0]
-    np.testing.assert_array_equal(found, [[2, 1, 0, 3], [4, 5, 6, 7]])
+    result = np.array(reverse(sequence, mask))[..., 0]
+    np.testing.assert_array_equal(result, [[2, 1, 0, 3], [4, 5, 6, 7]])
     np.testing.assert_array_equal(reverse(sequence, None)[0, :, 0], [3, 2, 1, 0])
 
 

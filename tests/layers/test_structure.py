@@ -9,16 +9,16 @@ STRUCTURE = (LSTMState(np.ones((2, 3)), None), {"a": None, "b": np.zeros(2)})
 
 
 def test_absent_parts_remain_absent():
-    state, rest = map_tensors(lambda tensor: tensor + 1, STRUCTURE)
-    assert isinstance(state, LSTMState) and state.cell is None and rest["a"] is None
+    state, mapping = map_tensors(lambda tensor: tensor + 1, STRUCTURE)
+    assert isinstance(state, LSTMState) and state.cell is None and mapping["a"] is None
     np.testing.assert_array_equal(state.hidden, np.full((2, 3), 2.0))
 
 
 def test_a_flat_list_packs_into_the_same_structure():
     tensors, pack = flatten_tensors(STRUCTURE)
     assert [tensor.shape for tensor in tensors] == [(2, 3), (2,)]
-    state, rest = pack([tensor * 2 for tensor in tensors])
-    assert isinstance(state, LSTMState) and state.cell is None and rest["a"] is None
+    state, mapping = pack([tensor * 2 for tensor in tensors])
+    assert isinstance(state, LSTMState) and state.cell is None and mapping["a"] is None
     np.testing.assert_array_equal(state.hidden, np.full((2, 3), 2.0))
 
 
@@ -28,7 +28,7 @@ def test_a_mask_broadcasts_over_the_axes_behind_its_own():
 
 def test_select_chooses_by_row_and_leaves_absent_parts():
     mask = np.array([True, False])
-    state, rest = select(mask, STRUCTURE, map_tensors(lambda tensor: tensor + 5, STRUCTURE))
+    state, mapping = select(mask, STRUCTURE, map_tensors(lambda tensor: tensor + 5, STRUCTURE))
     np.testing.assert_array_equal(state.hidden, [[1] * 3, [6] * 3])
-    np.testing.assert_array_equal(rest["b"], [0, 5])
+    np.testing.assert_array_equal(mapping["b"], [0, 5])
     assert state.cell is None

@@ -59,7 +59,7 @@ def make(layers=1, attention=None, **kind):
     decoder.connect(8)
     lstm = "cell" in decoder.state_sizes[0]._fields
     parts = RNG.normal(size=(layers, 2, 2, 8)).astype("float32")
-    state = tuple(LSTMState(*both) if lstm else RNNState(both[0]) for both in parts)
+    state = tuple(LSTMState(*pair) if lstm else RNNState(pair[0]) for pair in parts)
     memory = Memory(
         RNG.normal(size=(2, 5, 8)).astype("float32"),
         SOURCE_MASK,

@@ -75,8 +75,8 @@ def test_other_numbers_are_no_other_program(model, traces, kind):
             )
             first = first or len(traces)
     assert len(traces) == first and len(model._compiled_functions()) == 1
-    told_apart = {found.tokens.tobytes() + found.scores.tobytes() for found in answers.values()}
-    assert len(told_apart) > len(answers) / 2  # the numbers do count
+    distinct = {result.tokens.tobytes() + result.scores.tobytes() for result in answers.values()}
+    assert len(distinct) > len(answers) / 2  # the numbers do count
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_other_numbers_are_no_other_program(model, traces, kind):
 def test_what_was_compiled_for_one_number_is_right_for_another(model, kind, usual, change):
     """Beside the same search step by step, with the numbers as Python has them."""
     strategy = kind(**{**usual, **change})
-    found = model.decode(**INPUTS, strategy=strategy, max_length=7)
+    result = model.decode(**INPUTS, strategy=strategy, max_length=7)
     state, memory = model.start(INPUTS)
     keys = searcher.source_keys(INPUTS)
     plain = searcher.search(
         model.step, state, memory, strategy, start_id=1, end_id=2, max_length=7, keys=keys,
         source_mask=INPUTS["source_mask"],
     )  # fmt: skip
-    np.testing.assert_array_equal(found.tokens, plain.tokens)
-    np.testing.assert_allclose(found.scores, plain.scores, atol=1e-5)
+    np.testing.assert_array_equal(result.tokens, plain.tokens)
+    np.testing.assert_allclose(result.scores, plain.scores, atol=1e-5)
 
 
 def plainly(model, max_length=7):
@@ -128,8 +128,8 @@ def adapt(model):
 
 
 def replace_layer(model):
-    other = make_plain().decoder.readout
-    model.decoder.readout = other
+    readout = make_plain().decoder.readout
+    model.decoder.readout = readout
 
 
 CHANGES = {"bridge": tell_nothing, "LoRA": adapt, "layer": replace_layer}
@@ -139,13 +139,13 @@ CHANGES = {"bridge": tell_nothing, "LoRA": adapt, "layer": replace_layer}
 def test_a_changed_model_is_compiled_anew(change):
     keras.utils.set_random_seed(4)
     model = make_plain()
-    before = model.decode(**INPUTS, max_length=7)
+    original = model.decode(**INPUTS, max_length=7)
     scores = model.score({**INPUTS, "target": SOURCE}, SOURCE)
     change(model)
-    after, expected = model.decode(**INPUTS, max_length=7), plainly(model)
-    np.testing.assert_array_equal(after.tokens, expected.tokens)
-    np.testing.assert_allclose(after.scores, expected.scores, atol=1e-5)
-    assert not np.allclose(after.scores, before.scores, atol=1e-3)
+    actual, expected = model.decode(**INPUTS, max_length=7), plainly(model)
+    np.testing.assert_array_equal(actual.tokens, expected.tokens)
+    np.testing.assert_allclose(actual.scores, expected.scores, atol=1e-5)
+    assert not np.allclose(actual.scores, original.scores, atol=1e-3)
     assert not np.allclose(model.score({**INPUTS, "target": SOURCE}, SOURCE), scores, atol=1e-3)
 
 
@@ -165,5 +165,5 @@ def test_a_model_that_has_answered_is_saved_as_any_other(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again.decode(**INPUTS, max_length=7).tokens, expected.tokens)
-    for one, other in zip(model.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for original, loaded in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(original, loaded)

@@ -21,15 +21,15 @@ from tests.models.decoders import KINDS, MASK, SOURCE_MASK, TOKENS, assert_same,
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_sequence_equals_its_steps(kind):
     decoder, state, memory, target = make(**kind)
-    whole = decoder(target, state, memory)
+    full = decoder(target, state, memory)
     for time in range(4):
         output = decoder.step(target[:, time], state, memory)
         assert [type(layer) for layer in output.state.layers] == [type(s) for s in state.layers]
         state = output.state
-        np.testing.assert_allclose(output.logits, whole.logits[:, time], atol=1e-5)
+        np.testing.assert_allclose(output.logits, full.logits[:, time], atol=1e-5)
         if decoder.attention and not isinstance(decoder.attention, FixedContext):
-            np.testing.assert_allclose(output.attention, whole.attention[:, time], atol=1e-6)
-    assert_same(state.layers, whole.state.layers)
+            np.testing.assert_allclose(output.attention, full.attention[:, time], atol=1e-6)
+    assert_same(state.layers, full.state.layers)
 
 
 @pytest.mark.parametrize("name", ["two layers", "general, fed", "coverage"])
@@ -49,14 +49,14 @@ def test_a_stepwise_pass_has_the_masks_of_its_steps(variational, monkeypatch):
     plain = decoder(target, start, memory).logits
     masks = decoder.stack.draw_dropout_masks(*target.shape, training=True)
     monkeypatch.setattr(decoder.stack, "draw_dropout_masks", lambda *_: masks)
-    whole = decoder(target, start, memory, training=True)
+    full = decoder(target, start, memory, training=True)
     state = start
     for time in range(4):
-        now = masks.select(map_tensors(lambda mask, t=time: mask[:, t], masks.per_step()))
-        output = decoder.step(target[:, time], state, memory, now)
+        step_masks = masks.select(map_tensors(lambda mask, t=time: mask[:, t], masks.per_step()))
+        output = decoder.step(target[:, time], state, memory, step_masks)
         state = output.state
-        np.testing.assert_allclose(output.logits, whole.logits[:, time], atol=1e-5)
-    assert not np.allclose(whole.logits, plain)
+        np.testing.assert_allclose(output.logits, full.logits[:, time], atol=1e-5)
+    assert not np.allclose(full.logits, plain)
 
 
 @pytest.mark.parametrize("variational", [True, False])
@@ -67,13 +67,17 @@ def test_what_attention_found_is_dropped_as_what_top_layers_say(
 ):
     cell = Cell(dropout=0.9999, output_dropout=output_dropout, variational=variational)
     decoder, start, memory, target = make(cell=cell, attention=attention)
-    other = memory._replace(values=memory.values[::-1], keys=memory.keys[::-1])
-    after = [
-        decoder(tokens, start, seen, training=True).state.layers[0].hidden
-        for tokens, seen in ((target, memory), (target[::-1], memory), (target, other))
+    reversed_memory = memory._replace(values=memory.values[::-1], keys=memory.keys[::-1])
+    hidden = [
+        decoder(tokens, start, attended, training=True).state.layers[0].hidden
+        for tokens, attended in (
+            (target, memory),
+            (target[::-1], memory),
+            (target, reversed_memory),
+        )
     ]
-    np.testing.assert_allclose(after[0], after[1], atol=1e-6)  # no token is left
-    assert np.allclose(after[0], after[2], atol=1e-6) == (output_dropout is None)
+    np.testing.assert_allclose(hidden[0], hidden[1], atol=1e-6)  # no token is left
+    assert np.allclose(hidden[0], hidden[2], atol=1e-6) == (output_dropout is None)
 
 
 def test_coverage_is_a_loss_of_training_alone():
@@ -107,9 +111,9 @@ def test_tied_logits_compare_with_the_embeddings():
 
 def test_a_decoder_that_repeats_reads_no_tokens():
     decoder, state, memory, target = make(attention=RepeatVector)
-    said = decoder(target, state, memory).logits
-    np.testing.assert_array_equal(said, decoder(target[::-1], state, memory).logits)
-    assert not np.allclose(said[:, 0], said[:, 1])  # it knows where it is all the same
+    logits = decoder(target, state, memory).logits
+    np.testing.assert_array_equal(logits, decoder(target[::-1], state, memory).logits)
+    assert not np.allclose(logits[:, 0], logits[:, 1])  # it knows where it is all the same
     assert not any("embedding" in weight.path for weight in decoder.weights)
     sizes = [tuple(weight.shape) for weight in decoder.weights]
     assert sizes[0] == (memory.values.shape[-1], 4 * decoder.units)

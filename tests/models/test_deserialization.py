@@ -12,7 +12,7 @@ from seq2seq.models.deserialization import make_model
 
 
 @pytest.fixture(scope="module")
-def whole():
+def serialized():
     """A structure, and the shapes of its weights."""
     sizes = {"units": 3, "vocabulary_size": 7, "embedding_size": 2}
     decoder = Decoder(**sizes, layers=2, attention=Additive(units=2), readout="pointer")
@@ -23,20 +23,20 @@ def whole():
 
 
 @pytest.fixture
-def structure(whole):
-    return copy.deepcopy(whole[0])
+def structure(serialized):
+    return copy.deepcopy(serialized[0])
 
 
-def test_what_was_serialised_is_made_again(whole):
-    structure, shapes = whole
+def test_what_was_serialised_is_made_again(serialized):
+    structure, shapes = serialized
     model = make_model(structure, shapes)
     assert {weight.path: tuple(weight.shape) for weight in model.weights} == shapes
     assert all(np.isfinite(weight).all() for weight in model.weights)
     assert not model.compiled  # an optimiser would need memory, and is of no use
 
 
-def test_looking_at_it_leaves_nothing_behind(whole):
-    structure, shapes = whole
+def test_looking_at_it_leaves_nothing_behind(serialized):
+    structure, shapes = serialized
     for wrong in (shapes, {**shapes, "more": (1,)}):
         try:
             make_model(structure, wrong)
@@ -83,22 +83,22 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=lambda part: str(part.get("class_name")))
-@pytest.mark.parametrize("place", ["bridge", "attention", "cell", "name", "list", "root"])
-def test_no_other_class_is_made(structure, whole, foreign, place):
+@pytest.mark.parametrize("key", ["bridge", "attention", "cell", "name", "list", "root"])
+def test_no_other_class_is_made(structure, serialized, foreign, key):
     decoder = structure["config"]["decoder"]["config"]
-    if place == "root":
+    if key == "root":
         structure = {**foreign}
-    elif place == "bridge":
+    elif key == "bridge":
         structure["config"]["bridge"] = foreign
-    elif place == "list":
+    elif key == "list":
         decoder["layers"] = [2, {"deep": [foreign]}]
     else:
-        decoder[place] = foreign
+        decoder[key] = foreign
     with pytest.raises(ValueError, match="is not a part of this package"):
-        make_model(structure, whole[1])
+        make_model(structure, serialized[1])
 
 
-def test_a_class_that_somebody_else_registered_is_not_made(structure, whole):
+def test_a_class_that_somebody_else_registered_is_not_made(structure, serialized):
     @keras.saving.register_keras_serializable("theirs")
     class Bridge(keras.layers.Layer):
         pass
@@ -106,7 +106,7 @@ def test_a_class_that_somebody_else_registered_is_not_made(structure, whole):
     part = keras.saving.serialize_keras_object(Bridge())
     structure["config"]["bridge"] = {**part, "module": "seq2seq.layers.bridges"}
     with pytest.raises(ValueError, match="'Bridge' of the module .*registered as 'theirs>Bridge'"):
-        make_model(structure, whole[1])
+        make_model(structure, serialized[1])
     keras.saving.get_custom_objects().pop("theirs>Bridge")
 
 
@@ -123,22 +123,22 @@ def test_a_class_that_somebody_else_registered_is_not_made(structure, whole):
         ("encoder", "cell", [[]], "its model can't be made"),
     ],
 )
-def test_what_does_not_fit_its_weights_is_refused(structure, whole, part, key, value, message):
+def test_what_does_not_fit_its_weights_is_refused(structure, serialized, part, key, value, message):
     structure["config"][part]["config"][key] = value
     with pytest.raises(ValueError, match=message):
-        make_model(structure, whole[1])
+        make_model(structure, serialized[1])
 
 
-def test_a_part_is_no_model(structure, whole):
+def test_a_part_is_no_model(structure, serialized):
     with pytest.raises(ValueError, match="it holds a Encoder, a Seq2Seq was expected"):
-        make_model(structure["config"]["encoder"], whole[1])
+        make_model(structure["config"]["encoder"], serialized[1])
 
 
-def test_a_residual_of_training_is_never_looked_at(structure, whole):
+def test_a_residual_of_training_is_never_looked_at(structure, serialized):
     for key in ("compile_config", "build_config"):
         structure[key] = {"optimizer": FOREIGN[0], "input_shape": "nonsense"}
         structure["config"]["bridge"][key] = FOREIGN[1]
-    assert isinstance(make_model(structure, whole[1]), Seq2Seq)
+    assert isinstance(make_model(structure, serialized[1]), Seq2Seq)
 
 
 def test_other_kinds_of_cells_are_made_again():
@@ -146,5 +146,5 @@ def test_other_kinds_of_cells_are_made_again():
         sizes = {"units": 3, "features": 2, "cell": Cell(kind, layer_norm=True)}
         model = Seq2Seq(Encoder(**sizes), Decoder(**sizes))
         shapes = {weight.path: tuple(weight.shape) for weight in model.weights}
-        made = make_model(keras.saving.serialize_keras_object(model), shapes)
-        assert made.get_config() == model.get_config()
+        restored = make_model(keras.saving.serialize_keras_object(model), shapes)
+        assert restored.get_config() == model.get_config()

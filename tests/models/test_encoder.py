@@ -28,11 +28,11 @@ def test_extra_padding_changes_nothing(kind):
     encoder = Encoder(8, vocabulary_size=10, **kind)
     padded = np.pad(SOURCE, ((0, 0), (0, 5)))
     short, long = encoder(SOURCE, mask=SOURCE > 0), encoder(padded, mask=padded > 0)
-    for one, other in zip(flat(short), flat(long), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+    for expected, actual in zip(flat(short), flat(long), strict=True):
+        np.testing.assert_allclose(expected, actual, atol=1e-6)
     for row, length in enumerate((4, 2)):
-        real = np.array(short.values)[row, :length]
-        np.testing.assert_allclose(real, np.array(long.values)[row, :length], atol=1e-6)
+        values = np.array(short.values)[row, :length]
+        np.testing.assert_allclose(values, np.array(long.values)[row, :length], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -41,15 +41,18 @@ def test_a_batch_is_its_rows_one_by_one(kind):
     together = encoder(SOURCE, mask=SOURCE > 0)
     for row, length in enumerate((4, 2)):
         alone = encoder(SOURCE[row : row + 1, :length])
-        for one, other in zip(flat(together), flat(alone), strict=True):
-            np.testing.assert_allclose(one[row], other[0], atol=1e-6)
+        for batched, single in zip(flat(together), flat(alone), strict=True):
+            np.testing.assert_allclose(batched[row], single[0], atol=1e-6)
         np.testing.assert_allclose(together.values[row, :length], alone.values[0], atol=1e-6)
 
 
 def test_backwards_is_reading_the_reversed_source():
-    one, other = Encoder(8, vocabulary_size=10, backwards=True), Encoder(8, vocabulary_size=10)
-    other.set_weights(one.get_weights())
-    backwards, reversed_source = one(SOURCE[:1]), other(SOURCE[:1, ::-1])
+    reverse_encoder, encoder = (
+        Encoder(8, vocabulary_size=10, backwards=True),
+        Encoder(8, vocabulary_size=10),
+    )
+    encoder.set_weights(reverse_encoder.get_weights())
+    backwards, reversed_source = reverse_encoder(SOURCE[:1]), encoder(SOURCE[:1, ::-1])
     for a, b in zip(flat(backwards), flat(reversed_source), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
     np.testing.assert_allclose(backwards.values[0], reversed_source.values[0, ::-1], atol=1e-6)

@@ -43,13 +43,13 @@ def inputs_of(source, target_in):
 
 def gradients(model, source, target_in, target_out):
     """Loss and gradients, by one step of plain gradient descent: works on every engine."""
-    before = model.get_weights()
+    original_weights = model.get_weights()
     model.compile(keras.optimizers.SGD(1.0), cross_entropy(), jit_compile=False)
     weights = (target_out > 0).astype("float32")
     loss = model.train_on_batch(inputs_of(source, target_in), target_out, weights)
-    after = model.get_weights()
-    model.set_weights(before)
-    return loss, [b - a for b, a in zip(before, after, strict=True)]
+    updated_weights = model.get_weights()
+    model.set_weights(original_weights)
+    return loss, [b - a for b, a in zip(original_weights, updated_weights, strict=True)]
 
 
 @pytest.mark.parametrize("layers", slow_except([1], [1, 3]))
@@ -60,16 +60,16 @@ def test_extra_padding_changes_neither_loss_nor_gradient(layers):
     padded_loss, padded_gradient = gradients(model, *padded)
     np.testing.assert_allclose(loss, padded_loss, rtol=1e-5)
     assert max(np.abs(g).max() for g in gradient) > 1e-3
-    for one, other in zip(gradient, padded_gradient, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+    for expected, actual in zip(gradient, padded_gradient, strict=True):
+        np.testing.assert_allclose(expected, actual, atol=1e-6)
 
 
 def test_the_loss_is_the_mean_over_real_tokens():
     model = make_model()
     logits = np.array(model(inputs_of(SOURCE, TARGET_IN)))
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-    real = TARGET_OUT > 0
-    expected = -np.take_along_axis(log_p, TARGET_OUT[..., None], -1)[..., 0][real].mean()
+    mask = TARGET_OUT > 0
+    expected = -np.take_along_axis(log_p, TARGET_OUT[..., None], -1)[..., 0][mask].mean()
     loss, _ = gradients(model, SOURCE, TARGET_IN, TARGET_OUT)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
@@ -91,25 +91,25 @@ def test_free_running_says_what_teacher_forcing_says_of_it():
     """The score of a greedy answer is the sum of its log-probabilities under the whole pass."""
     model = make_model(2)
     model.decoder.readout.logits.bias.assign(np.linspace(-1, 1, 10))
-    found = model.decode(SOURCE, SOURCE > 0, max_length=6)
-    tokens, lengths = found.tokens[:, 0], found.lengths[:, 0]
+    result = model.decode(SOURCE, SOURCE > 0, max_length=6)
+    tokens, lengths = result.tokens[:, 0], result.lengths[:, 0]
     target_in = np.concatenate([np.full((3, 1), START), tokens[:, :-1]], axis=1)
     logits = np.array(model(inputs_of(SOURCE, target_in)))
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     for row in range(3):
-        said = [*tokens[row, : lengths[row]], *([END] if found.ended[row, 0] else [])]
-        expected = sum(log_p[row, time, token] for time, token in enumerate(said))
-        np.testing.assert_allclose(found.scores[row, 0], expected, atol=1e-4)
-        assert said == [int(np.argmax(log_p[row, time])) for time in range(len(said))]
+        generated = [*tokens[row, : lengths[row]], *([END] if result.ended[row, 0] else [])]
+        expected = sum(log_p[row, time, token] for time, token in enumerate(generated))
+        np.testing.assert_allclose(result.scores[row, 0], expected, atol=1e-4)
+        assert generated == [int(np.argmax(log_p[row, time])) for time in range(len(generated))]
 
 
 def test_the_decoder_knows_its_source_by_the_state_alone():
-    other = SOURCE[::-1].copy()
+    reversed_source = SOURCE[::-1].copy()
     for bridge, knows in [(Copy(), True), (Zero(), False)]:
         model = make_model(bridge=bridge)
-        one = np.array(model(inputs_of(SOURCE, TARGET_IN)))
-        two = np.array(model(inputs_of(other, TARGET_IN)))
-        assert np.allclose(one, two) != knows
+        logits = np.array(model(inputs_of(SOURCE, TARGET_IN)))
+        reversed_logits = np.array(model(inputs_of(reversed_source, TARGET_IN)))
+        assert np.allclose(logits, reversed_logits) != knows
 
 
 @pytest.mark.parametrize("bridge", slow_except([Dense], [Copy, Dense, Zero]))
@@ -120,8 +120,8 @@ def test_saves_and_loads(tmp_path, bridge):
     loaded = keras.models.load_model(tmp_path / "model.keras")
     expected = model(inputs_of(SOURCE, TARGET_IN))
     np.testing.assert_allclose(loaded(inputs_of(SOURCE, TARGET_IN)), expected, atol=1e-6)
-    before, after = (m.decode(SOURCE, SOURCE > 0, max_length=5) for m in (model, loaded))
-    np.testing.assert_array_equal(before.tokens, after.tokens)
+    original, restored = (m.decode(SOURCE, SOURCE > 0, max_length=5) for m in (model, loaded))
+    np.testing.assert_array_equal(original.tokens, restored.tokens)
 
 
 def test_fits_and_evaluates():
@@ -129,9 +129,9 @@ def test_fits_and_evaluates():
     model.compile(keras.optimizers.Adam(0.01), cross_entropy())
     data = (inputs_of(SOURCE, TARGET_IN), TARGET_OUT, (TARGET_OUT > 0).astype("float32"))
     x, y, weights = data
-    before = model.evaluate(x, y, sample_weight=weights, verbose=0)
+    untrained_loss = model.evaluate(x, y, sample_weight=weights, verbose=0)
     model.fit(x, y, sample_weight=weights, epochs=40, verbose=0)
-    assert model.evaluate(x, y, sample_weight=weights, verbose=0) < before / 2
+    assert model.evaluate(x, y, sample_weight=weights, verbose=0) < untrained_loss / 2
 
 
 def test_decoding_sees_weights_that_changed_after_the_first_call():
@@ -167,11 +167,11 @@ def test_ids_are_the_vocabularys():
 def test_real_values_in_and_out():
     model = Seq2Seq(Encoder(8, features=1), Decoder(8, features=1))
     source = np.random.default_rng(0).normal(size=(2, 5, 1)).astype("float32")
-    found = model.decode(source, max_length=3)
-    assert found.tokens.shape == (2, 1, 3, 1)
-    target_in = np.concatenate([np.zeros((2, 1, 1)), found.tokens[:, 0, :-1]], axis=1)
-    whole = model({"source": source, "target": target_in.astype("float32")})
-    np.testing.assert_allclose(whole, found.tokens[:, 0], atol=1e-5)
+    result = model.decode(source, max_length=3)
+    assert result.tokens.shape == (2, 1, 3, 1)
+    target_in = np.concatenate([np.zeros((2, 1, 1)), result.tokens[:, 0, :-1]], axis=1)
+    teacher_forced = model({"source": source, "target": target_in.astype("float32")})
+    np.testing.assert_allclose(teacher_forced, result.tokens[:, 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("bridge", [Copy, Dense, Zero])
@@ -212,7 +212,7 @@ def full_inputs(source=SOURCE, copies=COPIES, target_in=TARGET_IN):
 def test_padding_changes_neither_loss_nor_gradient_of_a_pointer(coverage, before):
     model = make_pointer(coverage, before)
     weights = (TARGET_OUT > 0).astype("float32")
-    found = []
+    results = []
     for extra in (0, 3):
         source, copies, target_in, target_out = (
             np.pad(a, ((0, 0), (0, extra))) for a in (SOURCE, COPIES, TARGET_IN, TARGET_OUT)
@@ -224,10 +224,10 @@ def test_padding_changes_neither_loss_nor_gradient_of_a_pointer(coverage, before
         loss = model.train_on_batch(inputs, target_out, weight)
         steps = [b - a for b, a in zip(before_step, model.get_weights(), strict=True)]
         model.set_weights(before_step)
-        found.append((loss, steps))
-    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
-    for one, other in zip(found[0][1], found[1][1], strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+        results.append((loss, steps))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    for expected, actual in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(expected, actual, atol=1e-5)
 
 
 def test_a_pointer_decodes_each_row_as_it_would_alone():
@@ -245,10 +245,10 @@ def test_a_pointer_decodes_each_row_as_it_would_alone():
 def test_an_unseen_symbol_can_be_said_by_copying_alone():
     model = make_pointer()
     model.decoder.readout.p_gen.bias.assign([-60.0])  # never from the vocabulary
-    found = model.decode(SOURCE, SOURCE > 0, max_length=6, tags=TAGS, copies=COPIES)
+    result = model.decode(SOURCE, SOURCE > 0, max_length=6, tags=TAGS, copies=COPIES)
     for row, length in enumerate((4, 2, 3)):
-        said = found.tokens[row, 0, : found.lengths[row, 0]]
-        assert set(said) <= set(COPIES[row, :length])
+        generated = result.tokens[row, 0, : result.lengths[row, 0]]
+        assert set(generated) <= set(COPIES[row, :length])
 
 
 @pytest.mark.parametrize("bridge", [Zero, LearnedInitialState])
@@ -320,5 +320,5 @@ def test_keras_exports_it_whether_or_not_it_was_called(attention, tmp_path):
     model.export(tmp_path / "exported", verbose=False)
     inputs = inputs_of(SOURCE, TARGET_IN)
     exported = tf.saved_model.load(str(tmp_path / "exported"))
-    found = exported.serve({name: tf.constant(array) for name, array in inputs.items()})
-    np.testing.assert_allclose(found, model(inputs), atol=1e-5)
+    outputs = exported.serve({name: tf.constant(array) for name, array in inputs.items()})
+    np.testing.assert_allclose(outputs, model(inputs), atol=1e-5)

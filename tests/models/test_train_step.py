@@ -21,10 +21,15 @@ SIZES = {"vocabulary_size": 12, "embedding_size": 5}
 def batch(rows=16, time=6, seed=0):
     rng = np.random.default_rng(seed)
     source, target = rng.integers(4, 12, (2, rows, time)).astype("int32")
-    mask, real = (np.arange(time) < rng.integers(1, time + 1, (2, rows, 1)))[:]
-    inputs = {"source": source * mask, "source_mask": mask, "target": target, "target_mask": real}
+    source_mask, target_mask = (np.arange(time) < rng.integers(1, time + 1, (2, rows, 1)))[:]
+    inputs = {
+        "source": source * source_mask,
+        "source_mask": source_mask,
+        "target": target,
+        "target_mask": target_mask,
+    }
     inputs["teacher_forcing_mask"] = rng.random((rows, time)) < 0.5
-    return inputs, target, real.astype("float32")
+    return inputs, target, target_mask.astype("float32")
 
 
 class Batches:
@@ -79,8 +84,8 @@ def equals_keras(make, batches, monkeypatch, **settings):
     losses, weights, _ = train(make, batches, monkeypatch, 0, **settings)
     expected_losses, expected, _ = train(make, batches, monkeypatch, 10**9, **settings)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
-    for one, other in zip(weights, expected, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+    for weight, expected_weight in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(weight, expected_weight, atol=1e-6)
 
 
 def test_it_equals_keras_with_uneven_masks_and_forced_steps(monkeypatch):
@@ -112,10 +117,10 @@ def test_the_same_run_computes_the_same_bits_and_parts_have_their_own_noise(monk
 
     inputs, target, weights = batch(8)
     twice = tree.map_structure(lambda array: np.concatenate([array] * 2), (inputs, target, weights))
-    (losses, one, update), (_, other, _) = (
+    (losses, trained, update), (_, retrained, _) = (
         train(noisy, [twice] * 3, monkeypatch, hot=1) for _ in range(2)
     )
-    assert all((a == b).all() for a, b in zip(one, other, strict=True))
+    assert all((a == b).all() for a, b in zip(trained, retrained, strict=True))
     assert update.shape_counts == {"16,6,6": 3}
     model = update.model
     first, second = (
@@ -163,11 +168,11 @@ def test_fit_by_hand_runs_the_sharded_step_with_the_numbers_of_keras(monkeypatch
     model, history = fit_by_hand(monkeypatch, hot=1)
     assert isinstance(model.train_function, train_step.ShardedTrainStep)
     assert model.train_function.shape_counts == {"16,6,6": 4}
-    other, expected = fit_by_hand(monkeypatch, hot=10**9)
+    keras_model, expected = fit_by_hand(monkeypatch, hot=10**9)
     assert history.keys() == expected.keys() == {"loss", "sparse_categorical_accuracy"}
     for name in history:
         np.testing.assert_allclose(history[name], expected[name], rtol=1e-4)
-    for first, second in zip(model.get_weights(), other.get_weights(), strict=True):
+    for first, second in zip(model.get_weights(), keras_model.get_weights(), strict=True):
         np.testing.assert_allclose(first, second, atol=1e-5)
 
 

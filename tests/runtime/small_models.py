@@ -34,7 +34,7 @@ def export(predictor, tmp_path, name="model.npz"):
 
 
 def compare_with_keras(predictor, runtime, sources, strategy=None, unknown="token", **options):
-    """Both answer `sources` with the same tokens and scores; what they say is returned.
+    """Both answer `sources` with the same tokens and scores; the results are returned.
 
     Args:
         predictor, runtime: the same model.
@@ -44,9 +44,9 @@ def compare_with_keras(predictor, runtime, sources, strategy=None, unknown="toke
         options: of `Runtime.predict` that mean the same as `strategy`, such as `width`.
     """
     count = strategy.n_best if strategy is not None else 1
-    wanted = predictor.predict(sources, strategy, n_best=count, unknown=unknown)
+    keras_results = predictor.predict(sources, strategy, n_best=count, unknown=unknown)
     results = runtime.predict(sources, n_best=count, unknown=unknown, **options)
-    for expected, best in zip(wanted, results, strict=True):
+    for expected, best in zip(keras_results, results, strict=True):
         if isinstance(predictor.target, Numbers):
             np.testing.assert_allclose(best[0].tokens, expected[0].tokens, rtol=1e-4, atol=1e-4)
         else:
@@ -69,11 +69,11 @@ def make_tiny():
     return make_predictor(Seq2Seq(Encoder(8, **sizes[0]), Decoder(8, **sizes[1])), LETTERS, FORMS)
 
 
-def edit_header(runtime_file, place, value):
-    """The runtime of a header that says `value` at `place`, a path of keys."""
+def edit_header(runtime_file, keys, value):
+    """The runtime of a header with `value` at `keys`, a path."""
     header, arrays = numpy_runtime.read_artifact(runtime_file)
     part = header
-    for key in place[:-1]:
+    for key in keys[:-1]:
         part = part[key]
-    part[place[-1]] = value
+    part[keys[-1]] = value
     return numpy_runtime.NumpyPredictor(header, arrays)

@@ -14,9 +14,9 @@ from tests.runtime.small_models import (
 @pytest.fixture(scope="module")
 def script(tmp_path_factory):
     """A folder with a copy of the one file alone."""
-    place = tmp_path_factory.mktemp("alone")
-    write_bundle(place)
-    return place
+    directory = tmp_path_factory.mktemp("alone")
+    write_bundle(directory)
+    return directory
 
 
 ALONE = """

@@ -1,4 +1,4 @@
-"""What a person sees does nothing; what a program reads is exact."""
+"""Escaping: text for people is made harmless, text for programs remains exact."""
 
 import csv
 import io

@@ -22,7 +22,7 @@ from seq2seq.runtime import file_format, manifest
 from seq2seq.runtime import predictor as numpy_runtime
 from seq2seq.runtime.file_format import HEADER, read_artifact
 from seq2seq.runtime.predictor import NumpyPredictor
-from tests.corruption import DAMAGES, say_otherwise
+from tests.corruption import DAMAGES, alter_values
 
 LETTERS = Vocabulary("ab")
 SETTINGS = {"longest_source": 12, "longest_target": 3, "target_length": None, "metrics": "tokens"}
@@ -48,71 +48,73 @@ def make(name):
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory):
     """The three models in files."""
-    place, rng = tmp_path_factory.mktemp("whole"), np.random.default_rng(0)
+    directory, rng = tmp_path_factory.mktemp("whole"), np.random.default_rng(0)
     for name in SOURCES:
         model, source, target, decoding = make(name)
         for weight in model.weights:
             weight.assign(rng.normal(0.0, 1.0, weight.shape))
         settings = {**SETTINGS, "target_length": 3} if name == "series" else SETTINGS
-        Predictor(model, source, target, decoding, settings).save(place / f"{name}.npz")
-    return {name: place / f"{name}.npz" for name in SOURCES}
+        Predictor(model, source, target, decoding, settings).save(directory / f"{name}.npz")
+    return {name: directory / f"{name}.npz" for name in SOURCES}
 
 
-def is_the_same(found, wanted):
+def is_the_same(actual, expected):
     """Whether two artefacts were read alike."""
-    (header, arrays), (old, before) = found, wanted
-    same = [arrays[n].dtype == a.dtype and (arrays[n] == a).all() for n, a in before.items()]
-    return header == old and arrays.keys() == before.keys() and all(same)
+    (header, arrays), (expected_header, expected_arrays) = actual, expected
+    same = [
+        arrays[n].dtype == a.dtype and (arrays[n] == a).all() for n, a in expected_arrays.items()
+    ]
+    return header == expected_header and arrays.keys() == expected_arrays.keys() and all(same)
 
 
 def test_two_thousand_damaged_files_are_refused_or_harmless(paths, tmp_path):
-    path, rng, seen = tmp_path / "model.npz", np.random.default_rng(0), Counter()
-    for name, whole in paths.items():
-        content, wanted = whole.read_bytes(), read_artifact(whole)
+    path, rng, counts = tmp_path / "model.npz", np.random.default_rng(0), Counter()
+    for name, original in paths.items():
+        content, artifact = original.read_bytes(), read_artifact(original)
         for turn in range(700):
             damage = DAMAGES[turn % len(DAMAGES)]
             path.unlink(missing_ok=True)  # to write over a file takes some file systems long
             path.write_bytes(damage(content, rng))
             try:
-                assert is_the_same(read_artifact(path), wanted), (name, damage)
-                seen[damage.__name__, "harmless"] += 1
+                assert is_the_same(read_artifact(path), artifact), (name, damage)
+                counts[damage.__name__, "harmless"] += 1
             except ValueError as error:
                 assert str(path) in str(error)
-                seen[damage.__name__, "refused"] += 1
-    refused = {damage.__name__: seen[damage.__name__, "refused"] for damage in DAMAGES}
+                counts[damage.__name__, "refused"] += 1
+    refused = {damage.__name__: counts[damage.__name__, "refused"] for damage in DAMAGES}
     expected = {"cut": 234, "flip": 218, "overwrite_end": 212, "leave_out": 234, "insert": 233}
     expected |= {"repeat": 223, "edit_zip": 85, "edit_arrays": 231, "append": 0}
     assert refused == pytest.approx(expected, abs=12)  # the header names Keras's own parts
-    assert sum(seen.values()) == 2100
+    assert sum(counts.values()) == 2100
 
 
 def answer(runtime, name):
-    """What a runtime says, as text that can be printed."""
-    said = runtime.predict(SOURCES[name], unknown="token", max_length=6)
-    assert len(said) == len(SOURCES[name])
-    return [text.encode() for text in said]
+    """The predictions of a runtime, as text that can be printed."""
+    predictions = runtime.predict(SOURCES[name], unknown="token", max_length=6)
+    assert len(predictions) == len(SOURCES[name])
+    return [text.encode() for text in predictions]
 
 
 def test_edited_headers_are_refused_or_make_sense(paths):
-    rng, seen = np.random.default_rng(0), Counter()
+    rng, counts = np.random.default_rng(0), Counter()
     for name, path in paths.items():
         header, arrays = read_artifact(path)
-        wanted = answer(NumpyPredictor(header, arrays), name)
+        expected = answer(NumpyPredictor(header, arrays), name)
         for _ in range(300):
-            edited = say_otherwise(header, rng, ("model", "source", "target", "settings"))
+            edited = alter_values(header, rng, ("model", "source", "target", "settings"))
             try:
                 if not isinstance(edited["settings"], dict):  # `read_artifact` looks at that
                     raise ValueError("its header lacks settings")
-                found = answer(NumpyPredictor(edited, arrays), name)
-                seen["alike" if found == wanted else "other"] += 1
+                actual = answer(NumpyPredictor(edited, arrays), name)
+                counts["alike" if actual == expected else "other"] += 1
             except ValueError:
-                seen["refused"] += 1
+                counts["refused"] += 1
             except KeyError as error:
                 assert error.args == ("settings",)
-                seen["refused"] += 1
+                counts["refused"] += 1
     # The header names parts of Keras, whose versions differ.
-    assert seen == pytest.approx({"refused": 632, "alike": 266, "other": 2}, abs=25)
-    assert seen["other"] > 0
+    assert counts == pytest.approx({"refused": 632, "alike": 266, "other": 2}, abs=25)
+    assert counts["other"] > 0
 
 
 @pytest.fixture
@@ -128,25 +130,25 @@ def read_as(monkeypatch):
 
 @pytest.mark.parametrize("count", [30, pytest.param(700, marks=pytest.mark.slow)])
 def test_edited_headers_are_refused_by_keras_too(paths, count, read_as):
-    rng, seen = np.random.default_rng(1), Counter()
+    rng, counts = np.random.default_rng(1), Counter()
     for path in paths.values():
         header, arrays = read_artifact(path)
         for _ in range(count):
-            edited = say_otherwise(header, rng, ("model", "source", "target", "settings"))
+            edited = alter_values(header, rng, ("model", "source", "target", "settings"))
             if isinstance(edited.get("settings"), dict):
                 read_as(edited, arrays)
                 try:
-                    seen[type(load(path)).__name__] += 1
+                    counts[type(load(path)).__name__] += 1
                 except ValueError as error:
                     assert str(path) in str(error)
-                    seen["refused"] += 1
-    assert seen["refused"] / sum(seen.values()) == pytest.approx(0.9, abs=0.06)
+                    counts["refused"] += 1
+    assert counts["refused"] / sum(counts.values()) == pytest.approx(0.9, abs=0.06)
 
 
 def rewrite(path, change):
     """Write a zip file again with `change(members)`, a list of [name, content, attributes]."""
     with zipfile.ZipFile(path) as archive:
-        members = [[one.filename, archive.read(one), {}] for one in archive.infolist()]
+        members = [[member.filename, archive.read(member), {}] for member in archive.infolist()]
     members = change(members) or members
     with zipfile.ZipFile(path, "w") as archive:
         for name, content, attributes in members:
@@ -240,13 +242,13 @@ def test_sizes_are_not_believed(paths, tmp_path):
             tracemalloc.stop()
 
 
-def edit(path, place, value):
-    """The header and the arrays of `path` with another value at `place`."""
+def edit(path, keys, value):
+    """The header and the arrays of `path` with another value at `keys`."""
     header, arrays = read_artifact(path)
     part = header
-    for key in place[:-1]:
+    for key in keys[:-1]:
         part = part[key]
-    part[place[-1]] = value
+    part[keys[-1]] = value
     return header, arrays
 
 
@@ -255,7 +257,7 @@ STRATEGY = ("settings", "decoding", "strategy")
 
 
 @pytest.mark.parametrize(
-    "name, place, value",
+    "name, keys, value",
     [
         ("plain", (*ENCODER, "units"), 10**6),
         ("plain", (*ENCODER, "vocabulary_size"), 10**9),
@@ -269,8 +271,8 @@ STRATEGY = ("settings", "decoding", "strategy")
         ("rich", (*STRATEGY, "width"), 10**9),
     ],
 )
-def test_nothing_larger_than_the_file_is_allocated(paths, name, place, value, read_as):
-    header, arrays = edit(paths[name], place, value)
+def test_nothing_larger_than_the_file_is_allocated(paths, name, keys, value, read_as):
+    header, arrays = edit(paths[name], keys, value)
     read_as(header, arrays)
     tracemalloc.start()
     with pytest.raises(ValueError):
@@ -282,7 +284,7 @@ def test_nothing_larger_than_the_file_is_allocated(paths, name, place, value, re
 
 
 @pytest.mark.parametrize(
-    "place, value, message",
+    "keys, value, message",
     [
         (("source", "symbols", 0), 5, "symbols .*must be"),
         (("source", "symbols"), ["a", "a"], "twice"),
@@ -301,8 +303,8 @@ def test_nothing_larger_than_the_file_is_allocated(paths, name, place, value, re
         ((*DECODER, "name"), 5, "is missing|structure differ|can't be"),
     ],
 )
-def test_what_is_wrong_in_a_header_is_named_by_both_readers(paths, place, value, message, read_as):
-    header, arrays = edit(paths["plain"], place, value)
+def test_what_is_wrong_in_a_header_is_named_by_both_readers(paths, keys, value, message, read_as):
+    header, arrays = edit(paths["plain"], keys, value)
     read_as(header, arrays)
     for read in (load, numpy_runtime.load):
         with pytest.raises(ValueError, match=f"plain.npz.*({message})"):

@@ -167,9 +167,9 @@ def test_unseen_symbols_can_be_copied_and_nothing_beyond(combined):
     _, runtime, _ = combined
     source = "qrs" + (TAB + "N" if runtime.model.tags else "")
     log_probabilities, _ = runtime.step(numpy_runtime.START, runtime.start(source))
-    places = log_probabilities[len(FORMS) :]  # of the source's symbols, and of its end
-    assert places.max() > -20 and np.isfinite(places[:3]).all()
-    assert np.isneginf(places[3:]).all()
+    copy_scores = log_probabilities[len(FORMS) :]  # of the source's symbols, and of its end
+    assert copy_scores.max() > -20 and np.isfinite(copy_scores[:3]).all()
+    assert np.isneginf(copy_scores[3:]).all()
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
@@ -197,7 +197,7 @@ def test_padding_and_start_are_never_said(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "place, value, message",
+    "keys, value, message",
     [
         (
             ("registered_name",),
@@ -217,7 +217,7 @@ def test_padding_and_start_are_never_said(tmp_path):
         (("config", "end_id"), 3, "supports start_id=1 and end_id=2, got start_id=1 and end_id=3"),
     ],
 )
-def test_an_unknown_model_is_refused(tiny, tmp_path, place, value, message):
+def test_an_unknown_model_is_refused(tiny, tmp_path, keys, value, message):
     tiny[0].save(tmp_path / "model.npz")
     with pytest.raises(ValueError, match=message):
-        edit_header(tmp_path / "model.npz", ("model", *place), value)
+        edit_header(tmp_path / "model.npz", ("model", *keys), value)

@@ -60,8 +60,10 @@ def catalogued(request, tmp_path_factory):
 
 @pytest.mark.parametrize("strategy, options", STRATEGIES)
 def test_every_model_answers_as_in_keras(catalogued, strategy, options):
-    found = compare_with_keras(*catalogued, strategy, **options)
-    assert len({one.text for best in found for one in best}) > 6  # it was worth comparing
+    results = compare_with_keras(*catalogued, strategy, **options)
+    assert (
+        len({hypothesis.text for best in results for hypothesis in best}) > 6
+    )  # it was worth comparing
 
 
 def test_answers_do_not_depend_on_the_batch(catalogued):
@@ -69,11 +71,13 @@ def test_answers_do_not_depend_on_the_batch(catalogued):
     for options in ({}, {"width": 3, "n_best": 2, "length_penalty": 0.6}):
         together = runtime.predict(sources, **{"n_best": 1, **options})
         alone = [runtime.predict([source], **{"n_best": 1, **options})[0] for source in sources]
-        assert [[one.tokens for one in best] for best in together] == [
-            [one.tokens for one in best] for best in alone
+        assert [[hypothesis.tokens for hypothesis in best] for best in together] == [
+            [hypothesis.tokens for hypothesis in best] for best in alone
         ]
-        for best, other in zip(together, alone, strict=True):
-            np.testing.assert_allclose([h.score for h in best], [h.score for h in other], rtol=1e-4)
+        for best, single in zip(together, alone, strict=True):
+            np.testing.assert_allclose(
+                [h.score for h in best], [h.score for h in single], rtol=1e-4
+            )
 
 
 def test_a_beam_of_one_is_greedy(catalogued):
@@ -86,14 +90,14 @@ def test_a_beam_of_one_is_greedy(catalogued):
 @pytest.mark.parametrize("source, target", [(SERIES, SERIES), (SERIES, FORMS), (LETTERS, SERIES)])
 @pytest.mark.parametrize("target_length", [None, 3])
 def test_real_values_answer_as_in_keras(tmp_path, source, target, target_length):
-    reads, says = (
+    encoder_options, decoder_options = (
         {"features": 2} if isinstance(side, Numbers) else {"vocabulary_size": len(side)}
         for side in (source, target)
     )
     cell = Cell("gru", layer_norm=target_length is not None)
     model = Seq2Seq(
-        Encoder(6, cell=cell, **reads),
-        Decoder(6, cell=cell, attention=General(input_feeding=True), **says),
+        Encoder(6, cell=cell, **encoder_options),
+        Decoder(6, cell=cell, attention=General(input_feeding=True), **decoder_options),
     )
     predictor = make_predictor(model, source, target, target_length=target_length)
     runtime = export(predictor, tmp_path)
@@ -103,8 +107,8 @@ def test_real_values_answer_as_in_keras(tmp_path, source, target, target_length)
             runtime.predict(["1,2"], width=2)
 
 
-@pytest.mark.parametrize("weights, places", [("float32", 6), ("float16", 2), ("int8", 1)])
-def test_smaller_weights_are_read_by_both(tiny, tmp_path, weights, places):
+@pytest.mark.parametrize("weights, decimals", [("float32", 6), ("float16", 2), ("int8", 1)])
+def test_smaller_weights_are_read_by_both(tiny, tmp_path, weights, decimals):
     predictor, runtime = tiny
     model, path = predictor.model, tmp_path / "small.npz"
     settings = {**predictor.settings, "decoding": predictor.decoding.to_config()}
@@ -112,9 +116,9 @@ def test_smaller_weights_are_read_by_both(tiny, tmp_path, weights, places):
     loaded, *_ = load_model(path)
     header, arrays = numpy_runtime.read_artifact(path)
     assert header["weights"] == weights
-    for before, after in zip(model.weights, loaded.weights, strict=True):
-        np.testing.assert_allclose(before, after, atol=10**-places)
-        np.testing.assert_array_equal(after, arrays[after.path])
+    for original, restored in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_allclose(original, restored, atol=10**-decimals)
+        np.testing.assert_array_equal(restored, arrays[restored.path])
     small = Predictor(loaded, LETTERS, FORMS, Decoding(), predictor.settings)
     compare_with_keras(small, numpy_runtime.load(path), TEXTS)
 
@@ -123,13 +127,13 @@ def test_lengths_can_be_limited(tiny):
     _, runtime = tiny
     everything = runtime.predict(TEXTS, n_best=1)
     assert max(len(best[0].tokens) for best in everything) > 8
-    for most, limits in ((2, [2] * len(TEXTS)), ("0.5x+1", [len(t) // 2 + 1 for t in TEXTS])):
+    for max_length, limits in ((2, [2] * len(TEXTS)), ("0.5x+1", [len(t) // 2 + 1 for t in TEXTS])):
         for best, short, limit in zip(
-            everything, runtime.predict(TEXTS, n_best=1, max_length=most), limits, strict=True
+            everything, runtime.predict(TEXTS, n_best=1, max_length=max_length), limits, strict=True
         ):
             assert short[0].tokens == best[0].tokens[:limit]
-    both = runtime.predict(TEXTS, width=3, n_best=3, max_length=2)
-    assert max(len(one.tokens) for best in both for one in best) == 2
+    beams = runtime.predict(TEXTS, width=3, n_best=3, max_length=2)
+    assert max(len(hypothesis.tokens) for best in beams for hypothesis in best) == 2
 
 
 def test_a_stream_comes_in_order_and_is_not_kept(tiny, monkeypatch):
@@ -201,10 +205,10 @@ def test_settings_of_the_file_are_used(tiny, tmp_path):
     }
     decoding = {"strategy": beam, "max_length": "1x+1", "unknown": "token", "banned": []}
     runtime = edit_header(tmp_path / "model.npz", ("settings", "decoding"), decoding)
-    given = {"width": 4, "length_penalty": 1.0, "max_length": "1x+1", "unknown": "token"}
-    wanted = tiny[1].predict(["badq"], n_best=3, **given)
-    assert runtime.predict(["badq"], n_best=3) == wanted
-    assert runtime.predict(["badq"]) == [wanted[0][0].text]
+    options = {"width": 4, "length_penalty": 1.0, "max_length": "1x+1", "unknown": "token"}
+    expected = tiny[1].predict(["badq"], n_best=3, **options)
+    assert runtime.predict(["badq"], n_best=3) == expected
+    assert runtime.predict(["badq"]) == [expected[0][0].text]
     for decoding in ({"unknown": "copy"}, {"no_repeat_ngram_size": 2}):
         runtime = edit_header(tmp_path / "model.npz", ("settings", "decoding"), decoding)
         with pytest.raises(ValueError, match=next(iter(decoding))):

@@ -16,7 +16,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def shown(monkeypatch):
-    """What is shown, without a delay."""
+    """The text that is shown, without a delay."""
     file = io.StringIO()
     monkeypatch.setattr(module._Display, "file", file)
     monkeypatch.setattr(module, "TERMINAL_DELAY", 0)

@@ -27,12 +27,12 @@ def continue_by_hand(runtime, source, limit):
     for _ in range(limit):
         longer = []
         for score, tokens, (last, state) in unfinished:
-            log_probabilities, after = runtime.step(last, state)
+            log_probabilities, next_state = runtime.step(last, state)
             for token, gained in enumerate(log_probabilities.tolist()):
                 if token == numpy_runtime.END:
                     yield score + gained, tokens, True
                 elif gained > -math.inf:
-                    longer.append((score + gained, (*tokens, token), (token, after)))
+                    longer.append((score + gained, (*tokens, token), (token, next_state)))
         unfinished = longer
     yield from ((score, tokens, False) for score, tokens, _ in unfinished)
 
@@ -68,9 +68,11 @@ def search_by_hand(runtime, source, width, limit, alpha, n_best, early_stopping)
         candidates = []
         for score, tokens, state in live:
             last = tokens[-1] if tokens else numpy_runtime.START
-            log_probabilities, after = runtime.step(last, state)
+            log_probabilities, next_state = runtime.step(last, state)
             for token in np.flatnonzero(np.isfinite(log_probabilities)).tolist():
-                candidates.append((score + float(log_probabilities[token]), tokens, token, after))
+                candidates.append(
+                    (score + float(log_probabilities[token]), tokens, token, next_state)
+                )
         candidates.sort(key=lambda hypothesis: -hypothesis[0])
         for score, tokens, token, _ in candidates[:width]:
             if token == numpy_runtime.END:
@@ -81,7 +83,10 @@ def search_by_hand(runtime, source, width, limit, alpha, n_best, early_stopping)
             for hypothesis in candidates[: 2 * width]
             if hypothesis[2] != numpy_runtime.END
         ]
-        live = [(score, (*tokens, token), after) for score, tokens, token, after in going[:width]]
+        live = [
+            (score, (*tokens, token), next_state)
+            for score, tokens, token, next_state in going[:width]
+        ]
         beaten = len(pool) == n_best and penalise(live[0][0], limit, alpha) <= pool[-1][0]
         if beaten or (early_stopping and len(pool) == n_best):
             break
@@ -97,11 +102,11 @@ def test_the_beam_is_as_described(tiny, width, n_best, alpha, early_stopping):
     beam = numpy_runtime.Beam(width, alpha, n_best, early_stopping)
     plan = numpy_runtime.DecodePlan(beam.search, width, "error", 9)
     for source, best in zip(TEXTS, runtime.hypotheses(TEXTS, plan), strict=True):
-        wanted = search_by_hand(runtime, source, width, 9, alpha, n_best, early_stopping)
-        symbols = [[FORMS.symbols[token] for token in tokens] for _, tokens in wanted]
+        expected = search_by_hand(runtime, source, width, 9, alpha, n_best, early_stopping)
+        symbols = [[FORMS.symbols[token] for token in tokens] for _, tokens in expected]
         assert [hypothesis.tokens for hypothesis in best] == symbols
         assert [hypothesis.score for hypothesis in best] == pytest.approx(
-            [s for s, _ in wanted], abs=1e-4
+            [s for s, _ in expected], abs=1e-4
         )
 
 

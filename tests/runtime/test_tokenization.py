@@ -57,9 +57,9 @@ def test_graphemes_are_what_a_reader_takes_for_one(graphemes):
 def test_graphemes_lose_nothing_and_begin_with_no_mark(text):
     tokens = Vocabulary("", "graphemes").tokens(text)
     assert "".join(tokens) == text and all(tokens)
-    for before, token in itertools.pairwise(tokens):
+    for previous, token in itertools.pairwise(tokens):
         if unicodedata.category(token[0]) == "Mn":
-            assert unicodedata.category(before[-1])[0] in "CZ"
+            assert unicodedata.category(previous[-1])[0] in "CZ"
     if text.isascii() and "\r\n" not in text:
         assert tokens == [*text]
 

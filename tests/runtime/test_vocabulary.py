@@ -47,9 +47,9 @@ def test_any_text_becomes_numbers_and_text_again(tokenizer, known, text):
 @given(known=TEXTS, text=TEXTS)
 def test_any_text_can_be_read_by_any_vocabulary(tokenizer, known, text):
     vocabulary = Vocabulary.build([known], tokenizer)
-    tokens, seen = vocabulary.tokens(text), set(vocabulary.tokens(known))
+    tokens, known_tokens = vocabulary.tokens(text), set(vocabulary.tokens(known))
     ids = vocabulary.encode(text, unknown="token")
-    assert [n == UNKNOWN for n in ids] == [token not in seen for token in tokens]
+    assert [n == UNKNOWN for n in ids] == [token not in known_tokens for token in tokens]
     copied = vocabulary.encode_copies(tokens, tokens)  # a pointer can say all of it
     assert vocabulary.decode_tokens([*copied, END], tokens) == tokens
     if UNKNOWN in ids:

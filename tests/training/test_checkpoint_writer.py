@@ -39,7 +39,7 @@ def in_an_empty_place(tmp_path, monkeypatch):
 
 
 def run(path, overrides):
-    """What the command line does with `resume=true`, in this process."""
+    """Train in this process as the command line does with `resume=true`."""
     config = compose(overrides)
     keras.backend.clear_session()
     keras.utils.set_random_seed(config["seed"])
@@ -59,13 +59,13 @@ def run(path, overrides):
         ).run(directory)
 
 
-def cut(monkeypatch, after):
-    """Let a signal come in step `after`."""
-    real = TrainingCounters.count
+def cut(monkeypatch, step):
+    """Let a signal come in step `step`."""
+    original = TrainingCounters.count
 
     def counted(self):
-        real(self)
-        if self.steps == after:
+        original(self)
+        if self.steps == step:
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(TrainingCounters, "count", counted)
@@ -73,9 +73,9 @@ def cut(monkeypatch, after):
 
 def stop_and_go(monkeypatch, overrides, cuts):
     """Train with stops."""
-    for after in cuts:
+    for step in cuts:
         with monkeypatch.context() as patch:
-            cut(patch, after)
+            cut(patch, step)
             assert isinstance(run("cut", overrides).error, Interrupted)
     assert run("cut", overrides).error is None
 
@@ -137,9 +137,9 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(monkeypatch, eagerly, uni
     def killed(self):
         if self.steps == 8:
             raise Killed
-        real(self)
+        original(self)
 
-    real = TrainingCounters.count
+    original = TrainingCounters.count
     with monkeypatch.context() as patch:
         patch.setattr(TrainingCounters, "count", killed)
         patch.setattr(CheckpointWriter, "_is_due", lambda self: self.counters.steps in (2, 5, 6))
@@ -162,23 +162,23 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(monkeypatch, e
         patch.setattr(CheckpointWriter, "_is_due", lambda self: True)
         run("straight", overrides)
     newest = Path("straight/checkpoints/step-000000012.npz")
-    wanted = everything("straight")
+    expected = everything("straight")
     content = bytearray(newest.read_bytes())
     content[content.index(b'"checksums"')] ^= 1  # not just anywhere: a zip file has idle bytes
     newest.write_bytes(content)
     run("straight", overrides)
     assert "step-000000012.npz is damaged" in caplog.text
     assert "using the previous checkpoint step-000000011.npz" in caplog.text
-    assert everything("straight") == wanted
+    assert everything("straight") == expected
 
 
 def test_a_complete_training_is_only_tested_again(monkeypatch, eagerly):
     overrides = ["task=reverse", *WORDS, *FEW, *TINY]
     run("run", overrides)
-    wanted = everything("run")
+    expected = everything("run")
     monkeypatch.setattr("seq2seq.training.trainer.run_training_loop", None)
     run("run", overrides)
-    assert everything("run") == wanted
+    assert everything("run") == expected
 
 
 PATIENT = ["task=reverse", *WORDS, *FEW, *TINY, "training.steps_per_epoch=2"]
@@ -188,10 +188,10 @@ PATIENT += ["training.steps=20", "training.patience=2"]
 @pytest.fixture
 def scores(monkeypatch):
     """Validation that moves after 8 updates and gets no better then."""
-    found = {2: 0.0, 4: 0.0, 6: 0.0, 8: 0.5}
+    score_by_step = {2: 0.0, 4: 0.0, 6: 0.0, 8: 0.5}
 
     def evaluate(predictor, *arguments):
-        score = found.get(int(predictor.model.optimizer.iterations), 0.25)
+        score = score_by_step.get(int(predictor.model.optimizer.iterations), 0.25)
         return SimpleNamespace(metrics=lambda: {"exact_match": score})
 
     monkeypatch.setattr("seq2seq.training.validation.evaluate", evaluate)
@@ -250,7 +250,7 @@ def test_checkpoints_are_as_frequent_as_they_are_cheap(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("seq2seq.training.checkpoint_writer.time", clock)
     writer, costs, written = make_writer(fraction=0.1), [2.0, 1.0, 1.0], []
-    writer.directory.checkpoints.write = lambda step, *rest: (
+    writer.directory.checkpoints.write = lambda step, *arguments: (
         written.append(clock.now),
         setattr(clock, "now", clock.now + costs[len(written) - 1]),
     )

@@ -5,12 +5,15 @@ import pytest
 from seq2seq.training.curriculum import LengthCurriculum
 
 
-@pytest.mark.parametrize("first, over", [(0.1, 0.5), (0.5, 0.25), (0.01, 0.99)])
-def test_a_curriculum_adds_evenly_until_all_take_part(first, over):
-    curriculum = LengthCurriculum(first, over)
-    shares = [curriculum.fraction(done) for done in (0, over / 2, over, (over + 1) / 2, 1)]
-    assert shares == pytest.approx([first, (1 + first) / 2, 1, 1, 1])
-    assert max(shares) <= 1
+@pytest.mark.parametrize("initial_fraction, ramp_fraction", [(0.1, 0.5), (0.5, 0.25), (0.01, 0.99)])
+def test_a_curriculum_adds_evenly_until_all_take_part(initial_fraction, ramp_fraction):
+    curriculum = LengthCurriculum(initial_fraction, ramp_fraction)
+    fractions = [
+        curriculum.fraction(done)
+        for done in (0, ramp_fraction / 2, ramp_fraction, (ramp_fraction + 1) / 2, 1)
+    ]
+    assert fractions == pytest.approx([initial_fraction, (1 + initial_fraction) / 2, 1, 1, 1])
+    assert max(fractions) <= 1
 
 
 @pytest.mark.parametrize("name", ["initial_fraction", "ramp_fraction"])

@@ -76,8 +76,8 @@ def test_without_validation_nothing_stalls():
 
 def test_the_end_is_explained():
     history = rows([0, 0.5, 0.4, 0.5])
-    whole = Plan(40, 10)
-    assert explain_end(history, EXACT, whole, 40) == (
+    complete = Plan(40, 10)
+    assert explain_end(history, EXACT, complete, 40) == (
         "training ended: all 40 updates are done (4 epochs)"
     )
     early = Plan(1200, 10, patience=2)
@@ -114,9 +114,9 @@ def test_a_model_that_could_go_on():
     ],
 )
 def test_a_model_that_never_moved(losses, message):
-    found = diagnose(rows([0, 0, 0, 0], [0.1, 0.1, 0.2, 0.2], losses), EXACT, PLAN)
-    assert found.startswith("never moved: ") and message in found
-    assert "optimizer.learning_rate" in found or "attention=general" in found
+    result = diagnose(rows([0, 0, 0, 0], [0.1, 0.1, 0.2, 0.2], losses), EXACT, PLAN)
+    assert result.startswith("never moved: ") and message in result
+    assert "optimizer.learning_rate" in result or "attention=general" in result
 
 
 def test_curves_of_which_nothing_is_told():
@@ -145,13 +145,13 @@ def test_of_a_smoke_test_only_the_end_is_told():
 
 
 def task(source, target, kind=Pairs):
-    made = kind.__new__(kind)
-    made.source, made.target = source, target
-    return made
+    instance = kind.__new__(kind)
+    instance.source, instance.target = source, target
+    return instance
 
 
 def test_few_updates_and_few_symbols_are_noted():
-    letters, one = Vocabulary("abc"), Vocabulary("x")
+    letters, single = Vocabulary("abc"), Vocabulary("x")
     few = list_notes(task(letters, letters), Plan(40, 2))
     assert few == [
         "40 updates in all (2 an epoch): hardly a model learns from fewer than 200, which "
@@ -159,8 +159,8 @@ def test_few_updates_and_few_symbols_are_noted():
     ]
     assert list_notes(task(letters, letters), Plan(40, 2, chosen=True)) == []
     assert list_notes(task(letters, letters), Plan(200, 10)) == []
-    (note,) = list_notes(task(letters, one), PLAN)
+    (note,) = list_notes(task(letters, single), PLAN)
     assert note.startswith("all targets are made of one symbol, 'x': is that the right column")
-    assert len(list_notes(task(one, one), PLAN)) == 2
-    assert list_notes(task(one, one, Task), PLAN) == []
+    assert len(list_notes(task(single, single), PLAN)) == 2
+    assert list_notes(task(single, single, Task), PLAN) == []
     assert list_notes(task(Numbers(1), Numbers(1)), PLAN) == []

@@ -23,12 +23,12 @@ def drawn(seed=0, cell="lstm"):
 def test_the_distributions(cell, biases):
     weights = drawn(cell=cell)
     for path, array in weights.items():
-        place, name = path.rsplit("/", 1)
+        layer, name = path.rsplit("/", 1)
         if name == "embeddings":
             assert abs(array.std() - 1) < 0.05 and abs(array.mean()) < 0.1
             continue
-        recurrent = f"{place}/recurrent_kernel" in weights
-        limit = 1 / np.sqrt(64 if recurrent else len(weights[f"{place}/kernel"]))
+        recurrent = f"{layer}/recurrent_kernel" in weights
+        limit = 1 / np.sqrt(64 if recurrent else len(weights[f"{layer}/kernel"]))
         count = biases if recurrent and name == "bias" else 1  # PyTorch's, that one here stands for
         assert np.abs(array).max() < count * limit
         if array.size > 200:
@@ -36,18 +36,20 @@ def test_the_distributions(cell, biases):
 
 
 def test_the_seed_decides():
-    one, again, other = drawn(0), drawn(0), drawn(1)
-    for path, array in one.items():
-        np.testing.assert_array_equal(array, again[path])
-        assert (array != other[path]).any()
+    first, second, reseeded = drawn(0), drawn(0), drawn(1)
+    for path, array in first.items():
+        np.testing.assert_array_equal(array, second[path])
+        assert (array != reseeded[path]).any()
 
 
 def test_what_pytorch_has_nothing_like_is_left():
     keras.utils.set_random_seed(0)
     encoder = Encoder(8, cell={"layer_norm": True}, **SIZES)
-    before = {v.path: np.array(v) for v in encoder.trainable_variables if "norm" in v.path}
+    original_weights = {
+        v.path: np.array(v) for v in encoder.trainable_variables if "norm" in v.path
+    }
     initialize_as_pytorch(Seq2Seq(encoder, Decoder(8, **SIZES)), 0)
-    assert before
+    assert original_weights
     for variable in encoder.trainable_variables:
-        if variable.path in before:
-            np.testing.assert_array_equal(variable, before[variable.path])
+        if variable.path in original_weights:
+            np.testing.assert_array_equal(variable, original_weights[variable.path])

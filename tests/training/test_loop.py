@@ -111,10 +111,10 @@ def test_counters_count_examples_and_real_tokens():
     task = build_task(config)
     batches = list(islice(make_batches(task, Training(batch_size=4), 0).iterate(0), 3))
     counters = TrainingCounters(3, 2)
-    over = []
+    epoch_ends = []
     for _ in counters.feed(batches):
         counters.count()
-        over.append(counters.epoch_is_over)
-    assert over == [False, True, True] and counters.is_finished
+        epoch_ends.append(counters.epoch_is_over)
+    assert epoch_ends == [False, True, True] and counters.is_finished
     assert counters.examples == 12
     assert counters.target_tokens == sum(int(batch.target_mask.sum()) for batch in batches)

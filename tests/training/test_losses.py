@@ -27,8 +27,8 @@ def spread_out(smoothing):
     """Cross-entropy against the whole smoothed distribution, averaged over real tokens."""
     shifted = LOGITS.astype("float64")
     logs = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    wanted = (1 - smoothing) * np.eye(7)[TOKENS] + smoothing / 7
-    return -((wanted * logs).sum(-1) * WEIGHTS).sum() / WEIGHTS.sum()
+    distribution = (1 - smoothing) * np.eye(7)[TOKENS] + smoothing / 7
+    return -((distribution * logs).sum(-1) * WEIGHTS).sum() / WEIGHTS.sum()
 
 
 @pytest.mark.parametrize("smoothing", [0, 0.1, 0.5, 0.9])
@@ -45,7 +45,7 @@ def test_no_smoothing_is_plain_cross_entropy():
 
 
 @pytest.mark.parametrize(
-    "loss, truth, said",
+    "loss, truth, predicted",
     [
         (cross_entropy(), TOKENS, LOGITS),
         (cross_entropy(0.1), TOKENS, LOGITS),
@@ -54,24 +54,24 @@ def test_no_smoothing_is_plain_cross_entropy():
     ],
     ids=["plain", "smoothed", "squared", "per example"],
 )
-def test_padding_changes_nothing(loss, truth, said):
-    expected = value(loss, truth, said, WEIGHTS)
+def test_padding_changes_nothing(loss, truth, predicted):
+    expected = value(loss, truth, predicted, WEIGHTS)
 
     def pad(array, filling):
         width = [(0, 0), (0, 4)] + [(0, 0)] * (array.ndim - 2)
         return np.pad(array, width, constant_values=filling)
 
     for filling in (0, 3):
-        longer = pad(truth, filling), pad(said, filling), pad(WEIGHTS, 0)
+        longer = pad(truth, filling), pad(predicted, filling), pad(WEIGHTS, 0)
         assert value(loss, *longer) == pytest.approx(expected, rel=1e-6)
-    other = np.where(WEIGHTS.astype(bool)[..., None], said, 9)
-    assert value(loss, truth, other, WEIGHTS) == pytest.approx(expected, rel=1e-6)
+    changed = np.where(WEIGHTS.astype(bool)[..., None], predicted, 9)
+    assert value(loss, truth, changed, WEIGHTS) == pytest.approx(expected, rel=1e-6)
 
 
 def test_squared_error_is_a_mean_over_real_steps():
-    truth, said = LOGITS[..., :2], LOGITS[..., 2:4]
-    expected = (((truth - said) ** 2).mean(-1) * WEIGHTS).sum() / WEIGHTS.sum()
-    assert value(squared_error(), truth, said, WEIGHTS) == pytest.approx(expected, rel=1e-5)
+    truth, predicted = LOGITS[..., :2], LOGITS[..., 2:4]
+    expected = (((truth - predicted) ** 2).mean(-1) * WEIGHTS).sum() / WEIGHTS.sum()
+    assert value(squared_error(), truth, predicted, WEIGHTS) == pytest.approx(expected, rel=1e-5)
 
 
 def test_large_logits_stay_finite():
@@ -96,16 +96,18 @@ def test_bad_shares_are_refused(smoothing):
 
 
 @pytest.mark.parametrize(
-    "loss, truth, said",
+    "loss, truth, predicted",
     [
         (cross_entropy(), TOKENS, LOGITS),
         (cross_entropy(0.1), TOKENS, LOGITS),
         (squared_error(), LOGITS[..., :2], LOGITS[..., 2:4]),
     ],
 )
-def test_by_examples_the_steps_of_each_are_summed(loss, truth, said):
+def test_by_examples_the_steps_of_each_are_summed(loss, truth, predicted):
     by_examples = PerExample(loss)
-    got = value(by_examples, truth, said, WEIGHTS)
-    assert got == pytest.approx(value(loss, truth, said, WEIGHTS) * WEIGHTS.sum() / 3, rel=1e-5)
+    got = value(by_examples, truth, predicted, WEIGHTS)
+    assert got == pytest.approx(
+        value(loss, truth, predicted, WEIGHTS) * WEIGHTS.sum() / 3, rel=1e-5
+    )
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(by_examples))
-    assert value(again, truth, said, WEIGHTS) == pytest.approx(got, rel=1e-6)
+    assert value(again, truth, predicted, WEIGHTS) == pytest.approx(got, rel=1e-6)

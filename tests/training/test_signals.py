@@ -13,26 +13,26 @@ ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.S
 
 @pytest.mark.parametrize("number", ENDING)
 def test_the_first_is_remembered(number, capfd):
-    before = [signal.getsignal(one) for one in ENDING]
+    previous_handlers = [signal.getsignal(signum) for signum in ENDING]
     with Signals() as signals:
         assert signals.received is None
         signal.raise_signal(number)
         assert signals.received == number
-        assert [signal.getsignal(one) for one in ENDING] == before
+        assert [signal.getsignal(signum) for signum in ENDING] == previous_handlers
     assert f"{signal.Signals(number).name}: finishing the current step" in capfd.readouterr().err
     assert str(Interrupted(number)) == f"interrupted by {signal.Signals(number).name}"
 
 
 def test_a_hangup_that_is_ignored_stays_so():
     """As `nohup` wants it."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    previous_handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         assert signal.SIGHUP not in handled_signals()
         with Signals() as signals:
             signal.raise_signal(signal.SIGHUP)
             assert signals.received is None
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGHUP, previous_handler)
     assert signal.SIGHUP in handled_signals()
 
 
@@ -53,13 +53,13 @@ def test_without_one_everything_is_as_before():
 def test_other_threads_leave_signals_alone():
     def enter():
         with Signals():
-            found.append(signal.getsignal(signal.SIGINT))
+            handlers.append(signal.getsignal(signal.SIGINT))
 
-    found = []
+    handlers = []
     thread = threading.Thread(target=enter)
     thread.start()
     thread.join()
-    assert found == [signal.default_int_handler]
+    assert handlers == [signal.default_int_handler]
 
 
 def test_a_process_that_lost_the_one_that_started_it_ends_in_good_order(monkeypatch):

@@ -1,4 +1,4 @@
-"""What the decoder reads in training: shares, and draws that can be computed again."""
+"""Inputs of the decoder in training: probabilities, and draws that can be computed again."""
 
 import math
 
@@ -23,7 +23,7 @@ DRAWN = [
 
 
 @pytest.mark.parametrize(
-    "schedule, shares",
+    "schedule, probabilities",
     [
         ("constant", (0, 0, 0)),
         ("linear", (1, 1 / 2, 0)),
@@ -31,10 +31,10 @@ DRAWN = [
         ("inverse_sigmoid", (math.e / (math.e + 1), 1 / 2, 1 / (1 + math.e))),
     ],
 )
-def test_schedules_at_the_start_halfway_and_at_the_end(schedule, shares):
-    for least in (0, 0.1, 1):
-        forcing = ScheduledSampling(schedule, least, rate=4)
-        expected = [max(least, share) for share in shares]
+def test_schedules_at_the_start_halfway_and_at_the_end(schedule, probabilities):
+    for minimum in (0, 0.1, 1):
+        forcing = ScheduledSampling(schedule, minimum, rate=4)
+        expected = [max(minimum, probability) for probability in probabilities]
         assert [forcing.probability(done) for done in (0, 0.5, 1)] == pytest.approx(expected)
 
 
@@ -42,9 +42,9 @@ def test_schedules_at_the_start_halfway_and_at_the_end(schedule, shares):
 @pytest.mark.parametrize("schedule", ["constant", "linear", "exponential", "inverse_sigmoid"])
 def test_the_share_never_rises(schedule, rate):
     forcing = ScheduledSampling(schedule, rate=rate)
-    shares = [forcing.probability(done) for done in np.linspace(0, 1, 50)]
-    assert shares == sorted(shares, reverse=True)
-    assert 0 <= shares[-1] <= shares[0] <= 1
+    probabilities = [forcing.probability(done) for done in np.linspace(0, 1, 50)]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert 0 <= probabilities[-1] <= probabilities[0] <= 1
 
 
 @pytest.mark.parametrize("forcing", DRAWN)
@@ -73,10 +73,12 @@ def test_a_coin_is_flipped_for_each_token_or_for_each_target():
     assert targets.mean() == pytest.approx(0.7, abs=0.1)
 
 
-@pytest.mark.parametrize("kind", [PerSequence, lambda share: ScheduledSampling("constant", share)])
-@pytest.mark.parametrize("share", [0, 1])
-def test_certain_coins(kind, share):
-    assert (kind(share).draw(SHAPE, 0, 3, 10) == bool(share)).all()
+@pytest.mark.parametrize(
+    "kind", [PerSequence, lambda probability: ScheduledSampling("constant", probability)]
+)
+@pytest.mark.parametrize("probability", [0, 1])
+def test_certain_coins(kind, probability):
+    assert (kind(probability).draw(SHAPE, 0, 3, 10) == bool(probability)).all()
 
 
 def test_the_truth_alone_and_the_models_own_alone():

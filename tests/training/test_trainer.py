@@ -55,12 +55,12 @@ def test_the_loss_is_divided_by_what_is_asked_for():
 
 
 def test_first_weights_are_drawn_as_asked_for():
-    for initialization, least, most in (("keras", 0, 0.1), ("pytorch", 0.5, 2)):
+    for initialization, minimum, maximum in (("keras", 0, 0.1), ("pytorch", 0.5, 2)):
         plan = Training(steps=1, batch_size=8, initialization=initialization)
         shutil.rmtree("run", ignore_errors=True)
         run(training=plan)
         embeddings = seq2seq.load("run").model.encoder.input_embedding.embedding.embeddings
-        assert least < np.std(embeddings) < most
+        assert minimum < np.std(embeddings) < maximum
 
 
 def test_a_forget_bias_is_not_drawn_over():
@@ -73,11 +73,11 @@ def test_a_forget_bias_is_not_drawn_over():
 def test_the_oracles_length_is_told_at_the_test_alone(monkeypatch):
     monkeypatch.setattr("seq2seq.data.Copy.oracle_length", True)
     test = run().summary["test"]
-    found = seq2seq.load("run")
-    again = evaluate(found, build_task(compose(TINY)).examples("test"), "tokens", None, True)
+    predictor = seq2seq.load("run")
+    again = evaluate(predictor, build_task(compose(TINY)).examples("test"), "tokens", None, True)
     assert test == again.metrics() and "oracle_exact_match" in test
     assert all("oracle_exact_match" in row for row in test["by_length"].values())
-    assert found.settings["oracle_length"] is True
+    assert predictor.settings["oracle_length"] is True
     with open("run/history.csv") as file:
         assert not any("oracle" in name for name in next(csv.reader(file)))
 
@@ -96,8 +96,8 @@ def test_a_run_leaves_everything_behind():
     assert summary["train"]["stopped"] == "finished"
     assert summary["test"]["count"] == 5
     best = [row for row in rows if int(row["epoch"]) == summary["validation"]["epoch"]][0]
-    most = max(float(row["val_exact_match"]) for row in rows)
-    assert summary["validation"]["exact_match"] == float(best["val_exact_match"]) == most
+    best_score = max(float(row["val_exact_match"]) for row in rows)
+    assert summary["validation"]["exact_match"] == float(best["val_exact_match"]) == best_score
     assert summary["validation"]["step"] == int(best["step"])
     assert {"exact_match", "token_accuracy", "edit_distance", "by_length"} <= set(summary["test"])
     assert summary["parameters"] == seq2seq.load("run").model.count_params()
@@ -106,9 +106,9 @@ def test_a_run_leaves_everything_behind():
 def test_the_summary_is_what_the_kept_model_says_freely():
     outcome = run()
     predictor = seq2seq.load("run")
-    said = predictor.predict([example.source for example in outcome.evaluation.examples])
-    assert said == outcome.evaluation.predictions
-    right = [s == e.target for s, e in zip(said, outcome.evaluation.examples, strict=True)]
+    predictions = predictor.predict([example.source for example in outcome.evaluation.examples])
+    assert predictions == outcome.evaluation.predictions
+    right = [s == e.target for s, e in zip(predictions, outcome.evaluation.examples, strict=True)]
     assert outcome.summary["test"]["exact_match"] == pytest.approx(np.mean(right))
 
 
@@ -144,10 +144,10 @@ def test_a_bad_loss_before_any_evaluation_leaves_nothing_to_test():
 
 def interrupt(monkeypatch, step, number=signal.SIGINT):
     """Let a signal come in the middle of a step."""
-    real = TrainingCounters.count
+    original = TrainingCounters.count
 
     def interrupted(self):
-        real(self)
+        original(self)
         if self.steps == step:
             signal.raise_signal(number)
 
@@ -210,8 +210,8 @@ def test_real_values_are_trained_and_judged_by_their_error():
 
 
 def test_same_seed_same_run():
-    one = run()
+    first = run()
     shutil.rmtree("run")
-    two = run()
-    assert one.evaluation.predictions == two.evaluation.predictions
-    assert one.summary["test"] == two.summary["test"]
+    second = run()
+    assert first.evaluation.predictions == second.evaluation.predictions
+    assert first.summary["test"] == second.summary["test"]

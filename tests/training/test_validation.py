@@ -69,13 +69,13 @@ def test_patience_begins_when_the_metric_has_moved(monkeypatch):
 
 def test_without_validation_the_last_weights_are_kept(monkeypatch):
     models = []
-    real = Validation.run
+    original = Validation.run
     monkeypatch.setattr(
         Validation,
         "run",
-        lambda self, model, *rest: models.append(model) or real(self, model, *rest),
+        lambda self, model, *arguments: models.append(model) or original(self, model, *arguments),
     )
     assert run("task.validation_examples=0").summary["validation"] is None
-    kept = seq2seq.load("run").model
-    for one, last in zip(kept.weights, models[0].weights, strict=True):
-        np.testing.assert_array_equal(one, last)
+    loaded = seq2seq.load("run").model
+    for weight, last in zip(loaded.weights, models[0].weights, strict=True):
+        np.testing.assert_array_equal(weight, last)
