@@ -3,7 +3,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const NO_NUMBER = -32768;
-const MOST_ROWS = 128; // of a heat map, before units share rows
+const MAX_ROWS = 128; // of a heat map, before units share rows
 const arrayName = (name) => data.names[name] || name;
 const isState = (name) => name === "hidden" || name === "cell"; // passed by the bridge
 const isOpening = (name) => "ifozr".includes(name); // between 0 and 1
@@ -15,24 +15,24 @@ function find(id) {
 // An element with attributes; text is always text, never HTML. SVG needs its own namespace.
 function make(tag, attributes = {}, ...children) {
   const drawn = ["svg", "path", "line", "rect", "text", "circle", "title"].includes(tag);
-  const made = drawn
+  const element = drawn
     ? document.createElementNS("http://www.w3.org/2000/svg", tag)
     : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
 }
 
-const shorten = (letters, most) =>
-  letters.length <= most ? letters.join("") : `${letters.slice(0, most - 1).join("")}…`;
+const shorten = (letters, limit) =>
+  letters.length <= limit ? letters.join("") : `${letters.slice(0, limit - 1).join("")}…`;
 
 function makeSymbol([text, special]) {
   return make("bdi", { class: special ? "symbol special" : "symbol" }, shorten([...text], 24));
 }
 
 // A symbol inside a sentence; it cannot turn the sentence around.
-function quote([text, special], most = Infinity) {
-  return special ? `the ${text}` : `“\u2068${shorten([...text], most)}\u2069”`;
+function quote([text, special], limit = Infinity) {
+  return special ? `the ${text}` : `“\u2068${shorten([...text], limit)}\u2069”`;
 }
 
 // The 16-bit integers of an array, unpacked when they are first read.
@@ -40,7 +40,7 @@ function levels(array) {
   if (!array.levels) {
     const text = atob(array.data);
     const bytes = new Uint8Array(text.length);
-    for (let place = 0; place < text.length; place++) bytes[place] = text.charCodeAt(place);
+    for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
     array.levels = new Int16Array(bytes.buffer);
   }
   return array.levels;
@@ -60,25 +60,25 @@ function write(value) {
   return value.toFixed(size >= 100 ? 1 : 3);
 }
 
-function percent(share) {
-  if (share === null) return "no finite number";
-  if (share && share < 1e-6) return "< 0.0001 %";
-  return `${share < 0.1 && share ? (100 * share).toPrecision(2) : (100 * share).toFixed(1)} %`;
+function percent(fraction) {
+  if (fraction === null) return "no finite number";
+  if (fraction && fraction < 1e-6) return "< 0.0001 %";
+  return `${fraction < 0.1 && fraction ? (100 * fraction).toPrecision(2) : (100 * fraction).toFixed(1)} %`;
 }
 
 // Red, green and blue of a value between -1 and 1; beyond, the darkest.
 const STOPS = data.colours.map(parseColour);
-const NOTHING = parseColour(data.nothing);
+const MISSING_COLOUR = parseColour(data.nothing);
 
 function parseColour(code) {
-  return [1, 3, 5].map((place) => parseInt(code.slice(place, place + 2), 16));
+  return [1, 3, 5].map((index) => parseInt(code.slice(index, index + 2), 16));
 }
 
-function colour(share) {
-  if (Number.isNaN(share)) return NOTHING;
-  const place = ((Math.max(-1, Math.min(1, share)) + 1) / 2) * (STOPS.length - 1);
-  const low = Math.min(Math.floor(place), STOPS.length - 2);
-  return STOPS[low].map((one, n) => Math.round(one + (STOPS[low + 1][n] - one) * (place - low)));
+function colour(value) {
+  if (Number.isNaN(value)) return MISSING_COLOUR;
+  const position = ((Math.max(-1, Math.min(1, value)) + 1) / 2) * (STOPS.length - 1);
+  const low = Math.min(Math.floor(position), STOPS.length - 2);
+  return STOPS[low].map((channel, n) => Math.round(channel + (STOPS[low + 1][n] - channel) * (position - low)));
 }
 
 // A canvas with a pixel for each value; `at(column, row)` is between -1 and 1.

@@ -4,50 +4,50 @@ const view = { number: 0, step: 0, line: 0, unit: 0, every: false, printing: fal
 
 function show(number) {
   view.number = number;
-  view.one = data.sources[number];
+  view.trace = data.sources[number];
   view.lines = findLines();
-  view.step = Math.min(1, view.one.output.length);
-  find("headline").textContent = view.one.title;
-  find("tags").hidden = !view.one.tags.length;
-  find("tags").replaceChildren("Tags: ", ...view.one.tags.map((tag) => makeSymbol([tag, false])));
-  find("step").max = view.one.output.length;
+  view.step = Math.min(1, view.trace.output.length);
+  find("headline").textContent = view.trace.title;
+  find("tags").hidden = !view.trace.tags.length;
+  find("tags").replaceChildren("Tags: ", ...view.trace.tags.map((tag) => makeSymbol([tag, false])));
+  find("step").max = view.trace.output.length;
   find("line").replaceChildren(
-    ...view.lines.map((line, place) => make("option", { value: place }, line.name)),
+    ...view.lines.map((line, index) => make("option", { value: index }, line.name)),
   );
   drawPicture();
   view.line = Math.min(view.line, view.lines.length - 1);
-  follow(...(number === 0 && !view.shown ? findStrongest() : [view.line, view.unit]));
-  view.shown = true;
+  followUnit(...(number === 0 && !view.initialized ? findStrongest() : [view.line, view.unit]));
+  view.initialized = true;
   goTo(view.step);
 }
 
 // The unit that carries most over the bridge, in the layer that outputs the symbols.
 function findStrongest() {
-  const layer = view.one.decoder[view.one.decoder.length - 1];
+  const layer = view.trace.decoder[view.trace.decoder.length - 1];
   const array = layer.arrays.cell || layer.arrays.hidden;
   const unit = unitOfRow(array, 0, 0, array.shape[1]);
-  const place = view.lines.findIndex((line) => line.decoder === layer && unit >= line.shift);
+  const index = view.lines.findIndex((line) => line.decoder === layer && unit >= line.shift);
   const fits = view.lines.findIndex(
-    (line) => line.decoder === layer && unit >= line.shift && unit - line.shift < mostUnits(line),
+    (line) => line.decoder === layer && unit >= line.shift && unit - line.shift < maxUnits(line),
   );
-  const found = Math.max(0, fits < 0 ? place : fits);
-  return [found, unit - view.lines[found].shift];
+  const chosen = Math.max(0, fits < 0 ? index : fits);
+  return [chosen, unit - view.lines[chosen].shift];
 }
 
 function goTo(step) {
-  view.step = Math.max(0, Math.min(view.one.output.length, step));
+  view.step = Math.max(0, Math.min(view.trace.output.length, step));
   find("step").value = view.step;
   find("back").disabled = view.step === 0;
-  find("forth").disabled = view.step === view.one.output.length;
-  tellStep();
-  const said = view.step ? view.one.output[view.step - 1][0] : "nothing yet";
-  find("step").setAttribute("aria-valuetext", `step ${view.step}, outputs ${said}`);
+  find("forth").disabled = view.step === view.trace.output.length;
+  describeStep();
+  const token = view.step ? view.trace.output[view.step - 1][0] : "nothing yet";
+  find("step").setAttribute("aria-valuetext", `step ${view.step}, outputs ${token}`);
 }
 
 function redraw() {
   drawPicture();
-  follow(view.line, view.unit);
-  tellStep();
+  followUnit(view.line, view.unit);
+  describeStep();
 }
 
 function showTip(event, words) {
@@ -75,15 +75,15 @@ function hideTip() {
 
 function drawLegend() {
   const scale = (name, limit, low) => {
-    const canvas = paint(121, 1, (place) => low + ((1 - low) * place) / 120);
+    const canvas = paint(121, 1, (column) => low + ((1 - low) * column) / 120);
     canvas.setAttribute("aria-hidden", "true");
     const ends = low ? [`−${limit}`, `+${limit}`] : ["0", `${limit}`];
     return make("span", { class: "scale" }, make("b", {}, name), ends[0], canvas, ends[1]);
   };
-  const made = data.scales.map(([name, limit]) => scale(name, limit, -1));
-  if (data.sources.some((one) => one.attention || one.top)) {
-    const names = data.sources.some((one) => one.attention) ? "attention, probability" : "probability";
-    made.push(scale(names, 1, 0));
+  const scales = data.scales.map(([name, limit]) => scale(name, limit, -1));
+  if (data.sources.some((source) => source.attention || source.top)) {
+    const names = data.sources.some((source) => source.attention) ? "attention, probability" : "probability";
+    scales.push(scale(names, 1, 0));
   }
   const every = make("input", { type: "checkbox", id: "every" });
   const label = make("label", { id: "every-label", class: "screen", hidden: "" }, every, " every unit in a row of its own");
@@ -91,21 +91,21 @@ function drawLegend() {
     view.every = every.checked;
     redraw();
   });
-  find("legend").replaceChildren(...made, label);
+  find("legend").replaceChildren(...scales, label);
 }
 
-function tellModel() {
+function describeModel() {
   const cells = data.sources[0].encoder.some((layer) => layer.arrays.cell);
   find("vectors").textContent = cells
     ? "in every layer a vector it shows, hidden, and one it keeps to itself, cell"
     : "in every layer one vector, hidden";
-  find("lead-attention").textContent = data.sources.some((one) => one.attention)
+  find("lead-attention").textContent = data.sources.some((source) => source.attention)
     ? "At each step it may also look back at the source, by attention."
     : "";
-  find("made").textContent = `${data.run}, made by ${data.made_by}.`;
+  find("origin").textContent = `${data.run}, made by ${data.made_by}.`;
   find("choose").hidden = data.sources.length < 2;
   find("source").replaceChildren(
-    ...data.sources.map((one, place) => make("option", { value: place }, one.title)),
+    ...data.sources.map((source, index) => make("option", { value: index }, source.title)),
   );
 }
 
@@ -114,8 +114,8 @@ function listen() {
   find("step").addEventListener("input", (event) => goTo(Number(event.target.value)));
   find("back").addEventListener("click", () => goTo(view.step - 1));
   find("forth").addEventListener("click", () => goTo(view.step + 1));
-  find("line").addEventListener("change", (event) => follow(Number(event.target.value), view.unit));
-  find("unit").addEventListener("change", (event) => follow(view.line, Math.round(event.target.value) - 1));
+  find("line").addEventListener("change", (event) => followUnit(Number(event.target.value), view.unit));
+  find("unit").addEventListener("change", (event) => followUnit(view.line, Math.round(event.target.value) - 1));
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("select, input");
     if (typing || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -149,6 +149,6 @@ function listen() {
 }
 
 drawLegend();
-tellModel();
+describeModel();
 show(0);
 listen();

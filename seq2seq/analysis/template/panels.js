@@ -2,8 +2,8 @@
 
 const CHART = { width: 340, left: 34, right: 6, top: 5, bottom: 5 };
 
-function tellStep() {
-  const { output, read, probabilities, attention, source } = view.one;
+function describeStep() {
+  const { output, read, probabilities, attention, source } = view.trace;
   const step = view.step;
   const words = [make("b", {}, `Step ${step} of ${output.length}: `)];
   if (step === 0) {
@@ -12,10 +12,10 @@ function tellStep() {
     words.push("reads ", makeSymbol(read[step - 1]), ", outputs ", makeSymbol(output[step - 1]));
     if (probabilities) words.push(` (${percent(probabilities[step - 1])})`);
     if (attention && source.length) {
-      const weights = source.map((_, place) => valueAt(attention, step - 1, place));
-      const most = weights.indexOf(Math.max(...weights));
-      const at = `, place ${most + 1} (${percent(weights[most])})`;
-      words.push("; attends most to ", makeSymbol(source[most]), at);
+      const weights = source.map((_, index) => valueAt(attention, step - 1, index));
+      const strongest = weights.indexOf(Math.max(...weights));
+      const at = `, place ${strongest + 1} (${percent(weights[strongest])})`;
+      words.push("; attends most to ", makeSymbol(source[strongest]), at);
     }
     const open = probabilities && step === output.length && !output[step - 1][1];
     words.push(open ? ", and is cut off there." : "."); // values have no end to come to
@@ -26,7 +26,7 @@ function tellStep() {
 }
 
 function showBars() {
-  const { top, output, probabilities } = view.one;
+  const { top, output, probabilities } = view.trace;
   find("symbols").hidden = !top;
   if (!top) return;
   const step = view.step;
@@ -34,34 +34,34 @@ function showBars() {
     ? `The likeliest symbols at step ${step}, with their probabilities.`
     : "At a step of decoding, the likeliest symbols stand here. Go one step on.";
   if (!step) return find("bars").replaceChildren();
-  const said = output[step - 1];
-  const isSaid = ([text, special]) => text === said[0] && special === said[1];
+  const outputToken = output[step - 1];
+  const isOutput = ([text, special]) => text === outputToken[0] && special === outputToken[1];
   const rows = [...top[step - 1]];
-  if (!rows.some(isSaid)) rows.push([...said, probabilities[step - 1]]);
-  const made = rows.map((row) => {
-    const share = row[2];
+  if (!rows.some(isOutput)) rows.push([...outputToken, probabilities[step - 1]]);
+  const elements = rows.map((row) => {
+    const probability = row[2];
     const bar = make("svg", { "aria-hidden": "true" });
     bar.append(make("rect", { width: "100%", height: "100%", class: "bar-back" }));
-    bar.append(make("rect", { width: `${100 * share}%`, height: "100%", class: "bar-front" }));
+    bar.append(make("rect", { width: `${100 * probability}%`, height: "100%", class: "bar-front" }));
     return make(
       "div",
-      { class: isSaid(row) ? "bar-row said" : "bar-row" },
+      { class: isOutput(row) ? "bar-row output" : "bar-row" },
       makeSymbol(row),
       bar,
-      make("span", { class: "number" }, percent(share)),
+      make("span", { class: "number" }, percent(probability)),
     );
   });
-  find("bars").replaceChildren(...made);
+  find("bars").replaceChildren(...elements);
 }
 
 function markStep() {
-  const { attention } = view.one;
+  const { attention } = view.trace;
   const mark = view.stepMark;
   mark.style.gridColumn = view.start + view.step;
   mark.style.gridRow = `${view.decoderRow} / ${view.nextRow}`;
-  view.outputCells.forEach((cell, place) => cell.classList.toggle("now", place === view.step - 1));
-  view.sourceCells.forEach((cell, place) => {
-    if (attention && view.step) shade(cell, valueAt(attention, view.step - 1, place));
+  view.outputCells.forEach((cell, index) => cell.classList.toggle("current", index === view.step - 1));
+  view.sourceCells.forEach((cell, index) => {
+    if (attention && view.step) shade(cell, valueAt(attention, view.step - 1, index));
     else cell.style.background = cell.style.color = "";
   });
   drawCharts();
@@ -79,25 +79,25 @@ function showColumn(mark) {
 // One unit, as the encoder's layer and the decoder's that belongs to it show it. Where a bridge
 // hands over unchanged, both are one line; of two directions joined, the second comes after.
 function findLines() {
-  const { encoder, decoder } = view.one;
-  const both = new Set(encoder.map((layer) => layer.backwards)).size > 1;
+  const { encoder, decoder } = view.trace;
+  const bidirectional = new Set(encoder.map((layer) => layer.backwards)).size > 1;
   const unchanged = ["Copy", "HiddenOnly"].includes(data.bridge);
   const number = (layer) => layer.name.split(" ")[1];
   const lines = encoder.map((layer) => {
-    const after = decoder.find((other) => number(other) === number(layer)) || null;
-    const shift = both && unchanged && layer.backwards ? unitsOf(layer) : 0;
-    const way = both ? (layer.backwards ? ", backwards" : ", forwards") : "";
-    return { name: number(layer) + way, encoder: layer, decoder: after, shift, unchanged };
+    const decoderLayer = decoder.find((candidate) => number(candidate) === number(layer)) || null;
+    const shift = bidirectional && unchanged && layer.backwards ? unitsOf(layer) : 0;
+    const direction = bidirectional ? (layer.backwards ? ", backwards" : ", forwards") : "";
+    return { name: number(layer) + direction, encoder: layer, decoder: decoderLayer, shift, unchanged };
   });
-  const alone = decoder.filter((layer) => !encoder.some((other) => number(other) === number(layer)));
-  for (const layer of alone) {
+  const unmatched = decoder.filter((layer) => !encoder.some((candidate) => number(candidate) === number(layer)));
+  for (const layer of unmatched) {
     lines.push({ name: number(layer), encoder: null, decoder: layer, shift: 0, unchanged: false });
   }
   return lines;
 }
 
 const unitsOf = (layer) => (layer ? layer.arrays.hidden.shape[1] : 0);
-const mostUnits = (line) => Math.max(unitsOf(line.encoder), unitsOf(line.decoder) - line.shift);
+const maxUnits = (line) => Math.max(unitsOf(line.encoder), unitsOf(line.decoder) - line.shift);
 
 // The followed unit as a heat map counts it, or null where it is none of its units.
 function unitIn(heat) {
@@ -107,23 +107,23 @@ function unitIn(heat) {
   return unit < heat.array.shape[1] ? unit : null;
 }
 
-function followIn(heat, unit) {
+function followUnitIn(heat, unit) {
   const fits = (line) => {
     if (line[heat.side] !== heat.layer) return false;
-    const own = unit - (heat.side === "decoder" ? line.shift : 0);
-    return own >= 0 && (!line.unchanged || own < unitsOf(line.encoder));
+    const lineUnit = unit - (heat.side === "decoder" ? line.shift : 0);
+    return lineUnit >= 0 && (!line.unchanged || lineUnit < unitsOf(line.encoder));
   };
   const current = view.lines[view.line];
   const line = fits(current) ? current : view.lines.find(fits);
-  follow(view.lines.indexOf(line), unit - (heat.side === "decoder" ? line.shift : 0));
+  followUnit(view.lines.indexOf(line), unit - (heat.side === "decoder" ? line.shift : 0));
 }
 
-function follow(line, unit) {
+function followUnit(line, unit) {
   view.line = line;
-  view.unit = Math.max(0, Math.min(mostUnits(view.lines[line]) - 1, unit));
+  view.unit = Math.max(0, Math.min(maxUnits(view.lines[line]) - 1, unit));
   find("line").value = line;
   find("unit").value = view.unit + 1;
-  find("unit").max = mostUnits(view.lines[line]);
+  find("unit").max = maxUnits(view.lines[line]);
   for (const heat of view.heats) markUnit(heat);
   drawCharts();
 }
@@ -149,16 +149,16 @@ function drawCharts() {
   const line = view.lines[view.line];
   const sides = ["encoder", "decoder"].filter((side) => line[side]);
   const names = [...new Set(sides.flatMap((side) => Object.keys(line[side].arrays)))];
-  find("follow-hint").textContent = tellLine(line);
+  find("follow-hint").textContent = describeLine(line);
   CHART.height = names.length > 3 ? 48 : 66;
-  const made = names.map((name, place) => drawChart(line, name, place === names.length - 1));
-  find("charts").replaceChildren(...made);
+  const charts = names.map((name, index) => drawChart(line, name, index === names.length - 1));
+  find("charts").replaceChildren(...charts);
   for (const heat of view.heats) markUnit(heat);
 }
 
-function tellLine(line) {
-  const [unit, before, after] = [view.unit + 1, unitsOf(line.encoder), unitsOf(line.decoder)];
-  const lacking = view.unit >= before ? "encoder" : view.unit + line.shift >= after ? "decoder" : "";
+function describeLine(line) {
+  const [unit, encoderUnits, decoderUnits] = [view.unit + 1, unitsOf(line.encoder), unitsOf(line.decoder)];
+  const lacking = view.unit >= encoderUnits ? "encoder" : view.unit + line.shift >= decoderUnits ? "decoder" : "";
   if (lacking) return `The ${lacking} has no unit ${unit} in a layer ${line.name}.`;
   if (!line.unchanged) {
     return (
@@ -174,19 +174,19 @@ function tellLine(line) {
 // The times of a chart from left to right: each symbol read, then the first state, each output symbol.
 function timesOf(line, name) {
   const times = [];
-  const [count, steps] = [view.one.source.length, view.one.output.length];
-  const add = (side, time, place) => {
+  const [count, steps] = [view.trace.source.length, view.trace.output.length];
+  const add = (side, time, column) => {
     const array = line[side] && line[side].arrays[name];
     const unit = view.unit + (side === "decoder" ? line.shift : 0);
-    const there = array && unit < array.shape[1];
-    times.push({ side, time, place, value: there ? valueAt(array, time, unit) : NaN });
+    const exists = array && unit < array.shape[1];
+    times.push({ side, time, column, value: exists ? valueAt(array, time, unit) : NaN });
   };
   for (let time = 0; time < count; time++) add("encoder", time, time);
   for (let time = 0; time <= steps; time++) add("decoder", time, count + time);
   return times;
 }
 
-const limitsOf = (name) => Object.values(data.limits).map((own) => own[name] || 0);
+const limitsOf = (name) => Object.values(data.limits).map((limits) => limits[name] || 0);
 
 function drawChart(line, name, withSymbols) {
   const times = timesOf(line, name);
@@ -195,35 +195,35 @@ function drawChart(line, name, withSymbols) {
   const low = isOpening(name) ? 0 : -high;
   const inner = CHART.width - CHART.left - CHART.right;
   const gap = inner / Math.max(1, times.length);
-  const x = (place) => CHART.left + gap * (place + 0.5);
+  const x = (column) => CHART.left + gap * (column + 0.5);
   const deep = CHART.height - CHART.top - CHART.bottom;
   const y = (value) => CHART.top + ((high - value) / (high - low)) * deep;
   const symbols = withSymbols && gap >= 8;
   const height = CHART.height + (withSymbols ? 18 : 0);
-  const bridge = x(view.one.source.length - 0.5);
+  const bridge = x(view.trace.source.length - 0.5);
   const drawing = make("svg", { viewBox: `0 0 ${CHART.width} ${height}`, role: "img" });
   const rule = (x1, y1, x2, y2, more) => make("line", { x1, y1, x2, y2, ...more });
   const word = (text, at, down, anchor) => make("text", { x: at, y: down, "text-anchor": anchor }, text);
-  const now = x(view.one.source.length + view.step);
+  const currentX = x(view.trace.source.length + view.step);
   drawing.append(
     rule(CHART.left, y(Math.max(low, 0)), CHART.width, y(Math.max(low, 0)), { class: "zero" }),
     rule(bridge, 0, bridge, CHART.height, { class: "border" }),
-    rule(now, 0, now, CHART.height, { class: "now-line screen" }),
+    rule(currentX, 0, currentX, CHART.height, { class: "step-line screen" }),
     word(String(+high.toPrecision(3)), CHART.left - 5, y(high) + 6, "end"),
     word(String(+low.toPrecision(3)), CHART.left - 5, y(low), "end"),
   );
   for (const side of ["encoder", "decoder"]) {
-    const own = times.filter((one) => one.side === side && !Number.isNaN(one.value));
-    const points = own.map((one) => `${x(one.place).toFixed(1)} ${y(one.value).toFixed(1)}`);
+    const finite = times.filter((sample) => sample.side === side && !Number.isNaN(sample.value));
+    const points = finite.map((sample) => `${x(sample.column).toFixed(1)} ${y(sample.value).toFixed(1)}`);
     if (points.length) {
       drawing.append(make("path", { d: `M${points.join("L")}`, class: "curve" }));
     }
     const small = { r: Math.min(2.6, gap / 3), class: "dot" };
-    drawing.append(...own.map((one) => make("circle", { cx: x(one.place), cy: y(one.value), ...small })));
+    drawing.append(...finite.map((sample) => make("circle", { cx: x(sample.column), cy: y(sample.value), ...small })));
   }
   if (withSymbols) drawing.append(...labelTimes(times, x, symbols, word));
   listenToChart(drawing, times, gap, name);
-  const at = times.find((one) => one.side === "decoder" && one.time === view.step);
+  const at = times.find((sample) => sample.side === "decoder" && sample.time === view.step);
   const value = at && !Number.isNaN(at.value) ? `${write(at.value)} ${whenIn("decoder", view.step)}` : "";
   drawing.setAttribute("aria-label", `${arrayName(name)} of unit ${view.unit + 1} over time; ${value}`);
   const head = make("h3", {}, `${arrayName(name)} `, make("span", {}, value));
@@ -234,17 +234,17 @@ function labelTimes(times, x, symbols, word) {
   const down = CHART.height + 12;
   if (!symbols) {
     const middle = (side) => {
-      const places = times.filter((one) => one.side === side).map((one) => one.place);
-      return word(side, x((places[0] + places[places.length - 1]) / 2), down, "middle");
+      const columns = times.filter((sample) => sample.side === side).map((sample) => sample.column);
+      return word(side, x((columns[0] + columns[columns.length - 1]) / 2), down, "middle");
     };
     return ["encoder", "decoder"].filter((s) => times.some((t) => t.side === s)).map(middle);
   }
-  const { source, output } = view.one;
+  const { source, output } = view.trace;
   const texts = [...source, ["", true], ...output];
   const room = Math.max(1, Math.floor((x(1) - x(0)) / 6.5));
-  return texts.flatMap(([text, special], place) => {
+  return texts.flatMap(([text, special], index) => {
     if (special) return []; // ends, and the state that was handed over
-    return word(shorten([...text], Math.max(2, room)), x(place), down, "middle");
+    return word(shorten([...text], Math.max(2, room)), x(index), down, "middle");
   });
 }
 

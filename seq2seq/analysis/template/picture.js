@@ -6,7 +6,7 @@
 
 const HANDOVER = 104; // pixels from the encoder down to the decoder, at least
 const COMFORT = 24; // pixels of a column that leave nothing to wish for
-const MOST_LETTERS = 14; // of an upright symbol
+const MAX_LETTERS = 14; // of an upright symbol
 
 function drawPicture() {
   const picture = find("picture");
@@ -17,27 +17,27 @@ function drawPicture() {
   drawEncoder(picture);
   drawHandover(picture);
   drawDecoder(picture);
-  view.stepMark = place(picture, make("div", { class: "over step-mark" }), 1, 1);
-  tellPooling();
+  view.stepMark = placeElement(picture, make("div", { class: "overlay step-mark" }), 1, 1);
+  describePooling();
 }
 
 // Columns are as wide as the labels want, if there is room; where there is not, the picture scrolls.
 function setColumns(picture) {
-  const { source, output, encoder, decoder } = view.one;
+  const { source, output, encoder, decoder } = view.trace;
   const style = getComputedStyle(document.documentElement);
   const gutter = parseInt(style.getPropertyValue("--gutter"), 10);
   const width = (view.printing ? 680 : find("scroll").clientWidth - 12) - gutter;
-  const wanted = Math.min(92, Math.max(40, 8 * longestOf([...source, ...output]) + 12));
-  const room = (columns) => Math.min(wanted, Math.floor(width / columns));
+  const preferred = Math.min(92, Math.max(40, 8 * longestOf([...source, ...output]) + 12));
+  const room = (columns) => Math.min(preferred, Math.floor(width / columns));
   view.time = source.length;
   const read = Math.max(1, view.time);
   const stairs = read + output.length;
   view.last = read + 1; // the grid's column where the encoder ends
-  const steps = room(stairs) >= Math.min(wanted, COMFORT) && width - read * room(stairs) >= 240;
+  const steps = room(stairs) >= Math.min(preferred, COMFORT) && width - read * room(stairs) >= 240;
   view.start = steps ? view.last : 2; // the one where the decoder starts
   const count = steps ? stairs : Math.max(read, output.length + 1);
   view.column = Math.max(view.printing ? 5 : 12, room(count));
-  view.words = width - (view.start - 1) * view.column - 20; // the room beside the hand-over
+  view.textWidth = width - (view.start - 1) * view.column - 20; // the room beside the hand-over
   const arrays = [...encoder, ...decoder].flatMap((layer) => Object.keys(layer.arrays));
   view.height = arrays.length > 8 ? 96 : 160; // of a heat map, about
   document.documentElement.style.setProperty("--column", `${view.column}px`);
@@ -49,7 +49,7 @@ function setColumns(picture) {
 const longestOf = (symbols) => Math.max(...symbols.map(([text]) => [...text].length), 1);
 
 // Put an element into the grid, over columns from `column` on.
-function place(picture, element, column, columns, row = null, rows = 1) {
+function placeElement(picture, element, column, columns, row = null, rows = 1) {
   element.style.gridColumn = `${column} / span ${columns}`;
   element.style.gridRow = `${row === null ? view.nextRow : row} / span ${rows}`;
   picture.append(element);
@@ -57,36 +57,36 @@ function place(picture, element, column, columns, row = null, rows = 1) {
 }
 
 function placeName(picture, column, name, under = "") {
-  const made = make("div", { class: "row-name" }, name);
-  if (under) made.append(make("small", {}, under));
-  made.style.gridColumn = `1 / ${column}`;
-  made.style.gridRow = view.nextRow;
-  picture.append(made);
+  const element = make("div", { class: "row-name" }, name);
+  if (under) element.append(make("small", {}, under));
+  element.style.gridColumn = `1 / ${column}`;
+  element.style.gridRow = view.nextRow;
+  picture.append(element);
 }
 
 function placePart(picture, name, words) {
-  const made = make("div", { class: "part" }, `${name} `, make("span", {}, words));
-  made.style.gridRow = view.nextRow++;
-  picture.append(made);
+  const element = make("div", { class: "part" }, `${name} `, make("span", {}, words));
+  element.style.gridRow = view.nextRow++;
+  picture.append(element);
 }
 
 // A row of symbols, one a column; a symbol that is too long for its column stands upright.
 function placeSymbols(picture, column, symbols, classes = "") {
-  const made = symbols.map((symbol, number) => {
-    const cell = makeCell(symbol, MOST_LETTERS);
+  const cells = symbols.map((symbol, number) => {
+    const cell = makeCell(symbol, MAX_LETTERS);
     if (!cell.classList.contains("fits")) cell.classList.add("upright");
     if (classes) cell.classList.add(classes);
-    return place(picture, cell, column + number, 1);
+    return placeElement(picture, cell, column + number, 1);
   });
   view.nextRow++;
-  return made;
+  return cells;
 }
 
 // A symbol in a box: "fits" if the box is wide enough; cut off visibly, and whole in a tip.
-function makeCell([text, special], most, tip = quote([text, special])) {
+function makeCell([text, special], limit, tip = quote([text, special])) {
   const letters = [...text];
   const fits = (special ? 6.5 : 8) * letters.length <= view.column;
-  const shown = fits ? text : shorten(letters, most);
+  const shown = fits ? text : shorten(letters, limit);
   const cell = make("div", { class: special ? "cell special" : "cell" }, shown);
   if (fits) cell.classList.add("fits");
   cell.dataset.tip = tip;
@@ -94,17 +94,17 @@ function makeCell([text, special], most, tip = quote([text, special])) {
 }
 
 function drawEncoder(picture) {
-  const { source, encoder } = view.one;
-  const some = encoder.some((layer) => !layer.backwards) ? "layers marked ← read" : "it reads";
-  const way = encoder.some((layer) => layer.backwards) ? `; ${some} from the end` : "";
-  placePart(picture, "Encoder", `its state after each symbol of the source${way}`);
+  const { source, encoder } = view.trace;
+  const readers = encoder.some((layer) => !layer.backwards) ? "layers marked ← read" : "it reads";
+  const direction = encoder.some((layer) => layer.backwards) ? `; ${readers} from the end` : "";
+  placePart(picture, "Encoder", `its state after each symbol of the source${direction}`);
   placeName(picture, 2, "reads");
   view.sourceCells = placeSymbols(picture, 2, source);
   for (const layer of encoder) drawLayer(picture, layer, "encoder", 2, view.time);
 }
 
 function drawDecoder(picture) {
-  const { output, decoder, read } = view.one;
+  const { output, decoder, read } = view.trace;
   const first = view.start + 1; // the column of the first step
   view.decoderRow = view.nextRow + 1;
   placePart(picture, "Decoder", "its initial state, and its state after each symbol");
@@ -115,15 +115,15 @@ function drawDecoder(picture) {
   }
   placeName(picture, view.start, "outputs");
   view.outputCells = placeSymbols(picture, first, output, "below");
-  if (view.one.top && view.one.top.length) drawLikely(picture, first);
-  if (view.one.attention) drawAttention(picture, first);
+  if (view.trace.top && view.trace.top.length) drawLikely(picture, first);
+  if (view.trace.attention) drawAttention(picture, first);
 }
 
 function drawLayer(picture, layer, side, column, columns) {
-  const own = layer.name.replace(side, "layer").replace(" backwards", " ←");
+  const label = layer.name.replace(side, "layer").replace(" backwards", " ←");
   const ends = layer.backwards ? 0 : columns - 1;
   for (const [name, array] of Object.entries(layer.arrays)) {
-    placeName(picture, column, arrayName(name), own);
+    placeName(picture, column, arrayName(name), label);
     const heat = { layer, side, name, array };
     drawHeat(picture, heat, column, columns);
     if (isState(name)) markHanded(heat.box, side === "encoder" ? ends : 0, columns);
@@ -141,7 +141,7 @@ function markHanded(box, time, columns) {
 
 function drawHeat(picture, heat, column, columns) {
   const units = heat.array.shape[1];
-  heat.size = view.every ? 1 : Math.ceil(units / MOST_ROWS);
+  heat.size = view.every ? 1 : Math.ceil(units / MAX_ROWS);
   heat.rows = Math.ceil(units / heat.size);
   const limit = data.limits[heat.side][heat.name];
   const at = (time, row) =>
@@ -158,7 +158,7 @@ function drawHeat(picture, heat, column, columns) {
   heat.marks = ["unit", "unit right"].map((name) => make("div", { class: name, hidden: "" }));
   heat.box.append(paint(columns, heat.rows, at), ...heat.marks);
   heat.box.style.height = `${2 + heat.rows * Math.max(1, Math.round(view.height / heat.rows))}px`;
-  place(picture, heat.box, column, columns);
+  placeElement(picture, heat.box, column, columns);
   view.heats.push(heat);
   const touched = (event) => touchHeat(heat, event);
   showValues(heat.box, (event) => {
@@ -167,12 +167,12 @@ function drawHeat(picture, heat, column, columns) {
     const value = never ? "no step led here" : write(valueAt(heat.array, time, unit));
     return `${words}\nunit ${unit + 1}: ${value}`;
   });
-  heat.box.addEventListener("click", (event) => followIn(heat, touched(event).unit));
+  heat.box.addEventListener("click", (event) => followUnitIn(heat, touched(event).unit));
   heat.box.addEventListener("keydown", (event) => {
     const move = { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (!move) return;
     event.preventDefault();
-    followIn(heat, Math.max(0, Math.min(units - 1, (unitIn(heat) ?? 0) + move)));
+    followUnitIn(heat, Math.max(0, Math.min(units - 1, (unitIn(heat) ?? 0) + move)));
   });
 }
 
@@ -180,7 +180,7 @@ function drawHeat(picture, heat, column, columns) {
 function touchHeat(heat, event) {
   const frame = heat.box.getBoundingClientRect();
   const [columns, units] = heat.array.shape;
-  const inside = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
+  const inside = (fraction, count) => Math.max(0, Math.min(count - 1, Math.floor(fraction * count)));
   const time = inside((event.clientX - frame.left) / frame.width, columns);
   const row = inside((event.clientY - frame.top - 1) / (frame.height - 2), heat.rows);
   const unit = unitOfRow(heat.array, time, row, heat.size);
@@ -196,27 +196,27 @@ const possessive = (side) => `the ${side}'s`;
 function whenIn(side, time) {
   if (side === "decoder" && time === 0) return "as handed over";
   const number = side === "encoder" ? time : time - 1;
-  const [text, special] = (side === "encoder" ? view.one.source : view.one.output)[number];
+  const [text, special] = (side === "encoder" ? view.trace.source : view.trace.output)[number];
   const symbol = special ? `the ${text}` : `${quote([text], 24)} (${number + 1})`;
   return side === "encoder" ? `after ${symbol}` : `generating ${symbol}`;
 }
 
 function drawHandover(picture) {
-  const { encoder } = view.one;
+  const { encoder } = view.trace;
   const forwards = encoder.some((layer) => !layer.backwards);
   const backwards = encoder.some((layer) => layer.backwards); // it ends at the first symbol
   const ends = [forwards && "last", backwards && "first"].filter(Boolean).join(" and ");
-  const says = data.bridge_says ? `: ${data.bridge_says}` : "";
+  const description = data.bridge_says ? `: ${data.bridge_says}` : "";
   const words = make(
     "div",
     { class: "handover-words" },
     make("p", {}, `${ends} column: how the encoder ends`),
-    make("p", {}, make("b", {}, `bridge ${data.bridge}`), says),
+    make("p", {}, make("b", {}, `bridge ${data.bridge}`), description),
     make("p", {}, "first column: how the decoder starts"),
   );
   words.style.gridColumn = `${view.start + 1} / -1`;
   words.style.gridRow = view.nextRow;
-  words.style.maxWidth = `${view.words}px`;
+  words.style.maxWidth = `${view.textWidth}px`;
   picture.append(words);
   const height = Math.max(HANDOVER, words.scrollHeight + 8);
   const middle = height / 2;
@@ -235,60 +235,60 @@ function drawHandover(picture) {
     make("rect", box),
     make("path", { d: `M${to - 7} ${middle + 5}q7 -13 14 0`, class: "thin" }),
   );
-  place(picture, arrow, 2, view.last - 1);
+  placeElement(picture, arrow, 2, view.last - 1);
   view.nextRow++;
 }
 
 function drawLikely(picture, first) {
   placeName(picture, view.start, "likely");
-  view.one.top.forEach((symbols, number) => {
-    const most = Math.max(1, Math.floor(view.column / 8));
-    const cells = symbols.map(([text, special, share]) => {
-      const tip = `${quote([text, special])}: ${percent(share)}`;
-      const cell = makeCell([text, special], most, tip);
-      shade(cell, share);
+  view.trace.top.forEach((symbols, number) => {
+    const limit = Math.max(1, Math.floor(view.column / 8));
+    const cells = symbols.map(([text, special, probability]) => {
+      const tip = `${quote([text, special])}: ${percent(probability)}`;
+      const cell = makeCell([text, special], limit, tip);
+      shade(cell, probability);
       return cell;
     });
-    place(picture, make("div", { class: "likely" }, ...cells), first + number, 1);
+    placeElement(picture, make("div", { class: "likely" }, ...cells), first + number, 1);
   });
   view.nextRow++;
 }
 
 function drawAttention(picture, first) {
-  const { attention, source, output } = view.one;
+  const { attention, source, output } = view.trace;
   const height = Math.max(15, Math.min(24, Math.round(260 / Math.max(1, view.time))));
   const beside = make("div", { class: "sources-beside" });
-  beside.append(...source.map((symbol) => makeCell(symbol, MOST_LETTERS)));
-  const longest = Math.min(MOST_LETTERS, longestOf(source));
+  beside.append(...source.map((symbol) => makeCell(symbol, MAX_LETTERS)));
+  const longest = Math.min(MAX_LETTERS, longestOf(source));
   const columns = Math.ceil((8 * longest + 8) / view.column);
   const start = Math.max(1, view.start + 1 - columns);
   if (start > 1) placeName(picture, start, "attends to", "attention");
-  place(picture, beside, start, view.start + 1 - start);
+  placeElement(picture, beside, start, view.start + 1 - start);
   const box = make("div", { class: "heat", role: "img", "aria-label": "attention weights" });
-  box.append(paint(output.length, view.time, (said, read) => valueAt(attention, said, read)));
-  for (const one of [box, beside]) one.style.height = `${2 + height * view.time}px`;
-  place(picture, box, first, output.length);
+  box.append(paint(output.length, view.time, (step, position) => valueAt(attention, step, position)));
+  for (const element of [box, beside]) element.style.height = `${2 + height * view.time}px`;
+  placeElement(picture, box, first, output.length);
   showValues(box, (event) => {
     const frame = box.getBoundingClientRect();
-    const inside = (share, count) => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
-    const said = inside((event.clientX - frame.left) / frame.width, output.length);
-    const read = inside((event.clientY - frame.top) / frame.height, view.time);
-    const weight = percent(valueAt(attention, said, read));
-    const looked = `${quote(source[read])} (${read + 1})`;
-    return `${whenIn("decoder", said + 1)}\nattends to ${looked}: ${weight}`;
+    const inside = (fraction, count) => Math.max(0, Math.min(count - 1, Math.floor(fraction * count)));
+    const step = inside((event.clientX - frame.left) / frame.width, output.length);
+    const position = inside((event.clientY - frame.top) / frame.height, view.time);
+    const weight = percent(valueAt(attention, step, position));
+    const sourceToken = `${quote(source[position])} (${position + 1})`;
+    return `${whenIn("decoder", step + 1)}\nattends to ${sourceToken}: ${weight}`;
   });
   view.nextRow++;
 }
 
 // The colour of a share from 0 to 1 behind a text that stays legible.
-function shade(element, share) {
-  element.style.background = `rgb(${colour(share)})`;
-  element.style.color = share > 0.6 ? "#fff" : "#1b1f24"; // on colours that are light in any mode
+function shade(element, fraction) {
+  element.style.background = `rgb(${colour(fraction)})`;
+  element.style.color = fraction > 0.6 ? "#fff" : "#1b1f24"; // on colours that are light in any mode
 }
 
-function tellPooling() {
+function describePooling() {
   const shared = view.heats.find((heat) => heat.size > 1);
-  const wide = view.heats.some((heat) => heat.array.shape[1] > MOST_ROWS);
+  const wide = view.heats.some((heat) => heat.array.shape[1] > MAX_ROWS);
   const limitOf = (heat) => data.limits[heat.side][heat.name];
   const beyond = view.heats.filter((heat) => greatest(heat.array) > limitOf(heat) * 1.001);
   const words = [];
