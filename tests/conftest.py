@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and helpers of all tests."""
 
 import contextlib
 import os
@@ -87,16 +87,16 @@ def eager(request):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A run directory of a tiny model, trained once by the command line, for all workers."""
-    place = tmp_path_factory.getbasetemp()
-    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+    directory = tmp_path_factory.getbasetemp()
+    directory = directory.parent if "PYTEST_XDIST_WORKER" in os.environ else directory
     words = ["task=copy", "task.symbols=3", "task.max_length=6", "task.validation_examples=3"]
     words += ["task.test_examples=5", "model.encoder.units=16", "training.steps=40"]
-    with FileLock(place / "trained.lock"):
-        if not (place / "trained/run").exists():
-            (place / "trained").mkdir()
-            done = run_python(ROOT / "train.py", *words, "run_dir=run", cwd=place / "trained")
+    with FileLock(directory / "trained.lock"):
+        if not (directory / "trained/run").exists():
+            (directory / "trained").mkdir()
+            done = run_python(ROOT / "train.py", *words, "run_dir=run", cwd=directory / "trained")
             assert done.returncode == 0, done.stderr
-    return place / "trained/run"
+    return directory / "trained/run"
 
 
 @pytest.fixture
