@@ -79,7 +79,7 @@ def describe(trace: Trace) -> dict:
         "made_by": f"seq2seq {__version__}",
         "run": visible(f"{trace.task}-{trace.model}".strip("-")),
         "bridge": trace.bridge,
-        "bridge_says": BRIDGES.get(trace.bridge, ""),
+        "bridge_description": BRIDGES.get(trace.bridge, ""),
         "names": NAMES,
         "colours": COLOURS,
         "nothing": NOTHING,

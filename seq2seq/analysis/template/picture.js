@@ -206,7 +206,7 @@ function drawHandover(picture) {
   const forwards = encoder.some((layer) => !layer.backwards);
   const backwards = encoder.some((layer) => layer.backwards); // it ends at the first symbol
   const ends = [forwards && "last", backwards && "first"].filter(Boolean).join(" and ");
-  const description = data.bridge_says ? `: ${data.bridge_says}` : "";
+  const description = data.bridge_description ? `: ${data.bridge_description}` : "";
   const words = make(
     "div",
     { class: "handover-words" },
