@@ -8,7 +8,7 @@ import pytest
 
 from seq2seq.cli import main as cli
 from seq2seq.config import CONFIGS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, slow_except
 
 GLOBAL = "# @package _global_\n"
 MKDIR = "{_target_: os.mkdir, path: RAN}"
@@ -252,7 +252,13 @@ ATTACKS = {  # name: (files of the directory, arguments, what the error says)
 }
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
+QUICK = (  # an attack by each means
+    *("text in text", "list", "several documents", "alias", "tag", "climbs", "link", "callback"),
+    *("package of a default", "launcher", "search path", "a name that is a path"),
+)
+
+
+@pytest.mark.parametrize("attack", slow_except(QUICK, ATTACKS))
 def test_a_file_of_a_stranger_runs_nothing(attack, tmp_path, capsys, monkeypatch, python):
     files, arguments, message = ATTACKS[attack]
     monkeypatch.chdir(tmp_path)

@@ -94,7 +94,7 @@ def test_a_long_target_that_ranks_first_is_waited_for(markov):
 @pytest.mark.parametrize(
     "strategy",
     slow_except(
-        [Beam(3, n_best=3), Beam(4, num_groups=2, n_best=3)],
+        [Beam(3, n_best=3)],
         [
             Beam(3, n_best=3),
             Beam(3, n_best=2, early_stopping=True),

@@ -25,9 +25,11 @@ from seq2seq.inference.inputs import BadSource, BadTarget
 from tests.conftest import slow_except
 from tests.inference.small_predictor import LETTERS, SETTINGS, make
 
+pytestmark = pytest.mark.usefixtures("eager")
+
 
 def test_answers_come_in_order_and_do_not_depend_on_their_company(predictor):
-    sources = ["a", "abc", "", "ccccccc", "b", "ab", "bca"] * 3
+    sources = ["a", "abc", "", "ccccccc", "b", "ab"]
     together = predictor.predict(sources)
     assert len(together) == len(sources)
     assert together == [predictor.predict([source])[0] for source in sources]
@@ -80,7 +82,7 @@ def test_real_values_have_the_length_the_task_says(target_length, counts):
 
 
 @pytest.mark.parametrize("strategy", slow_except([Beam(3)], [None, Beam(3)]))
-def test_answers_of_given_lengths_are_as_if_each_were_asked_for_by_itself(strategy, eager):
+def test_answers_of_given_lengths_are_as_if_each_were_asked_for_by_itself(strategy):
     predictor = make(strategy=strategy)
     predictor.model.decoder.readout.logits.bias.assign([0, 0, 0.5, 0, 0.3, 0.2, 0.1])  # ends soon
     sources, lengths = ["a", "abc", "", "ccccccc", "b", "ab"], [3, 1, 2, 9, 0, 4]

@@ -79,7 +79,7 @@ def seed():
     keras.utils.set_random_seed(1)
 
 
-@pytest.fixture(scope="module", params=slow_except(("attention", "pointer"), KINDS))
+@pytest.fixture(scope="module", params=slow_except(("pointer",), KINDS))
 def run(request):
     keras.utils.set_random_seed(1)
     return KINDS[request.param]()

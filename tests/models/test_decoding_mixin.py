@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("eager")
 KINDS = ("plain", "bidirectional", "attention", "pointer")
 
 
-@pytest.fixture(params=slow_except(("plain", "pointer"), KINDS))
+@pytest.fixture(params=slow_except(("pointer",), KINDS))
 def model(request):
     return make(request.param)
 

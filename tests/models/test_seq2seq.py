@@ -126,7 +126,7 @@ def test_saves_and_loads(tmp_path, bridge):
 
 def test_fits_and_evaluates():
     model = make_model()
-    model.compile(keras.optimizers.Adam(0.01), cross_entropy())
+    model.compile(keras.optimizers.Adam(0.01), cross_entropy(), jit_compile=False)
     data = (inputs_of(SOURCE, TARGET_IN), TARGET_OUT, (TARGET_OUT > 0).astype("float32"))
     x, y, weights = data
     untrained_loss = model.evaluate(x, y, sample_weight=weights, verbose=0)

@@ -11,7 +11,7 @@ from seq2seq.training.trainer import Trainer
 TINY = [
     "task=copy",
     "task.symbols=4",
-    "task.max_length=5",
+    "task.max_length=4",
     "task.validation_examples=3",
     "task.test_examples=5",
     "model.encoder.units=8",
