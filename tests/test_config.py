@@ -16,6 +16,7 @@ from seq2seq.config import (
     instantiate,
     train,
 )
+from tests.conftest import slow_except
 
 # Those of experiments are tested in test_experiments.py.
 GROUPS = sorted({path.name for path in CONFIGS.iterdir() if path.is_dir()} - {"experiment"})
@@ -240,17 +241,20 @@ def test_decoding_that_does_not_fit_is_refused_before_anything_is_written(
 
 @pytest.mark.parametrize(
     "taken",
-    [
-        "~schedule",
-        "~bridge",
-        "~cell",
-        "~optimizer",
-        "~decoding",
-        "~names",
-        "~seed",
-        "~model",
-        "~task",
-    ],
+    slow_except(
+        ("~bridge", "~seed", "~task"),
+        [
+            "~schedule",
+            "~bridge",
+            "~cell",
+            "~optimizer",
+            "~decoding",
+            "~names",
+            "~seed",
+            "~model",
+            "~task",
+        ],
+    ),
 )
 def test_a_key_that_is_taken_away_is_named(taken, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

@@ -32,6 +32,7 @@ def described(header, graph, side):
     return {port["name"]: port for port in header["graphs"][graph][side]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
 def test_onnxruntime_says_what_the_model_says(name, tmp_path):
     import onnx

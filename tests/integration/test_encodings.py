@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT, run_on_terminal
+from tests.conftest import ROOT, run_on_terminal, slow_except
 
 ENCODINGS = ["ascii", "latin-1", "cp1252"]
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("encoding", slow_except(["latin-1"], ENCODINGS))
 @pytest.mark.parametrize("arguments", [["report", "--help"], ["examples", "task=pairs"]])
 def test_what_is_printed_is_utf8(arguments, encoding, python, tmp_path):
     rows = "".join(f"नदी{n}\tनदी\n" for n in range(40))

@@ -2,8 +2,6 @@
 
 import pytest
 
-from tests.conftest import slow_except
-
 SERVE = """
 import sys
 import seq2seq
@@ -27,9 +25,8 @@ def test_loading_and_answering_say_nothing(python, trained, tmp_path):
     assert (tmp_path / "copy.npz").is_file()
 
 
-@pytest.mark.parametrize(
-    "name", slow_except(["Encoder"], ["Encoder", "Beam", "states", "cross_entropy"])
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Encoder", "Beam", "states", "cross_entropy"])
 def test_a_name_is_imported_quietly_and_starts_no_device(name, python):
     """A program may say after its imports which devices it wants."""
     code = f"from seq2seq import {name}\nimport keras\n"

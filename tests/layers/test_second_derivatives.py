@@ -6,7 +6,6 @@ import pytest
 from keras import ops
 
 from seq2seq.layers import GRU, LSTM
-from tests.conftest import slow_except
 
 RNG = np.random.default_rng(1)
 INPUTS = RNG.normal(size=(2, 4, 3))
@@ -93,7 +92,8 @@ def test_a_hessian_of_the_weights_is_keras_own(kind):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of its graphs")
-@pytest.mark.parametrize("kind", slow_except(["lstm"], PAIRS))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", PAIRS)
 def test_it_holds_in_a_graph(kind):
     import tensorflow as tf
 

@@ -126,11 +126,11 @@ def test_saves_and_loads(tmp_path, bridge):
 
 def test_fits_and_evaluates():
     model = make_model()
-    model.compile(keras.optimizers.Adam(0.01), cross_entropy(), jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.05), cross_entropy(), run_eagerly=True)
     data = (inputs_of(SOURCE, TARGET_IN), TARGET_OUT, (TARGET_OUT > 0).astype("float32"))
     x, y, weights = data
     untrained_loss = model.evaluate(x, y, sample_weight=weights, verbose=0)
-    model.fit(x, y, sample_weight=weights, epochs=40, verbose=0)
+    model.fit(x, y, sample_weight=weights, epochs=10, verbose=0)
     assert model.evaluate(x, y, sample_weight=weights, verbose=0) < untrained_loss / 2
 
 
@@ -174,7 +174,7 @@ def test_real_values_in_and_out():
     np.testing.assert_allclose(teacher_forced, result.tokens[:, 0], atol=1e-5)
 
 
-@pytest.mark.parametrize("bridge", [Copy, Dense, Zero])
+@pytest.mark.parametrize("bridge", slow_except([Dense], [Copy, Dense, Zero]))
 def test_parts_work_in_a_functional_model(bridge):
     model = make_model(2, bridge())
     shapes = {"source": "int32", "source_mask": "bool", "target": "int32"}

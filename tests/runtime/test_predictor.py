@@ -44,7 +44,7 @@ SLOW_BEAM = pytest.param(*STRATEGIES[1].values, id="beam", marks=pytest.mark.slo
 VALUES = ["0.5,1 2,3", "", "1,1", "0.25,-1 3,2 1,0.5 2,2", "-1,0 0,-1 1,2"]
 
 
-@pytest.fixture(scope="module", params=slow_except(("luong", "pointer"), MODELS))
+@pytest.fixture(scope="module", params=slow_except(("pointer",), MODELS))
 def catalogued(request, tmp_path_factory):
     """A model of the catalogue: its predictor, its runtime, and sources."""
     small = ["model.encoder.units=12", "model.encoder.embedding_size=12"]
@@ -107,7 +107,9 @@ def test_real_values_answer_as_in_keras(tmp_path, source, target, target_length)
             runtime.predict(["1,2"], width=2)
 
 
-@pytest.mark.parametrize("weights, decimals", [("float32", 6), ("float16", 2), ("int8", 1)])
+@pytest.mark.parametrize(
+    "weights, decimals", slow_except([("int8", 1)], [("float32", 6), ("float16", 2), ("int8", 1)])
+)
 def test_smaller_weights_are_read_by_both(tiny, tmp_path, weights, decimals):
     predictor, runtime = tiny
     model, path = predictor.model, tmp_path / "small.npz"

@@ -18,6 +18,7 @@ from seq2seq.training.loop import LossIsNaN, TrainingCounters, check_loss
 from seq2seq.training.losses import PerExample
 from seq2seq.training.signals import Interrupted
 from seq2seq.training.trainer import Trainer, check_start, longest_lengths, make_loss
+from tests.conftest import slow_except
 from tests.training.tiny_run import TINY, run
 
 pytestmark = pytest.mark.usefixtures("empty_directory")
@@ -154,7 +155,7 @@ def interrupt(monkeypatch, step, number=signal.SIGINT):
     monkeypatch.setattr(TrainingCounters, "count", interrupted)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", slow_except([signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]))
 def test_a_signal_finishes_the_step_and_keeps_the_best_weights(monkeypatch, number):
     interrupt(monkeypatch, 5, number)
     outcome = run()
