@@ -24,7 +24,7 @@ def slow_except(quick, values):
     return parameters
 
 
-def run_python(*arguments, cwd, stdin=None, timeout=300, **environment):
+def run_python(*arguments, cwd, stdin=None, timeout=900, **environment):
     """Run `python ARGUMENTS` in a fresh process; the finished process with its text."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
