@@ -58,6 +58,7 @@ from .models import Ensemble as Ensemble
 from .models import Memory as Memory
 from .models import Seq2Seq as Seq2Seq
 from .models import StepOutput as StepOutput
+from .runtime.extensions import allow as allow
 from .training.losses import cross_entropy as cross_entropy
 from .training.losses import squared_error as squared_error
 
