@@ -20,6 +20,7 @@ from .decoding import Regression as Regression
 from .decoding import Sample as Sample
 from .decoding import SuppressTokens as SuppressTokens
 from .decoding import search as search
+from .evaluation.metrics import register_metrics as register_metrics
 from .export.graphs import export_graphs as export_graphs
 from .inference import states as states
 from .inference.decoding_options import Decoding as Decoding

@@ -70,6 +70,9 @@ def test_a_file_of_parts_is_trained_used_and_resumed_where_it_is_allowed(files, 
     assert "'my_parts.Rotate' is refused" in err and "--allow PATH/my_parts.py" in err
     status, _, err = call(capsys, "train", *ALLOW, *OWN, *SMALL, "run_dir=run")
     assert status == 0, err
+    test = json.loads((files / "run/summary.json").read_text())["test"]
+    assert test["exact_match"] <= test["bag_accuracy"] <= 1
+    assert "val_bag_accuracy" in (files / "run/history.csv").read_text().splitlines()[0]
     forget()
     for verb in (["predict", "run", "abc"], ["inspect", "run", "abc"], ["evaluate", "run"]):
         status, _, err = call(capsys, *verb)
