@@ -20,6 +20,7 @@ from .decoding import Regression as Regression
 from .decoding import Sample as Sample
 from .decoding import SuppressTokens as SuppressTokens
 from .decoding import search as search
+from .evaluation.metrics import register_metrics as register_metrics
 from .export.graphs import export_graphs as export_graphs
 from .inference import states as states
 from .inference.decoding_options import Decoding as Decoding
@@ -58,6 +59,7 @@ from .models import Ensemble as Ensemble
 from .models import Memory as Memory
 from .models import Seq2Seq as Seq2Seq
 from .models import StepOutput as StepOutput
+from .runtime.extensions import allow as allow
 from .training.losses import cross_entropy as cross_entropy
 from .training.losses import squared_error as squared_error
 

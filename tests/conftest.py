@@ -100,6 +100,23 @@ def trained(tmp_path_factory):
 
 
 @pytest.fixture
+def no_extensions():
+    """No module is allowed, and none that the test allows stays so."""
+    import keras
+
+    from seq2seq.runtime import extensions
+
+    extensions._allowed.clear()
+    yield
+    extensions._allowed.clear()
+    for name in [name for name in sys.modules if name.partition(".")[0].startswith("my_")]:
+        del sys.modules[name]
+    registered = keras.saving.get_custom_objects()
+    for name in [name for name in registered if name.startswith("my_")]:
+        del registered[name]
+
+
+@pytest.fixture
 def eagerly():
     """The whole test without graphs."""
     with without_compiling():

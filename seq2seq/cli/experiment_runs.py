@@ -62,7 +62,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
     write_whole(folder / RESULTS, write_results(results))
     judged = not options.overrides
     print(f"\n{experiment.name}: {experiment.source}\n")
-    print(render(experiment, results, judged), flush=True)
+    print(render(experiment, results, judged, options.latex), flush=True)
     print(f"saved to {folder}", file=sys.stderr)
     if not judged:
         print(

@@ -23,8 +23,9 @@ from seq2seq.cli import (
     reproduce,
     score,
 )
-from seq2seq.cli.options import Parser
+from seq2seq.cli.options import Parser, add_allow
 from seq2seq.cli.train import cleaned_up_at_sigterm, report_errors, train
+from seq2seq.runtime.extensions import allow
 from seq2seq.runtime.progress import show_progress
 from seq2seq.runtime.quiet import set_output_encoding
 
@@ -64,8 +65,13 @@ def main(arguments: list[str] | None = None) -> int:
         verbs[verb].error(f"unrecognised arguments: {' '.join(words)}{advice if dashed else ''}")
     options.overrides = overrides
     show_progress()
+
+    def run() -> int | None:
+        allow(*options.allow)
+        return VERBS[verb].run(options)
+
     with cleaned_up_at_sigterm():
-        return report_errors(lambda: VERBS[verb].run(options), overrides)
+        return report_errors(run, overrides)
 
 
 def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -87,4 +93,6 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
 
     for verb in VERBS.values():
         verb.add_parser(verbs)
+    for name in VERBS:
+        add_allow(verbs.choices[name])
     return parser, verbs.choices

@@ -24,6 +24,7 @@ from seq2seq.config import Job
 from seq2seq.runs.existing import default_name, resume
 from seq2seq.runs.lock import is_in_use
 from seq2seq.runs.overrides import quote
+from seq2seq.runtime.extensions import allowed_sources
 from seq2seq.runtime.validation import check_path
 from seq2seq.training.signals import (
     EXIT_ERROR,
@@ -201,8 +202,9 @@ class Multirun:
             if override.lstrip("+").partition("=")[0] != "run_dir"
         ]
         is_parallel = self.at_once > 1
+        allowed = [f"--allow={source}" for source in allowed_sources()]
         return subprocess.Popen(
-            [*COMMAND, *self.flags, *overrides, f"run_dir={quote(str(run.path))}"],
+            [*COMMAND, *allowed, *self.flags, *overrides, f"run_dir={quote(str(run.path))}"],
             env={**environment(), PARENT: str(os.getpid())},
             stdin=subprocess.DEVNULL,
             stdout=output if is_parallel else self.stdout,

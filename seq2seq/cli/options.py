@@ -12,7 +12,7 @@ STRATEGIES = ("greedy", "beam", "sample")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and whose options take `--` as a value (`--ban=--`)."""
+    """A parser whose errors are one line; an option takes `--` as a value (`--banned=--`)."""
 
     def error(self, message: str) -> NoReturn:
         """Print an error and where there is help, and exit with status 2."""
@@ -50,6 +50,18 @@ def tolerance(text: str) -> float:
     if not value >= 0:
         raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
     return value
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """Add the option for extensions: modules of the user's own."""
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="package or .py file of your own whose classes the run may name; its code is run, so "
+        "allow only what you trust (again for another)",
+    )
 
 
 def add_ensemble(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +125,7 @@ def add_decoding(
     add("--min-length", "N", length, 'tokens before which no answer ends, or "0.5x" the source\'s')
     add("--no-repeat-ngram-size", "N", count, "no sequence of N symbols occurs twice in an answer")
     add("--lexicon", "FILE", str, "only answers of this file, one a line")
-    for flag, words in (("--ban", "never occurs"), ("--allow", "may occur, and no other")):
+    for flag, words in (("--banned", "never occurs"), ("--allowed", "may occur, and no other")):
         group.add_argument(
             flag, action="append", metavar="SYMBOL", help=f"a symbol that {words} (repeatable)"
         )
@@ -181,11 +193,8 @@ def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
         chosen = replace(chosen, **settings)
     if values.get("unknown") == "skip":
         values["unknown"] = "error"  # of the text; the line is then left empty
-    shared = ("max_length", "min_length", "no_repeat_ngram_size", "unknown")
+    shared = ("max_length", "min_length", "no_repeat_ngram_size", "unknown", "banned", "allowed")
     changes = {name: values[name] for name in shared if name in values}
-    for flag, name in (("ban", "banned"), ("allow", "allowed")):
-        if flag in values:
-            changes[name] = values[flag]
     if options.lexicon:
         from seq2seq.data.files import read_lines
 

@@ -62,6 +62,9 @@ def add_parser(verbs: Any) -> None:
         help="the metric of the learning curves, or loss (default: the one that the tasks go by)",
     )
     parser.add_argument(
+        "--latex", action="store_true", help="print the table as LaTeX (with the package booktabs)"
+    )
+    parser.add_argument(
         "--no-figure", action="store_true", help="no charts, which need matplotlib; tables alone"
     )
 
@@ -84,7 +87,8 @@ def run(options: argparse.Namespace) -> None:
     selection = describe_selection(select(groups, options.select)) if options.select else ""
     charts = options.output and not options.no_figure
     metric = choose_metric(groups, options.curve) if charts else None
-    print(table, *filter(None, [selection]), sep="\n\n", flush=True)
+    shown = make_table(groups, options.metric, lengths, latex=True) if options.latex else table
+    print(shown, *filter(None, [selection]), sep="\n\n", flush=True)
     for remark in remarks:
         print(remark, file=sys.stderr)
     if options.output:

@@ -39,6 +39,11 @@ def add_parser(verbs: Any) -> None:
         "--jobs", type=count, default=1, metavar="N", help="runs at a time (default 1)"
     )
     parser.add_argument(
+        "--latex",
+        action="store_true",
+        help="print an experiment's table as LaTeX (with the package booktabs)",
+    )
+    parser.add_argument(
         "--tolerance",
         type=tolerance,
         default=0.01,
@@ -52,10 +57,10 @@ def run(options: argparse.Namespace) -> int:
     """`seq2seq reproduce`: an experiment, or a run."""
     path = Path(options.what).expanduser()
     if (path / "config.yaml").is_file() or len(path.parts) > 1:
-        if options.overrides or options.seeds or options.rows or options.jobs != 1:
+        if options.overrides or options.seeds or options.rows or options.jobs != 1 or options.latex:
             raise ValueError(
-                f"{options.what} is a run, which is made again as it was; seeds, rows, jobs and "
-                "overrides are for experiments"
+                f"{options.what} is a run, which is made again as it was; seeds, rows, jobs, LaTeX "
+                "and overrides are for experiments"
             )
         return reproduce_run(options)
     from seq2seq.cli.experiment_runs import reproduce

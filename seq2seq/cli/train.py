@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from seq2seq.cli.options import add_allow
+from seq2seq.runtime.extensions import allow
 from seq2seq.runtime.paths import CONFIGS
 from seq2seq.runtime.progress import progress, show_progress
 from seq2seq.runtime.quiet import filtered_stderr, quiet_engine, set_output_encoding
@@ -38,7 +40,8 @@ def train(arguments: list[str]) -> int:
         from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
         from seq2seq.runs.safe_instantiate import check_arguments
 
-        at_once, remaining = split_jobs(arguments)
+        at_once, allowed, remaining = split_flags(arguments)
+        allow(*allowed)
         check_resumed(remaining)
         sys.argv = [*sys.argv[:1], *to_hydra_arguments(remaining)]
         options = check_arguments(sys.argv[1:])
@@ -101,14 +104,20 @@ def cleaned_up_at_sigterm() -> Iterator[None]:
         restore_handlers(handlers)
 
 
-def split_jobs(arguments: Sequence[str]) -> tuple[int, list[str]]:
-    """Split off the number of parallel runs (`--jobs N`) from the arguments of `seq2seq train`."""
+def split_flags(arguments: Sequence[str]) -> tuple[int, list[str], list[str]]:
+    """Split off this program's flags from the arguments of `seq2seq train`.
+
+    Returns:
+        The number of parallel runs (`--jobs N`), the modules of `--allow NAME`, and the remaining
+        arguments, which are Hydra's.
+    """
     parser = argparse.ArgumentParser(
         usage="python train.py -m KEY=VALUE,VALUE ... --jobs N", add_help=False, allow_abbrev=False
     )
     parser.add_argument("--jobs", type=int, default=1)
+    add_allow(parser)
     options, remaining = parser.parse_known_args(arguments)
-    return check_count("--jobs", options.jobs), remaining
+    return check_count("--jobs", options.jobs), options.allow, remaining
 
 
 def check_launcher(options: argparse.Namespace, at_once: int) -> None:

@@ -12,6 +12,7 @@ from seq2seq.data.generated import (
     Sort,
     Subtraction,
 )
+from seq2seq.data.generated_task import GeneratedTask, LengthTask
 from seq2seq.data.inflection import Inflection
 from seq2seq.data.pairs import Pairs
 from seq2seq.data.pronunciation import Pronunciation
@@ -33,8 +34,10 @@ __all__ = [
     "Duplicate",
     "Example",
     "FlaxAddition",
+    "GeneratedTask",
     "Inflection",
     "KerasAddition",
+    "LengthTask",
     "Numbers",
     "OddsFirst",
     "Pairs",

@@ -27,6 +27,7 @@ class TokenScore(NamedTuple):
         positions: length of the longer of the two.
         prefix: positions before the first one where they do not agree.
         ngrams: counts for BLEU, over all references; None without BLEU.
+        further: values of metrics of the user's own, see `register_metrics`.
     """
 
     length: int
@@ -37,6 +38,7 @@ class TokenScore(NamedTuple):
     positions: int
     prefix: int
     ngrams: NGrams | None = None
+    further: tuple[float, ...] = ()
 
     def fraction(self, count: int) -> float:
         """`count` over the reference's length; of an empty reference 1 or 0, by the error."""
@@ -183,6 +185,45 @@ METRICS = {
     "translation": Metrics(score_translation, summarize_translation),
     "values": Metrics(score_values, summarize_values),
 }
+
+
+BUILT_IN = tuple(METRICS)
+
+
+def register_metrics(kind: str, **functions: Callable[[Tokens, Sequence[Tokens]], float]) -> None:
+    """Add a kind of metrics: those of `"tokens"`, and the mean of each function over the examples.
+
+    A task chooses it by its attribute `metrics`, and may pick the best weights by one of the
+    functions, as in `monitor = ("vowel_accuracy", "max")`.
+
+    Args:
+        kind: a name of your own; the same name again replaces it.
+        functions: by the names of the metrics. Each gets a prediction and the references of its
+            source, lists of tokens, and returns a number.
+
+    Raises:
+        ValueError: the name of a kind or metric of this package.
+
+    >>> register_metrics("endings", last_token=lambda p, references: p[-1:] == references[0][-1:])
+    >>> summarize("endings", score_all("endings", ["ab", "c"], [["xb"], ["d"]]))["last_token"]
+    0.5
+    """
+    if kind in BUILT_IN:
+        raise ValueError(f"metrics {kind!r} are this package's own; choose another name")
+
+    def score(prediction: Tokens, references: Sequence[Tokens]) -> TokenScore:
+        values = tuple(float(f(prediction, references)) for f in functions.values())
+        return score_tokens(prediction, references)._replace(further=values)
+
+    def summarize_further(scores: Sequence[TokenScore]) -> dict[str, float]:
+        summary = summarize_tokens(scores)
+        if taken := sorted(summary.keys() & functions.keys()):
+            raise ValueError(f"{taken[0]} is a metric of this package; choose another name")
+        columns = zip(*(score.further for score in scores), strict=True)
+        means = (math.fsum(column) / len(scores) for column in columns)
+        return {**summary, **dict(zip(functions, means, strict=True))}
+
+    METRICS[kind] = Metrics(score, summarize_further)
 
 
 def score_all(

@@ -6,6 +6,7 @@ no pickle. It is read by `seq2seq.runtime`, which needs NumPy only.
 
 import io
 import json
+import re
 from pathlib import Path
 
 import keras
@@ -66,11 +67,17 @@ def describe_model(model: Seq2Seq) -> dict:
     """Serialize the structure of `model`, for `make_model`.
 
     Raises:
-        ValueError: it is no `Seq2Seq`, or a part is not of this package.
+        ValueError: it is no `Seq2Seq`, a part is not of this package or of an extension, or a
+            weight has no name.
     """
     if not isinstance(model, Seq2Seq):
         kind = type(model).__name__
         raise ValueError(f"model.npz holds one Seq2Seq, got {kind}; save each model by itself")
+    if unnamed := [w.path for w in model.weights if re.fullmatch(r"variable(_\d+)?", w.name)]:
+        raise ValueError(
+            f"the weight {unnamed[0]} has no name by which it is found again; give one to "
+            "add_weight(name=...)"
+        )
     structure = keras.saving.serialize_keras_object(model)
     try:
         check_parts(structure, len(model.weights))

@@ -1,7 +1,8 @@
 """Safe deserialization of a model from its serialized structure, which may be untrusted.
 
-The structure is checked first: every part is a class of this package, and the weights have the
-shapes of the stored ones. Nothing else is made, and nothing larger is ever allocated.
+The structure is checked first: every part is a class of this package or of an extension that the
+user trusts, and the weights have the shapes of the stored ones. Nothing else is made, and nothing
+larger is ever allocated.
 """
 
 from collections.abc import Mapping
@@ -11,13 +12,14 @@ from typing import Any
 import keras
 
 from seq2seq.models.seq2seq import Seq2Seq
+from seq2seq.runtime.extensions import advise, find_extension
 
 PACKAGE = "seq2seq"
 TRAINING_KEYS = ("compile_config", "build_config")  # Keras's, beside the arguments of the parts
 
 
 class ForeignPart(ValueError):
-    """Error: a part of a model is no class of this package."""
+    """Error: a part of a model is no class of this package or of an extension."""
 
 
 def make_model(structure: dict, shapes: Mapping[str, tuple[int, ...]]) -> Seq2Seq:
@@ -28,7 +30,7 @@ def make_model(structure: dict, shapes: Mapping[str, tuple[int, ...]]) -> Seq2Se
         shapes: of the stored weights, by their paths.
 
     Raises:
-        ForeignPart: a part is no class of this package.
+        ForeignPart: a part is no class of this package or of an extension.
         ValueError: a part can't be made, or the model has other weights.
     """
     check_parts(structure, len(shapes))
@@ -64,13 +66,20 @@ def check_parts(part: Any, maximum: int) -> None:
 
 def _check_class(part: dict) -> None:
     name, module = part.get("registered_name"), str(part.get("module"))
+    find_extension(module)  # imports it, so that its classes are registered
     known = keras.saving.get_custom_objects().get(name) if isinstance(name, str) else None
-    is_ours = known is not None and part.get("class_name") == known.__name__
-    if not is_ours or {known.__module__.split(".")[0], module.split(".")[0]} != {PACKAGE}:
-        raise ForeignPart(
-            f"{part.get('class_name')!r} of the module {part.get('module')!r} is not a part of "
-            f"this package (registered as {name!r})"
-        )
+    is_registered = known is not None and part.get("class_name") == known.__name__
+    if is_registered and {known.__module__.split(".")[0], module.split(".")[0]} == {PACKAGE}:
+        return
+    if is_registered and known.__module__ == module and find_extension(module):
+        return
+    advice = advise(module)
+    if find_extension(module):
+        advice = "decorate the class with @keras.saving.register_keras_serializable"
+    raise ForeignPart(
+        f"{part.get('class_name')!r} of the module {part.get('module')!r} is not a part of "
+        f"this package (registered as {name!r})" + (f"; {advice}" if advice else "")
+    )
 
 
 def _without_training(part: Any) -> Any:

@@ -203,6 +203,31 @@ def format_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in padded)
 
 
+LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+LATEX |= {character: f"\\{character}" for character in "&%$#_{}"}
+LATEX |= {"±": r"$\pm$", "–": "--", "→": r"$\to$", "×": r"$\times$"}
+
+
+def format_latex(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """LaTeX table with the rules of the package `booktabs`.
+
+    >>> print(format_latex(["a_b", "%"], [["1", "22 ± 3"]]))
+    \\begin{tabular}{ll}
+    \\toprule
+    a\\_b & \\% \\\\
+    \\midrule
+    1 & 22 $\\pm$ 3 \\\\
+    \\bottomrule
+    \\end{tabular}
+    """
+    lines = [
+        " & ".join("".join(LATEX.get(c, c) for c in cell) for cell in line) + r" \\"
+        for line in (heads, *rows)
+    ]
+    begin, end = rf"\begin{{tabular}}{{{'l' * len(heads)}}}", r"\end{tabular}"
+    return "\n".join([begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", end])
+
+
 def read_summary(path: Path) -> dict:
     """Read `summary.json` of a run directory.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.runs.compare import format_table
+from seq2seq.runs.compare import format_latex, format_table
 from seq2seq.runs.tables import match_at
 from seq2seq.runtime.validation import check_choice
 
@@ -240,14 +240,17 @@ def _score_all(experiment: Experiment, expected: Expected, done: dict[int, float
 HEADS = ("row", "metric", "published", "band", "mean ± std", "least", "greatest", "each seed")
 
 
-def render(experiment: Experiment, results: Sequence[Result], judged: bool = True) -> str:
-    """Markdown table of expected and obtained values, with verdicts if `judged`."""
+def render(
+    experiment: Experiment, results: Sequence[Result], judged: bool = True, latex: bool = False
+) -> str:
+    """Markdown or LaTeX table of expected and obtained values, with verdicts if `judged`."""
     lines = []
     for row, row_verdicts in zip(experiment.rows, verdicts(experiment, results), strict=True):
         for expected, verdict in zip(row.expected, row_verdicts, strict=True):
             values = list(_done(row, expected.metric, results).values())
             lines.append([row.name, *_cells(expected, values), *[verdict] * judged])
-    return format_table([*HEADS, *["verdict"] * judged], lines)
+    write = format_latex if latex else format_table
+    return write([*HEADS, *["verdict"] * judged], lines)
 
 
 def _cells(expected: Expected, values: list[float]) -> list[str]:

@@ -1,8 +1,8 @@
 """Safe instantiation of untrusted configurations.
 
 Reading a configuration evaluates nothing. Only tasks, layers, models, search strategies, training
-settings and Keras's optimizers are instantiated: no class that writes or deletes files, no
-function, and nothing of any other package.
+settings and Keras's optimizers are instantiated, and classes of extensions that the user installed
+or allowed: no class that writes or deletes files, no function, nothing of any other package.
 """
 
 import importlib
@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from hydra._internal.utils import get_args_parser  # Hydra's own, or the two could disagree
 
+from seq2seq.runtime import extensions
 from seq2seq.runtime.manifest import NotAsWritten, read_checked
 
 # Modules of the classes that a configuration may name, and where those may be defined.
@@ -38,9 +39,11 @@ def find_class(target: object) -> type:
     """The class that a `_target_` names.
 
     Raises:
-        ValueError: it is no class of `TRUSTED_MODULES`; a configuration may make nothing else.
+        ValueError: it is no class of `TRUSTED_MODULES` or of an extension; a configuration may
+            make nothing else.
     """
     module, _, name = str(target).rpartition(".")
+    advice = ""
     if isinstance(target, str) and (module == "seq2seq" or _stands_in(module, TRUSTED_MODULES)):
         try:
             cls = getattr(importlib.import_module(module), name)
@@ -48,9 +51,16 @@ def find_class(target: object) -> type:
             raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
         if inspect.isclass(cls) and _stands_in(cls.__module__, (*TRUSTED_MODULES, KERAS_HOME)):
             return cls
+    elif isinstance(target, str):
+        try:
+            return extensions.find_class(module, name)
+        except extensions.ForeignClass as error:
+            advice = f"; {error}" if str(error) else ""
+        except ValueError as error:
+            raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
     raise ValueError(
         f"_target_ {target!r} is refused: a configuration may only name classes of "
-        f"{', '.join(TRUSTED_MODULES)}"
+        f"{', '.join(TRUSTED_MODULES)}{advice}"
     )
 
 

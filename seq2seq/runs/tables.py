@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from seq2seq.evaluation.statistics import SeedStatistics
-from seq2seq.runs.compare import Group, Run, format_table
+from seq2seq.runs.compare import Group, Run, format_latex, format_table
 from seq2seq.runs.monitor import MONITORED, PREFIX
 from seq2seq.runtime.escaping import in_spreadsheet
 
@@ -122,8 +122,9 @@ def make_table(
     groups: Sequence[Group],
     metrics: Sequence[str] = (),
     lengths: Sequence[tuple[int, int]] = (),
+    latex: bool = False,
 ) -> str:
-    """Markdown table: differences of configurations, and their results over seeds.
+    """Markdown or LaTeX table: differences of configurations, and their results over seeds.
 
     A result is the mean ± the standard deviation over seeds; of the test with the 95 % confidence
     interval of the mean and, where there is room, the least and the greatest. Runs that failed are
@@ -133,6 +134,7 @@ def make_table(
         groups: at least one.
         metrics: names; none: the default ones that all runs have.
         lengths: ranges of lengths of targets; of each, one column with the exact match there.
+        latex: whether the table is LaTeX, see `format_latex`.
 
     Raises:
         ValueError: a metric that a run does not have, or lengths that its test lacks.
@@ -144,7 +146,7 @@ def make_table(
         table = format_table(heads, rows)
         if table.index("\n") <= WIDTH:
             break
-    return table
+    return format_latex(heads, rows) if latex else table
 
 
 def _make_columns(

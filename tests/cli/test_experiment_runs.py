@@ -102,7 +102,7 @@ MADE_UP = Experiment("fake_trace", "A paper, table 1", (0, 1), (PLAIN, LONG))
 
 
 def options(**more):
-    chosen = {"overrides": [], "seeds": None, "rows": None, "jobs": 1, "output": None}
+    chosen = {"overrides": [], "seeds": None, "rows": None, "jobs": 1, "output": None, "latex": False}
     return argparse.Namespace(**{**chosen, **more})
 
 
@@ -141,6 +141,8 @@ def test_all_runs_are_made_and_judged(launched, capsys):
         {"exact_match@2": 0.25, "val_exact_match#20": 0.75}
     ] * 2
     assert results[0].commit == "abc" and results[0].steps == 30
+    assert experiment_runs.reproduce(MADE_UP, options(latex=True)) == 0
+    assert r"50.00\% $\pm$ 14.14\% & 40.00\% & 60.00\%" in capsys.readouterr().out
 
 
 def test_what_is_missing_is_no_verdict(launched, capsys):

@@ -15,7 +15,7 @@ from tests.cli.calls import call
         ("predict R --unknown token -- -abc --x", {"sources": ["-abc", "--x"]}),
         ("predict R -- -abc", {"sources": ["-abc"]}),
         ("predict R -3", {"sources": ["-3"]}),
-        ("predict R --prefix=-in --ban=-- --ban a", {"prefix": "-in", "ban": ["--", "a"]}),
+        ("predict R --prefix=-in --banned=-- --banned a", {"prefix": "-in", "banned": ["--", "a"]}),
         ("predict R --input -", {"input": "-", "sources": []}),
         ("evaluate R --pairs -", {"pairs": "-"}),
         ("inspect R --top 3 a b --gates", {"sources": ["a", "b"], "gates": True}),
@@ -40,7 +40,7 @@ def test_constraints_on_the_command_line(capsys, cached_run, tmp_path):
     assert set(out.split()) <= {"abba", "cc"}
     _, out, _ = call(capsys, "predict", cached_run, "ab", "--prefix", "ccc", "--width", 3)
     assert out.startswith("ccc")
-    flags = ("--ban", "a", "--no-repeat-ngram-size", 1, "--min-length", 1)
+    flags = ("--banned", "a", "--no-repeat-ngram-size", 1, "--min-length", 1)
     _, out, _ = call(capsys, "predict", cached_run, "ab", "ba", *flags)
     assert all("a" not in line and len(set(line)) == len(line) for line in out.split())
 
@@ -53,7 +53,7 @@ def test_constraints_on_the_command_line(capsys, cached_run, tmp_path):
         (["--strategy", "greedy", "--n-best", 2], "n_best=2 is more than this strategy returns: 1"),
         (["--width", 2, "--n-best", 3], "width 2 has no 3 best hypotheses"),
         (["--max-length", "twice"], "max_length must be a whole number, or like"),
-        (["--ban", "z"], "names 'z', which the model cannot generate"),
+        (["--banned", "z"], "names 'z', which the model cannot generate"),
         (["--unknown", "copy"], "unknown=copy needs attention"),
         (["--coverage-penalty", 1], "this model has no attention weights"),
         (["--lexicon", "/nowhere"], "no such file: /nowhere"),

@@ -83,6 +83,20 @@ def test_files_and_charts(capsys, runs):
     assert previous_files == {path: path.read_bytes() for path in (runs / "made/here").iterdir()}
 
 
+def test_the_table_as_latex_has_the_same_cells(capsys, runs):
+    _, markdown, _ = call(capsys, "report", "runs", "--metric", "exact_match,val_exact_match")
+    status, latex, _ = call(
+        capsys, "report", "runs", "--metric", "exact_match,val_exact_match", "--latex"
+    )
+    lines = latex.splitlines()
+    assert status == 0 and lines[0] == rf"\begin{{tabular}}{{{'l' * lines[2].count('&')}l}}"
+    assert (lines[1], lines[3], lines[-1]) == (r"\toprule", r"\midrule", r"\end{tabular}")
+    plain = latex.replace(r"$\pm$", "±").replace("\\", "")
+    cells = {cell.strip() for line in markdown.splitlines() for cell in line.split("|")}
+    cells = {cell for cell in cells if cell and set(cell) != {"-"}}
+    assert {part.strip() for line in plain.splitlines() for part in line.split("&")} >= cells
+
+
 def test_tables_alone_need_no_matplotlib(capsys, runs, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     status, out, err = call(capsys, "report", "runs", "-o", "made")

@@ -51,11 +51,9 @@ def test_resume_needs_one_run(capsys, monkeypatch, arguments):
 
 def test_the_number_of_jobs_may_stand_anywhere():
     for arguments in (["--jobs", "3", "-m", "seed=0,1"], ["-m", "seed=0,1", "--jobs=3"]):
-        assert launch.split_jobs(arguments) == (3, ["-m", "seed=0,1"])
-    assert launch.split_jobs(["~task", "runs/a", "--resume"]) == (
-        1,
-        ["~task", "runs/a", "--resume"],
-    )
+        assert launch.split_flags(arguments) == (3, [], ["-m", "seed=0,1"])
+    rest = ["~task", "runs/a", "--resume"]
+    assert launch.split_flags([*rest, "--allow", "a.py", "--allow=b"]) == (1, ["a.py", "b"], rest)
 
 
 def test_why_a_training_ended_is_a_line_on_standard_error(capsys):

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from seq2seq.evaluation.bleu import bleu, count_ngrams
 from seq2seq.evaluation.metrics import (
+    METRICS,
     edit_distance,
     group_by_length,
+    register_metrics,
     score_all,
     score_tokens,
     summarize,
@@ -141,3 +143,21 @@ def test_groups_hold_everything_once(words, limit):
     groups = group_by_length(judged, limit)
     assert len(groups) <= limit
     assert sorted(score.length for _, group in groups for score in group) == sorted(map(len, words))
+
+
+def test_metrics_of_the_users_own_come_beside_those_of_tokens(monkeypatch):
+    monkeypatch.setattr("seq2seq.evaluation.metrics.METRICS", {**METRICS})
+    register_metrics("mine", first=lambda p, r: p[:1] == r[0][:1], references=lambda p, r: len(r))
+    predictions, references = ["ab", "cd", "x"], [["ab"], ["ce", "cd"], ["y"]]
+    summary = summarize("mine", score_all("mine", predictions, references))
+    plain = summarize("tokens", score_all("tokens", predictions, references))
+    assert summary["first"] == 2 / 3 and summary["references"] == 4 / 3
+    assert {key: summary[key] for key in plain if key != "by_length"} == {
+        key: plain[key] for key in plain if key != "by_length"
+    }
+    assert summary["by_length"]["1"]["first"] == 0
+    with pytest.raises(ValueError, match="metrics 'tokens' are this package's own"):
+        register_metrics("tokens", first=len)
+    register_metrics("mine", exact_match=lambda p, r: 0)
+    with pytest.raises(ValueError, match="exact_match is a metric of this package"):
+        summarize("mine", score_all("mine", ["a"], [["a"]]))

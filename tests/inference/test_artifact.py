@@ -239,6 +239,13 @@ def test_a_model_that_nobody_could_load_is_not_written(foreign, tmp_path):
         save_model(path, together, LETTERS, LETTERS, {})
 
 
+def test_a_weight_without_a_name_is_refused_before_training():
+    model = Seq2Seq(Encoder(4, vocabulary_size=6), Decoder(4, vocabulary_size=6))
+    model.bridge.add_weight((1,), "ones")
+    with pytest.raises(ValueError, match=r"the weight .*variable.* has no name .*add_weight\(name"):
+        check_start(model, Training())
+
+
 def test_a_file_with_a_part_of_somebody_else_is_not_called_damaged(foreign):
     with pytest.raises(ValueError, match=r"older\.npz can't be loaded: 'Quadratic'") as caught:
         load_model(foreign[1])

@@ -1,0 +1,168 @@
+"""Parts of a user's own, as docs/extending.md writes them, from the first verb to the last."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+import seq2seq
+from seq2seq.cli import main as cli
+from seq2seq.inference.artifact import write_arrays
+from seq2seq.runtime import predictor as numpy_runtime
+from seq2seq.runtime.file_format import HEADER, read_artifact
+from tests.conftest import ROOT, run_python
+
+PAGE = (ROOT / "docs/extending.md").read_text("utf-8")
+SMALL = ["training.steps=3", "training.batch_size=4", "task.validation_examples=3"]
+SMALL += ["task.test_examples=4", "model.encoder.units=8", "task.max_length=4"]
+OWN = ["--config-dir", "own", "task=rotate", "attention=nearest", "bridge=scaled_copy"]
+ALLOW = ["--allow", "my_parts.py"]
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.M | re.S)
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch, eagerly, no_extensions):
+    """The page's files in the current directory."""
+    (code,) = blocks("python")
+    (tmp_path / "my_parts.py").write_text(code)
+    for block in blocks("yaml"):
+        path, text = block.split("\n", 1)
+        (tmp_path / path.removeprefix("# ")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path.removeprefix("# ")).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["seq2seq"])
+    return tmp_path
+
+
+@pytest.fixture
+def forget(no_extensions):
+    """Undo all that was allowed, as in a new process."""
+    import sys
+
+    import keras
+
+    from seq2seq.runtime import extensions
+
+    def undo():
+        extensions._allowed.clear()
+        sys.modules.pop("my_parts", None)
+        registered = keras.saving.get_custom_objects()
+        for name in [name for name in registered if name.startswith("my_parts")]:
+            del registered[name]
+
+    return undo
+
+
+def call(capsys, *arguments):
+    status = cli.main([*map(str, arguments)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_a_file_of_parts_is_trained_used_and_resumed_where_it_is_allowed(files, forget, capsys):
+    status, _, err = call(capsys, "train", *OWN, *SMALL, "run_dir=run")
+    assert status == 2 and err.count("\n") == 1
+    assert "'my_parts.Rotate' is refused" in err and "--allow PATH/my_parts.py" in err
+    status, _, err = call(capsys, "train", *ALLOW, *OWN, *SMALL, "run_dir=run")
+    assert status == 0, err
+    test = json.loads((files / "run/summary.json").read_text())["test"]
+    assert test["exact_match"] <= test["bag_accuracy"] <= 1
+    assert "val_bag_accuracy" in (files / "run/history.csv").read_text().splitlines()[0]
+    forget()
+    for verb in (["predict", "run", "abc"], ["inspect", "run", "abc"], ["evaluate", "run"]):
+        status, _, err = call(capsys, *verb)
+        assert status == 2 and err.count("\n") == 1 and "--allow PATH/my_parts.py" in err, verb
+    status, out, err = call(capsys, "predict", "run", "abc", *ALLOW)
+    assert status == 0 and out.count("\n") == 1, err
+    assert call(capsys, "inspect", "run", "abc", "--no-figure", *ALLOW)[0] == 0
+    forget()
+    status, _, err = call(capsys, "train", "run", "--resume", "training.steps=5")
+    assert status == 2 and "--allow PATH/my_parts.py" in err
+    status, _, err = call(capsys, "train", "run", "--resume", "training.steps=5", *ALLOW)
+    assert status == 0 and "resuming after step 3" in err
+    run = seq2seq.load("run")
+    assert [run.predict(["abc"])[0]] == call(capsys, "predict", "run", "abc")[1].splitlines()
+    with pytest.raises(ValueError, match="my_parts>ScaledCopy"):
+        numpy_runtime.load("run/model.npz")
+
+
+def test_a_package_that_registers_its_parts_needs_no_permission(files, capsys, monkeypatch):
+    site = files / "site"
+    information = site / "my_parts-1.0.dist-info"
+    information.mkdir(parents=True)
+    shutil.move(files / "my_parts.py", site / "my_parts.py")
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-parts\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[seq2seq.parts]\nmine = my_parts\n")
+    monkeypatch.syspath_prepend(site)
+    status, _, err = call(capsys, "train", *OWN, *SMALL, "run_dir=run")
+    assert status == 0, err
+    assert call(capsys, "predict", "run", "abc")[0] == 0
+
+
+STRANGE = [  # module, class and registered name in a model that somebody else wrote
+    ("my_parts", "Missing", "my_parts>Missing"),
+    ("my_parts", "Nearest", "my_parts>ScaledCopy"),
+    ("my_parts", "Nearest", "seq2seq>Dot"),
+    ("seq2seq.layers.attention", "Nearest", "my_parts>Nearest"),
+    ("keras.layers", "Lambda", "my_parts>Nearest"),
+    ("os", "system", "my_parts>Nearest"),
+    ("my_parts", "Lambda", None),
+    ("my_parts.keras", "Lambda", "my_parts>Lambda"),
+    ("builtins", "eval", "my_parts>Nearest"),
+    ("my_parts", "__lambda__", "my_parts>Nearest"),
+]
+
+
+@pytest.mark.parametrize("module, name, registered", STRANGE)
+def test_a_model_names_registered_classes_of_the_allowed_module_alone(
+    files, module, name, registered
+):
+    seq2seq.allow("my_parts.py")
+    config = ["task=copy", *SMALL]
+    from seq2seq.config import build_model, build_task, compose
+    from seq2seq.inference.artifact import save_model
+
+    settings = compose(config)
+    task = build_task(settings)
+    save_model(files / "model.npz", build_model(settings, task), task.source, task.target, {})
+    header, arrays = read_artifact(files / "model.npz")
+    part = {"module": module, "class_name": name, "registered_name": registered, "config": {}}
+    header["model"]["config"]["bridge"] = part
+    header = {key: header[key] for key in header if key not in ("arrays", "checksums")}
+    write_arrays(files / "other.npz", header, {k: np.array(v) for k, v in arrays.items()})
+    assert json.loads(np.load(files / "other.npz")[HEADER].tobytes())["model"]
+    with pytest.raises(ValueError, match="is not a part of this package"):
+        seq2seq.load(files / "other.npz")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("my_parts.keras.layers.Lambda", "my_parts.ops", "my_parts.dataclass", "my_parts.Bridge"),
+        *("my_parts.Vocabulary", "my_parts.os.system", "my_parts.sub.Rotate", "my_parts..Rotate"),
+        *("my_parts2.Rotate", "my_parts", "os.system", "my_other.Rotate"),
+    ],
+)
+def test_a_configuration_names_classes_of_the_allowed_module_alone(files, capsys, target):
+    (files / "own/task/strange.yaml").write_text(
+        f"# @package _global_\ntask:\n  _target_: {target}\n"
+    )
+    (files / "my_other.py").write_text("open('RAN', 'w')\n")
+    words = [*ALLOW, "--config-dir", "own", "task=strange", *SMALL[:2], "run_dir=run"]
+    status, _, err = call(capsys, "train", *words)
+    assert status == 2 and err.count("\n") == 1, err
+    assert f"_target_ '{target}' is refused" in err or f"_target_ '{target}' can't be found" in err
+    assert not (files / "RAN").exists() and not (files / "run").exists()
+
+
+@pytest.mark.slow
+def test_several_runs_are_trained_with_what_was_allowed(files):
+    words = ["-m", *ALLOW, *OWN, *SMALL, "seed=0,1", "run_dir=runs/grid"]
+    done = run_python("-m", "seq2seq", "train", *words, cwd=files, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert len(list(files.glob("runs/grid/*/model.npz"))) == 2
