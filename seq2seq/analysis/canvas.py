@@ -1,6 +1,6 @@
 """Paper: texts, heat maps and frames, drawn from top to bottom in inches, with matplotlib.
 
-No display is needed (`pip install 'seq2seq[analysis]'`).
+No display is needed (`pip install 'keras-seq2seq[analysis]'`).
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Charts that compare runs; they need matplotlib (`pip install 'seq2seq[analysis]'`)."""
+"""Charts that compare runs; they need matplotlib (`pip install 'keras-seq2seq[analysis]'`)."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,6 +1,6 @@
 """The figure: a trace of one source, as on the page.
 
-It needs matplotlib (`pip install 'seq2seq[analysis]'`) and no display.
+It needs matplotlib (`pip install 'keras-seq2seq[analysis]'`) and no display.
 """
 
 import textwrap

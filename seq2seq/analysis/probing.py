@@ -5,7 +5,7 @@ position of the source, or the length of the source (Alain and Bengio 2017). It 
 training sources and evaluated on held-out ones. Information that it finds is linearly decodable;
 other information may be there in another form.
 
-It needs scikit-learn (`pip install 'seq2seq[analysis]'`).
+It needs scikit-learn (`pip install 'keras-seq2seq[analysis]'`).
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Charts of studies; they need matplotlib (`pip install 'seq2seq[analysis]'`)."""
+"""Charts of studies; they need matplotlib (`pip install 'keras-seq2seq[analysis]'`)."""
 
 from collections.abc import Sequence
 

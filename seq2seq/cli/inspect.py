@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> None:
     if not options.no_figure and importlib.util.find_spec("matplotlib") is None:
         raise ValueError(
             "figures are drawn with matplotlib, which is not installed: "
-            "pip install 'seq2seq[analysis]', or --no-figure for the page alone"
+            "pip install 'keras-seq2seq[analysis]', or --no-figure for the page alone"
         )
     output = find_output(options.run, options.output)
     if not options.no_figure:

@@ -45,7 +45,7 @@ def check_packages(*names: str, without: str = "") -> None:
     if missing:
         raise ValueError(
             f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed: "
-            f"pip install 'seq2seq[analysis]'{without}"
+            f"pip install 'keras-seq2seq[analysis]'{without}"
         )
 
 

@@ -107,7 +107,8 @@ def check_packages(format: str) -> None:
             importlib.import_module(name)
         except ImportError as error:
             raise ValueError(
-                f"format={format} needs the package {name} ({error}): pip install 'seq2seq[export]'"
+                f"format={format} needs the package {name} ({error}): "
+                "pip install 'keras-seq2seq[export]'"
             ) from error
 
 

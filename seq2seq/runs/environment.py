@@ -51,7 +51,7 @@ def describe_environment(seed: int, data: str, checkout: Checkout) -> dict:
 
     from seq2seq.layers.backend import count_threads
 
-    packages = ("seq2seq", "keras", "tensorflow", "jax", "numpy", "hydra-core")
+    packages = ("keras-seq2seq", "keras", "tensorflow", "jax", "numpy", "hydra-core")
     return {
         "command": sys.orig_argv,
         "seed": seed,

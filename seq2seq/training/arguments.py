@@ -74,7 +74,8 @@ class Training:
                 check_count(f"training.{name}", getattr(self, name))
         if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
             raise ValueError(
-                "training.tensorboard=true needs TensorBoard: pip install 'seq2seq[tensorboard]'"
+                "training.tensorboard=true needs TensorBoard: "
+                "pip install 'keras-seq2seq[tensorboard]'"
             )
 
     def plan(self, one_pass: int | None) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-pytest.importorskip("matplotlib", reason="figures need seq2seq[analysis]")
+pytest.importorskip("matplotlib", reason="figures need keras-seq2seq[analysis]")
 
 from matplotlib.text import Text
 

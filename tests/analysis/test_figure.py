@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("matplotlib", reason="figures need seq2seq[analysis]")
+pytest.importorskip("matplotlib", reason="figures need keras-seq2seq[analysis]")
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="probes need seq2seq[analysis]")
+pytest.importorskip("sklearn", reason="probes need keras-seq2seq[analysis]")
 
 from seq2seq import ensemble
 from seq2seq.analysis import probing

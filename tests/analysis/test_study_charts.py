@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
+pytest.importorskip("matplotlib", reason="charts need keras-seq2seq[analysis]")
 
 from matplotlib.text import Text
 

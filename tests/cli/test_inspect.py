@@ -81,7 +81,7 @@ def test_without_matplotlib_it_says_what_to_install_before_it_starts(capsys, mon
         importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find_spec(name)
     )
     status, _, err = call(capsys, "inspect", "nowhere", "ab")
-    assert status == 2 and "pip install 'seq2seq[analysis]', or --no-figure" in err
+    assert status == 2 and "pip install 'keras-seq2seq[analysis]', or --no-figure" in err
     assert err.count("\n") == 1
 
 

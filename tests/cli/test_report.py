@@ -61,7 +61,7 @@ def test_validation_stands_beside_the_test_and_selects(capsys, runs):
 
 
 def test_files_and_charts(capsys, runs):
-    pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
+    pytest.importorskip("matplotlib", reason="charts need keras-seq2seq[analysis]")
     command = ["report", "runs", "-o", "made/here"]
     status, out, err = call(capsys, *command)
     names = ["report.csv", "by-length.png", "by-length.svg", "curves.png", "curves.svg"]
@@ -110,7 +110,7 @@ def test_tables_alone_need_no_matplotlib(capsys, runs, monkeypatch):
 
 
 def test_charts_that_there_can_not_be_are_named(capsys, runs):
-    pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
+    pytest.importorskip("matplotlib", reason="charts need keras-seq2seq[analysis]")
     write_run(runs / "values/0", config(0), summary(0, {"2": {"mae": 0.5, "count": 1}}))
     status, _, err = call(capsys, "report", "values", "-o", "made")
     assert status == 0 and "no chart by length: " in err and "no learning curves: " in err
@@ -150,7 +150,7 @@ def test_seeds_that_count_twice_are_named(tmp_path):
 )
 def test_bad_requests_are_one_line(capsys, runs, arguments, message):
     if "made" in arguments:
-        pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
+        pytest.importorskip("matplotlib", reason="charts need keras-seq2seq[analysis]")
     status, out, err = call(capsys, "report", *arguments)
     assert status == 2 and message in err and out == "" and err.count("\n") == 1
     assert not (runs / "made").exists()

@@ -39,6 +39,8 @@ def test_a_missing_extra_is_named_before_any_work(capsys, monkeypatch, replace_l
     for verb in ("ablate", "capacity"):
         status, out, err = call(capsys, verb, "run")
         assert status == 2 and out == "" and err.count("\n") == 1
-        words = "matplotlib is not installed: pip install 'seq2seq[analysis]', or --no-figure for"
+        words = (
+            "matplotlib is not installed: pip install 'keras-seq2seq[analysis]', or --no-figure for"
+        )
         assert words in err
     assert "scikit-learn is not installed" in call(capsys, "probe", "run", "--no-figure")[2]

@@ -165,8 +165,8 @@ def little(tmp_path_factory):
 @pytest.mark.slow
 def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys, replace_load_run):
     """Each prints the heads of the table that stands under it, and makes the picture."""
-    pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
-    pytest.importorskip("sklearn", reason="probes need seq2seq[analysis]")
+    pytest.importorskip("matplotlib", reason="charts need keras-seq2seq[analysis]")
+    pytest.importorskip("sklearn", reason="probes need keras-seq2seq[analysis]")
     monkeypatch.chdir(little)
     run = load("runs/latest")
     replace_load_run(lambda path: run)
@@ -208,7 +208,7 @@ def test_states_are_values(little, monkeypatch):
 
 
 def test_the_reports_run(tmp_path, monkeypatch, capsys):
-    pytest.importorskip("matplotlib", reason="charts need seq2seq[analysis]")
+    pytest.importorskip("matplotlib", reason="charts need keras-seq2seq[analysis]")
     monkeypatch.chdir(tmp_path)
     for seed in range(2):
         end = summary(0.5, lengths(*[1.0] * 15, *[0.5] * 15), token_accuracy=0.75)
