@@ -102,7 +102,14 @@ MADE_UP = Experiment("fake_trace", "A paper, table 1", (0, 1), (PLAIN, LONG))
 
 
 def options(**more):
-    chosen = {"overrides": [], "seeds": None, "rows": None, "jobs": 1, "output": None, "latex": False}
+    chosen = {
+        "overrides": [],
+        "seeds": None,
+        "rows": None,
+        "jobs": 1,
+        "output": None,
+        "latex": False,
+    }
     return argparse.Namespace(**{**chosen, **more})
 
 
