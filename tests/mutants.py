@@ -248,7 +248,7 @@ def find_killer(folder: Path, mutant: Mutant) -> tuple[str | None, str]:
     path.write_text(original.replace(mutant.old, mutant.new), "utf-8")
     outcome = run_tests(folder, mutant.killer)
     path.write_text(original, "utf-8")
-    failure = re.search(r"^(?:FAILED|ERROR) (\S+)(?: - (.*))?$", outcome.stdout, re.MULTILINE)
+    failure = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - (.*))?$", outcome.stdout, re.MULTILINE)
     if outcome.returncode == 0:
         return None, "SURVIVED"
     if outcome.returncode != 1 or failure is None:
