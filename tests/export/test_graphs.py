@@ -81,7 +81,7 @@ def test_bad_requests_are_refused(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="one Seq2Seq is exported, got list"):
         export_graphs(predictor([plain.model]), "onnx", tmp_path / "out")
     monkeypatch.setitem(sys.modules, "tf2onnx", None)
-    with pytest.raises(ValueError, match=r"package tf2onnx.*pip install 'seq2seq\[export\]'"):
+    with pytest.raises(ValueError, match=r"package tf2onnx.*pip install 'keras-seq2seq\[export\]'"):
         export_graphs(plain, "onnx", tmp_path / "out")
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="Keras runs on jax here: set KERAS_BACKEND=tensorflow"):
