@@ -2,9 +2,9 @@
 
 python benchmarks/decode.py [--rounds 7] [--units 256] [--steps 32]
 
-An LSTM encoder reads 32 tokens and an LSTM decoder says 32 (256 units, embeddings of 64, 64
-symbols, untrained; the end is never said); the encoder's time is included. Contenders take turns in
-each round. PyTorch (`pip install torch==2.13.0` is a CPU build on some indexes) and onnxruntime
+An LSTM encoder reads 32 tokens and an LSTM decoder outputs 32 (256 units, embeddings of 64, 64
+symbols, untrained; the end is never output); the encoder's time is included. Contenders take turns
+in each round. PyTorch (`pip install torch==2.13.0` is a CPU build on some indexes) and onnxruntime
 take part where they are installed.
 """
 
@@ -24,7 +24,7 @@ SYMBOLS, EMBEDDING = 64, 64
 
 
 def make_predictor(units: int, steps: int):
-    """An untrained model that says anything but the end."""
+    """An untrained model that outputs anything but the end."""
     from seq2seq import Decoder, Decoding, Encoder, Predictor, Seq2Seq, Vocabulary
 
     letters = Vocabulary([chr(0x4E00 + number) for number in range(SYMBOLS - 4)])

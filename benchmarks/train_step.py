@@ -88,7 +88,7 @@ def ours(shape: tuple, stock: bool = False, attention: str | None = None, dropou
     iterator = iter(data.prefetch(2))
 
     def step():
-        if float(model.optimizer.iterations) < 5:  # what Keras tells is a mean: these are compared
+        if float(model.optimizer.iterations) < 5:  # Keras reports running means
             model.reset_metrics()
         return float(model.train_function(iterator)["loss"])
 

@@ -47,7 +47,7 @@ def run_on_terminal(command, stream=1, **options):
     process = subprocess.Popen(command, **streams, **options)
     os.close(terminal)
     shown = b""
-    with contextlib.suppress(OSError):  # how Linux says that the other end was closed
+    with contextlib.suppress(OSError):  # how Linux reports that the other end was closed
         while part := os.read(reader, 65536):
             shown += part
     os.close(reader)

@@ -43,6 +43,6 @@ def everything(path):
 
 
 def check_same(actual, expected):
-    """Say in which part two runs differ first."""
+    """Fail at the first part in which two runs differ."""
     for name in expected:
         assert actual[name] == expected[name], name

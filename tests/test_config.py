@@ -91,7 +91,7 @@ def test_an_experiment_holds_differences():
     assert config["names"]["task"] == "reverse" and config["task"]["test_max_length"] == 12
 
 
-def test_a_smoke_test_wins_over_what_anything_else_says_of_length():
+def test_a_smoke_test_overrides_every_other_setting_of_length():
     config = compose(["experiment=length_generalisation", "training=quick", "training.steps=9999"])
     training = instantiate("training", config["training"])
     assert training.plan(None) == (10, 10) and training.max_eval_examples == 40

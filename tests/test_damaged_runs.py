@@ -1,4 +1,4 @@
-"""A run directory that was damaged or edited: `report` and `evaluate` say what is wrong with it."""
+"""A run directory that was damaged or edited: `report` and `evaluate` name the damage."""
 
 import json
 

@@ -43,7 +43,7 @@ def imports(path, top_level=False):
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_imports_go_one_way(path):
+def test_imports_point_to_lower_folders(path):
     module = module_of(path)
     for name in imports(path) if module else ():
         if name.startswith("seq2seq."):
@@ -59,7 +59,7 @@ def test_no_two_modules_import_each_other():
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
-def test_no_assert_and_nothing_swallowed(path):
+def test_no_assert_and_no_swallowed_exception(path):
     for node in ast.walk(ast.parse(path.read_text())):
         assert not isinstance(node, ast.Assert), node.lineno
         if isinstance(node, ast.ExceptHandler):
@@ -67,7 +67,7 @@ def test_no_assert_and_nothing_swallowed(path):
 
 
 @pytest.mark.parametrize("room", ["layers", "models", "decoding"])
-def test_the_heart_names_no_engine(room):
+def test_layers_models_and_decoding_import_no_backend(room):
     for path in (PACKAGE / room).glob("*.py"):
         packages = {name.split(".")[0] for name in imports(path)}
         # `train_step` is TensorFlow's update; other engines have Keras's own.

@@ -28,7 +28,7 @@ class Browser:
         self.answers, self.commands = pipes[2], pipes[1]
         arguments = ["--headless", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run"]
         arguments += ["--disable-background-networking", "--disable-component-update"]
-        arguments += ["--disable-sync", "--disable-quic"]  # it asks nobody but the page
+        arguments += ["--disable-sync", "--disable-quic"]  # no requests but those of the page
         arguments += ["--no-sandbox"] * (os.geteuid() == 0)
         self.process = subprocess.Popen(
             [BINARY, *arguments, f"--user-data-dir={self.profile.name}", "about:blank"],
@@ -83,9 +83,9 @@ class Browser:
         return [event["params"] for event in self.events if event.get("method") in methods]
 
     def run(self, script):
-        """The value of some JavaScript; of a promise, once it is kept."""
-        asked = {"expression": script, "returnByValue": True, "awaitPromise": True}
-        response = self.call("Runtime.evaluate", **asked)
+        """The value of some JavaScript; of a promise, once it is resolved."""
+        arguments = {"expression": script, "returnByValue": True, "awaitPromise": True}
+        response = self.call("Runtime.evaluate", **arguments)
         assert "exceptionDetails" not in response, response["exceptionDetails"]
         return response["result"].get("value")
 
@@ -137,5 +137,5 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", **size)
 
     def print(self):
-        """The page as a PDF, as a person would print it: without backgrounds asked for."""
+        """The page as a PDF, as a person would print it: without requesting backgrounds."""
         return base64.b64decode(self.call("Page.printToPDF", printBackground=False)["data"])

@@ -1,4 +1,4 @@
-"""Ablation: each row is what the run says from the changed state, and no other."""
+"""Ablation: each row is the predictions from the changed state, and from no other."""
 
 import keras
 import numpy as np
@@ -37,7 +37,7 @@ def seeded():
 
 
 def right(run, wrong=()):
-    """Examples whose targets are what the run says, but for some."""
+    """Examples whose targets are the run's predictions, but for some."""
     bias = np.array(run.model.decoder.readout.logits.bias)
     run.model.decoder.readout.logits.bias.assign(np.where(np.arange(len(bias)) == 3, -99.0, bias))
     # Without the unknown token, which is no text.
@@ -46,7 +46,7 @@ def right(run, wrong=()):
     return [Example(source, text + "a" * (source in wrong)) for source, text in pairs]
 
 
-def test_as_trained_is_what_evaluation_finds_and_zeroed_what_a_deaf_decoder_says():
+def test_as_trained_equals_evaluation_and_zeroed_equals_an_uninformed_decoder():
     run = make({"layers": 2}, {"layers": 2})
     examples = right(run, wrong=["b"])
     rows = {row.name: row for row in ablate(run, examples)}
@@ -59,11 +59,11 @@ def test_as_trained_is_what_evaluation_finds_and_zeroed_what_a_deaf_decoder_says
     assert rows["as trained"].exact.value == metrics["exact_match"]
     assert rows["as trained"].tokens.value == pytest.approx(metrics["token_accuracy"])
     parts = (run.model.encoder, run.model.decoder)
-    deaf = Seq2Seq(
+    uninformed_model = Seq2Seq(
         *(type(p).from_config(p.get_config()) for p in parts), Zero(), allow_uninformed=True
     )
-    deaf.set_weights(run.model.get_weights())
-    uninformed = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
+    uninformed_model.set_weights(run.model.get_weights())
+    uninformed = Predictor(uninformed_model, LETTERS, LETTERS, run.decoding, SETTINGS)
     expected = evaluate(uninformed, examples, "tokens").metrics()
     assert rows["zeroed"].exact.value == expected["exact_match"] < 5 / 6
     assert rows["zeroed"].tokens.value == pytest.approx(expected["token_accuracy"])
@@ -125,7 +125,7 @@ def test_a_pointer_spells_what_it_copies():
     assert ablate(run, examples, noise_sizes=[])[0].exact == (6, 6)
 
 
-def test_what_can_not_be_ablated_is_refused():
+def test_impossible_ablations_are_refused():
     run = make()
     values = make(
         {"vocabulary_size": None, "features": 1}, {"vocabulary_size": None, "features": 1}

@@ -47,7 +47,7 @@ def fonts(monkeypatch):
     paper._find_font.cache_clear()
 
 
-def test_a_script_without_a_font_stands_as_code_points_and_the_figure_says_so(fonts):
+def test_a_script_without_a_font_is_written_as_code_points_with_a_note(fonts):
     fonts()
     trace = make_trace([DEVANAGARI], ["x"], units=4)
     text = words(draw(trace))

@@ -56,7 +56,7 @@ def test_seeds_are_one_series_and_what_differs_is_named(tmp_path, monkeypatch):
     assert [series.name for series in alike] == ["8 units"]
 
 
-def test_of_several_runs_the_extremes_are_told():
+def test_extremes_of_several_runs_are_returned():
     series = Series(8, "", [{1: Proportion(1, 2), 2: Proportion(0, 2)}, {1: Proportion(2, 2)}])
     assert series.lengths == [1, 2]
     assert series.at(1) == (0.75, 0.5, 1.0)

@@ -68,7 +68,7 @@ def test_everything_is_drawn():
         curves(MAX_LINES + 1)
 
 
-def test_the_same_makes_the_same():
+def test_equal_figures_are_equal_files():
     for make in (lambda: bars(2), lambda: grids(2, 2), lambda: curves(2)):
         for kind in ("png", "svg"):
             assert to_bytes(make(), kind) == to_bytes(make(), kind)

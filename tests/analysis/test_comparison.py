@@ -46,7 +46,7 @@ def test_lines_are_means_and_bands_go_from_least_to_greatest():
     assert len(styles) == 2 and len({style[2] for style in styles}) == 2
 
 
-def test_everything_is_said_in_the_picture():
+def test_the_picture_has_all_its_labels():
     figure = draw_by_length(groups_of([8, 16], seeds=3, failed=2), [(1, 1), (2, 2), (3, 3)])
     figure_texts = texts(figure)
     assert {"units 8", "units 16", "copy: exact match on held-out examples"} <= set(figure_texts)
@@ -72,7 +72,7 @@ def test_ranges_are_named():
     assert "(2 lengths a point)" in " ".join(texts(draw_by_length(groups, narrow)))
 
 
-def test_what_does_not_fit_is_counted():
+def test_configurations_that_are_not_drawn_are_counted():
     groups = groups_of(range(MAX_DRAWN + 3), failed=1)
     drawn, left_out = choose_drawn(groups)
     assert len(drawn) == MAX_DRAWN and [group.name for group in left_out] == [

@@ -53,7 +53,7 @@ def test_no_text_is_clipped(kind):
         assert box.y0 >= frame.y0 and box.y1 <= frame.y1, text.get_text()
 
 
-def test_heat_maps_hold_the_traces_numbers():
+def test_heat_maps_show_the_numbers_of_the_trace():
     trace = make_trace(units=16, attention=True)
     figure = draw(trace)
     *_, hidden, cell, decoder_hidden, _, likely, attention = images(figure)
@@ -72,7 +72,7 @@ def test_the_second_source_is_drawn_without_the_firsts_length():
     assert hidden.shape == cell.shape == (8, 3) and decoder_hidden.shape == (8, 4)
 
 
-def test_units_that_share_a_row_are_said():
+def test_units_that_share_a_row_are_reported():
     figure = draw(make_trace(units=512))
     assert (
         "512 units share 128 rows: each row shows the one of 4 neighbours that is farthest from 0."
@@ -82,7 +82,7 @@ def test_units_that_share_a_row_are_said():
     assert not any("share" in text for text in words(draw(make_trace(units=128))))
 
 
-def test_steps_that_are_cut_off_are_said():
+def test_steps_that_are_cut_off_are_reported():
     trace = make_trace(["ab" * 40], ["b" * 70], cut_off=True, attention=True, top=2)
     figure = draw(trace)
     texts = words(figure)
@@ -93,7 +93,7 @@ def test_steps_that_are_cut_off_are_said():
     np.testing.assert_allclose(first, trace.encoder[0].hidden[0, -MAX_STEPS:].T)
 
 
-def test_values_beyond_the_scale_and_none_at_all_are_said():
+def test_values_beyond_the_scale_and_missing_values_are_reported():
     trace = make_trace(units=128)
     trace.encoder[0].cell[0, 0, 0] = 1000.0
     trace.encoder[0].hidden[0, 0, 0] = np.nan

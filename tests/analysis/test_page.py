@@ -91,7 +91,7 @@ def test_its_policy_allows_its_own_script_and_style_alone():
     assert [tag for tag, _ in reader.all].count("script") == 2  # one of them is data
 
 
-def test_its_numbers_are_the_traces():
+def test_the_page_holds_the_numbers_of_the_trace():
     trace = make_trace(layers=2, gates=True, attention=True, bidirectional=True)
     data = data_of(render(trace))
     assert len(data["sources"]) == 2

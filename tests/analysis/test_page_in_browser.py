@@ -34,10 +34,10 @@ def show(browser, tmp_path):
 
     yield show
     assert browser.event_parameters("Runtime.exceptionThrown", "Log.entryAdded") == []
-    asked = [
+    requested = [
         event["request"]["url"] for event in browser.event_parameters("Network.requestWillBeSent")
     ]
-    assert [url for url in asked if not url.startswith("file:")] == []
+    assert [url for url in requested if not url.startswith("file:")] == []
 
 
 def middle(browser, heat, time, unit, times, units):
@@ -102,7 +102,7 @@ def test_steps_by_slider_buttons_and_keys(show):
     assert browser.text("#sentence").startswith("Step 0 of 6: no output yet")
 
 
-def test_an_answer_that_was_cut_off_is_told_from_one_that_ended(show):
+def test_an_answer_that_was_cut_off_is_distinguished_from_one_that_ended(show):
     sentences = {}
     for top in (0, 5):  # real values, which come to no end, and symbols
         browser = show(make_trace([["0.5"]], [["1.5", "2"]], units=4, top=top, cut_off=True))
@@ -155,7 +155,7 @@ def test_colours_are_the_values(show):
     assert np.corrcoef(darkness.ravel(), np.abs(values).ravel())[0, 1] > 0.95
 
 
-def test_units_that_share_a_row_are_said_and_can_be_taken_apart(show):
+def test_units_that_share_a_row_are_reported_and_can_be_shown_separately(show):
     trace = make_trace(["ab"], ["ba"], units=300)
     browser = show(trace)
     assert "300 units share 100 rows" in browser.text("#pooled")

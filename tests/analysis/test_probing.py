@@ -1,4 +1,4 @@
-"""Probes: they read what is there, where it is, and nothing where nothing is."""
+"""Probes: they recover symbols where states hold them, and are at chance where not."""
 
 import numpy as np
 import pytest
@@ -77,14 +77,14 @@ def test_what_is_in_one_part_is_read_from_that_part_alone():
     assert read["hidden", 2] < 0.4 and read["cell", 1] < 0.4
 
 
-def test_noise_says_nothing():
+def test_noise_is_probed_at_chance_level():
     sources = draw()
     states = [{"hidden": RNG.normal(size=(count, 10))} for count in COUNTS]
     for reading in probe_states(states, sources).readings[1:]:
         assert abs(reading.accuracy.value - 0.25) < 4 * np.sqrt(0.25 / reading.accuracy.total)
 
 
-def test_what_is_left_out_is_said(monkeypatch):
+def test_omissions_are_noted(monkeypatch):
     monkeypatch.setattr(probing, "MAX_LENGTHS", 2)
     monkeypatch.setattr(probing, "MAX_POSITIONS", 2)
     monkeypatch.setattr(probing, "MIN_TRAINING", 50)
@@ -110,7 +110,7 @@ def test_what_is_left_out_is_said(monkeypatch):
         probe_states([{"hidden": np.zeros((30, 3))}] * 2, few)
 
 
-def test_a_place_with_one_symbol_is_no_riddle_and_too_many_are_refused():
+def test_a_position_with_one_symbol_has_accuracy_1_and_too_many_symbols_are_refused():
     sources = [[["a"]] * count for count in COUNTS]
     states = [{"hidden": RNG.normal(size=(count, 3))} for count in COUNTS]
     assert probe_states(states, sources).readings[-1].accuracy.value == 1
@@ -130,7 +130,7 @@ def test_the_states_read_are_those_handed_over(kind):
         np.testing.assert_allclose(arrays[field], concatenated, atol=1e-6)
 
 
-def test_what_can_not_be_probed_is_refused():
+def test_impossible_probes_are_refused():
     values = make({"vocabulary_size": None, "features": 1}, {})
     with pytest.raises(ValueError, match="sources of this run are real values"):
         probe(values, ["1"], ["2"])

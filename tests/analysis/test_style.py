@@ -30,7 +30,7 @@ def test_every_character_is_visible_and_stays_in_its_place():
         shown.encode()  # a lone half of a pair is no text
 
 
-def test_what_is_seen_is_kept():
+def test_visible_text_is_unchanged():
     for text in ("a", "é", "e\u0301", "漢", "ש", "I_TURN_LEFT", "</script>", "<end>"):
         assert visible(text) == text
 
@@ -138,7 +138,7 @@ COLOUR_BLINDNESS = {
 
 
 @pytest.mark.parametrize("kind", COLOUR_BLINDNESS)
-def test_colour_blind_readers_tell_below_from_above_zero(kind):
+def test_colour_blind_readers_distinguish_below_from_above_zero(kind):
     codes = [[int(code[start : start + 2], 16) / 255 for start in (1, 3, 5)] for code in COLOURS]
     linear = np.array(codes) ** 2.2
     perceived = np.clip(linear @ np.array(COLOUR_BLINDNESS[kind]).T, 0, 1) ** (1 / 2.2)

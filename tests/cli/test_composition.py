@@ -1,4 +1,4 @@
-"""Whatever a file of `--config-dir` holds, Hydra makes nothing of it."""
+"""Whatever a file of `--config-dir` holds, Hydra instantiates nothing from it."""
 
 import os
 import pickle
@@ -33,7 +33,7 @@ OUTSIDE = "inside the configuration directories"
 PLAIN = "can't be read: {}"
 LINK = "it lies outside"
 NICE = ["experiment=nice"]
-ATTACKS = {  # name: (files of the directory, arguments, what the error says)
+ATTACKS = {  # name: (files of the directory, arguments, part of the message)
     "text in text": (
         {"experiment/nice.yaml": GLOBAL + quoted(CALLBACKS)},
         NICE,

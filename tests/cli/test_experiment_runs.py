@@ -29,7 +29,7 @@ def test_a_file_opens_with_its_command_and_expects_what_can_be_measured(name):
         for expected in row.expected:
             if expected.published is not None and expected.band is not None:
                 low, high = expected.band
-                assert low < high and not (low, high) == (0, 1)  # a band that says something
+                assert low < high and not (low, high) == (0, 1)  # a band that excludes something
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -152,7 +152,7 @@ def test_all_runs_are_made_and_judged(launched, capsys):
     assert r"50.00\% $\pm$ 14.14\% & 40.00\% & 60.00\%" in capsys.readouterr().out
 
 
-def test_what_is_missing_is_no_verdict(launched, capsys):
+def test_missing_runs_have_no_verdict(launched, capsys):
     assert experiment_runs.reproduce(MADE_UP, options(seeds=[1], rows=["plain"])) == 1
     out = capsys.readouterr().out
     assert "1 of 2 missing" in out and "reproduced |" not in out and "long" not in out

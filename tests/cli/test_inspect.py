@@ -20,7 +20,7 @@ def fake_trace(monkeypatch):
         decoding = None
 
         def trace(self, sources, gates, top, decoding) -> Trace:
-            self.asked = {"gates": gates, "top": top}
+            self.requested = {"gates": gates, "top": top}
             return make_trace(sources, [source[::-1] for source in sources], top=top, gates=gates)
 
         def predict(self, sources, decoding) -> list[str]:
@@ -62,20 +62,20 @@ def test_several_sources_have_one_page_and_a_figure_each(fake_trace, capsys, tmp
     arguments = ["inspect", "run", "ab", "c", "-o", tmp_path, "--gates", "--top", 3]
     _, out, err = call(capsys, *arguments)
     assert out == "ba\nc\n"
-    assert fake_trace.asked == {"gates": True, "top": 3}
+    assert fake_trace.requested == {"gates": True, "top": 3}
     names = ["inspect-1.png", "inspect-1.svg", "inspect-2.png", "inspect-2.svg", "inspect.html"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     assert err.count("\n") == 1
 
 
-def test_figures_that_are_not_drawn_are_said(fake_trace, capsys, tmp_path, monkeypatch):
+def test_figures_that_are_not_drawn_are_reported(fake_trace, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(inspect, "MAX_FIGURES", 1)
     _, _, err = call(capsys, "inspect", "run", "ab", "c", "-o", tmp_path)
     assert err.endswith("figures are of the first 1 of 2 sources; the page shows all\n")
     assert not (tmp_path / "inspect-2.png").exists()
 
 
-def test_without_matplotlib_it_says_what_to_install_before_it_starts(capsys, monkeypatch):
+def test_missing_matplotlib_is_reported_before_the_run_is_loaded(capsys, monkeypatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find_spec(name)
@@ -107,7 +107,7 @@ def test_a_file_for_a_directory_is_refused(capsys, tmp_path):
     assert status == 2 and f"--output {tmp_path / 'file'} is a file" in err
 
 
-def test_sources_and_runs_are_asked_for(capsys):
+def test_sources_and_runs_are_required(capsys):
     for arguments in (["inspect"], ["inspect", "run"], ["inspect", "run", "a", "--with", "b"]):
         with pytest.raises(SystemExit) as exit:
             cli.main(arguments)

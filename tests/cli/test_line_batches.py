@@ -53,7 +53,7 @@ def test_lines_are_answered_as_they_arrive_and_in_order():
     assert gate.is_set() and received == ["first", *map(str, range(5000))]
 
 
-def test_what_was_read_before_an_error_is_answered():
+def test_lines_read_before_an_error_are_answered():
     def lines():
         yield "a"
         raise ValueError("line 2: not UTF-8")

@@ -26,11 +26,11 @@ from seq2seq.cli.multirun import (
 from seq2seq.cli.train import train
 from seq2seq.config import Job, compose
 
-# In place of a training: says what it was told, waits, and leaves a finished run behind.
+# In place of a training: records its arguments, waits, and leaves a finished run behind.
 TRAINING = """
 import json, os, pathlib, signal, sys, time
-told = dict(one.partition("=")[::2] for one in sys.argv[1:])
-run, seed = pathlib.Path(told["run_dir"].strip("'")), int(told["seed"])
+options = dict(one.partition("=")[::2] for one in sys.argv[1:])
+run, seed = pathlib.Path(options["run_dir"].strip("'")), int(options["seed"])
 run.mkdir(parents=True)
 signal.signal(signal.SIGTERM, lambda *_: (run / "cut").touch() or sys.exit(143))
 begun = time.time()
@@ -44,7 +44,7 @@ time.sleep(10 if seed >= 100 else 0.2)
 cores = sorted(os.sched_getaffinity(0))
 fact = [begun, time.time(), cores, sys.argv[1:], os.getpgrp() == os.getpid()]
 (run / "fact.json").write_text(json.dumps(fact))
-(run / "config.yaml").write_text(f"seed: {seed}\\nbridge: {told.get('bridge')}\\n")
+(run / "config.yaml").write_text(f"seed: {seed}\\nbridge: {options.get('bridge')}\\n")
 test = {"exact_match": seed / 10, "count": 2, "by_length": {}}
 end = {"steps": 50, "seconds": 1.0, "stopped": "finished"}
 (run / "summary.json").write_text(json.dumps({"test": test, "train": end, "parameters": 7}))
@@ -53,7 +53,7 @@ print("a result\\n" * 2000, end="")
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_place(tmp_path, monkeypatch):
+def in_an_empty_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "training.py").write_text(TRAINING)
     monkeypatch.setattr(multirun, "COMMAND", [sys.executable, str(tmp_path / "training.py")])
@@ -158,7 +158,7 @@ def test_the_results_of_two_are_not_mixed(capsys, monkeypatch, tmp_path):
     assert out[:2000] in (["result 0"] * 2000, ["result 1"] * 2000) and len(set(out)) == 2
 
 
-def test_one_after_the_other_all_cores_are_its_own():
+def test_runs_one_after_the_other_have_all_cores():
     runs = seeds(0, 1)
     Multirun().train(runs)
     (_, first_end, cores, *_), (second_begin, *_) = map(fact, runs)
@@ -178,7 +178,7 @@ def test_no_share_is_larger_than_another(parts):
         assert len(set.union(*groups)) == sum(map(len, groups))
 
 
-def test_what_fails_or_is_killed_does_not_stop_the_others(capsys):
+def test_a_failed_or_killed_run_does_not_stop_the_others(capsys):
     ended = Multirun(at_once=2).train(seeds(8, 9, 0, 1))
     assert [outcome.status for outcome in ended] == [1, 128 + signal.SIGKILL, 0, 0]
     err = capsys.readouterr().err
@@ -204,7 +204,7 @@ def send_when(condition, number):
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
-def test_a_signal_reaches_the_runs_that_go_on_and_no_more_begin(at_once):
+def test_a_signal_reaches_the_running_runs_and_no_more_begin(at_once):
     original_handler = signal.getsignal(signal.SIGINT)
     runs = seeds(0, 100, 101, 102)
     going = [runs[1], runs[2]][:at_once]
@@ -254,7 +254,7 @@ def test_a_complete_run_is_not_begun_again(begun, capsys, monkeypatch):
 @pytest.mark.parametrize(
     "changes", [{"resume": False}, {"seed": 2}, {"training": {"steps": 51}}, {"task": {}}]
 )
-def test_where_something_is_left_or_wrong_the_run_itself_says_so(begun, changes):
+def test_a_run_with_anything_left_to_do_is_not_finished(begun, changes):
     end(begun, "finished")
     config = begun.job.config
     parts = {
@@ -295,7 +295,7 @@ def test_the_failed_are_named_and_the_worst_decides(call):
     assert err.endswith("1 of 3 runs failed:\nseed=9\n")
 
 
-def test_after_a_signal_it_is_said_how_to_go_on(call):
+def test_after_a_signal_a_note_shows_how_to_resume(call):
     send_when(lambda: Path("grid/seed=100/begun").exists(), signal.SIGINT)
     status, _, err = call("-m", "seed=1,100", "run_dir=grid")
     assert status == 130

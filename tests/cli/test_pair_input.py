@@ -81,7 +81,7 @@ print(list(read_pairs(Namespace(pairs=None, columns=None, on_bad_row="error"), r
 """
 
 
-def test_standard_input_goes_on_where_the_handle_stands(tmp_path):
+def test_standard_input_is_read_from_the_position_of_its_handle(tmp_path):
     (tmp_path / "pairs.tsv").write_text("source\ttarget\n" + PAIRS)
     expected = "[('abc', 'abc'), ('ab', 'ba')]\n"
     with open(tmp_path / "pairs.tsv", "rb") as file:

@@ -154,13 +154,13 @@ def test_samples_repeat_with_their_seed(capsys, cached_run):
     assert draw(1, "ab", "c") != draw(2, "ab", "c")
 
 
-def test_runs_decide_together(capsys, trained):
+def test_runs_are_combined_as_an_ensemble(capsys, trained):
     _, alone, _ = call(capsys, "predict", trained, "ab", "c", "--scores")
     _, twice, _ = call(capsys, "predict", trained, "ab", "c", "--scores", "--with", trained)
     assert alone == twice
 
 
-def test_a_terminal_is_asked(capsys, cached_run, monkeypatch):
+def test_a_terminal_gets_a_prompt(capsys, cached_run, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True

@@ -18,7 +18,7 @@ def run(tmp_path_factory):
     return path
 
 
-def test_keys_that_may_change_are_kept_and_what_is_so_anyway_is_not(run):
+def test_changed_overrides_are_kept_and_unchanged_ones_dropped(run):
     overrides = ["training.epochs=9", "task.train='a.tsv'", "task=pairs", "seed=0", "--cfg", "job"]
     assert check_overrides(run, overrides) == ["training.epochs=9", "--cfg", "job"]
 

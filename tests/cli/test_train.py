@@ -1,4 +1,4 @@
-"""From the arguments of `python train.py` to what Hydra is told, and errors that are one line."""
+"""From the arguments of `python train.py` to those of Hydra, and errors that are one line."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def test_an_unexpected_error_is_one_line_too(capsys, monkeypatch):
         (["--resume", "runs/a=1"], ["run_dir='runs/a=1'", "resume=true"]),
     ],
 )
-def test_resume_is_said_in_hydras_words(monkeypatch, tmp_path, arguments, words):
+def test_resume_becomes_hydra_arguments(monkeypatch, tmp_path, arguments, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs/a=1").mkdir(parents=True)
     assert launch.to_hydra_arguments(arguments)[: len(words)] == words
@@ -63,14 +63,14 @@ def test_why_a_training_ended_is_a_line_on_standard_error(capsys):
     assert out == "" and err == "training ended: ...\noverfits: ...\n"
 
 
-def test_of_runs_that_must_all_fail_a_person_is_told_once(tmp_path):
+def test_an_error_of_all_runs_is_reported_once(tmp_path):
     missing = tmp_path / "missing.tsv"
     runs = [compose(["task=pairs", f"task.train='{missing}'", f"seed={n}"]) for n in range(3)]
     with pytest.raises(ValueError, match=r"none of 3 runs can begin: .*missing\.tsv") as caught:
         launch.check_tasks(runs)
     assert str(caught.value).count("missing.tsv") == 1
-    launch.check_tasks([*runs, compose(["task=copy"])])  # one can: the others say it themselves
-    launch.check_tasks(runs[:1])  # a single one says it as it is
+    launch.check_tasks([*runs, compose(["task=copy"])])  # one can begin, so none is refused
+    launch.check_tasks(runs[:1])  # a single run reports its own error
     launch.check_tasks([])
 
 

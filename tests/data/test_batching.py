@@ -230,14 +230,14 @@ def test_a_whole_share_is_no_curriculum():
         assert plain[step].source.tolist() == full[step].source.tolist()
 
 
-def test_a_curriculum_is_asked_at_the_first_step_of_each_window():
-    asked = []
+def test_a_curriculum_is_evaluated_at_the_first_step_of_each_window():
+    requested = []
     batches = finite(
-        150, curriculum_fraction=lambda step: asked.append(step) or 0.5
+        150, curriculum_fraction=lambda step: requested.append(step) or 0.5
     )  # 38 steps an epoch
     for step in range(80):
         batches[step]
-    assert asked == [0, 16, 32, 38, 54, 70, 76]
+    assert requested == [0, 16, 32, 38, 54, 70, 76]
 
 
 def test_a_curriculum_can_be_computed_at_any_step():

@@ -137,7 +137,7 @@ def test_the_test_is_longer_and_lengths_are_even(name):
     assert sum(long) / len(long) == pytest.approx(270, abs=30)
 
 
-def test_what_is_unknown_is_refused():
+def test_unknown_names_and_bad_values_are_refused():
     with pytest.raises(ValueError, match="unknown task.name 'parity'; did you mean 'parity_check'"):
         Chomsky(name="parity")
     with pytest.raises(ValueError, match="min_length must be a whole number of at least 1, got 0"):

@@ -28,7 +28,7 @@ def read(text):
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_format_names_its_day(form):
+def test_every_date_format_reads_back(form):
     for number in range(693_600, 800_000, 997):
         date = datetime.date.fromordinal(number)
         assert read(write_date(date, form)) == date

@@ -201,7 +201,7 @@ def test_parallel_files_keep_their_empty_lines(tmp_path):
 COMMENTED = "# made by hand\nlemma\tform\nwalk\twalked\n# irregular\n#go\twent\n a#\tb\n"
 
 
-def test_comments_are_skipped_where_a_key_says_so(tmp_path):
+def test_comments_are_skipped_where_a_key_enables_it(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text(COMMENTED)
     reader = PairReader(columns=["form", "lemma"], comment="#")
@@ -291,13 +291,13 @@ def test_bad_comma_separated_values_are_named(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
         rows(path)
-    if "does not end" in message:  # it swallows what follows, which is never skipped unseen
+    if "does not end" in message:  # else the lines after it would be skipped, too
         with pytest.raises(ValueError, match=message):
             rows(path, on_bad_row="skip")
 
 
 @pytest.mark.parametrize("columns", [None, [1, 2], ["source", "target"]])
-def test_commas_without_a_tab_are_told_as_such(tmp_path, columns):
+def test_commas_without_a_tab_are_named_as_such(tmp_path, columns):
     path = tmp_path / "pairs.tsv"
     path.write_text("source,target\nhello,olleh\n")
     message = "it holds no tab, this looks like comma-separated values: name the file .csv"

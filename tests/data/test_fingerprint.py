@@ -1,4 +1,4 @@
-"""The fingerprint of a task: equal for equal data, another for any change."""
+"""The fingerprint of a task: equal for equal data, different after any change."""
 
 import pytest
 

@@ -59,7 +59,7 @@ def test_examples_are_a_pure_function_of_the_seed(kind):
 
 
 @pytest.mark.parametrize("kind", TASKS)
-def test_held_out_examples_are_distinct_and_as_many_as_asked_for(kind):
+def test_held_out_examples_are_distinct_and_of_the_requested_number(kind):
     examples = kind(test_examples=300).examples("test")
     assert len({example.source for example in examples}) == 300
 
@@ -102,7 +102,7 @@ def test_finite_training_may_hold_an_example_twice_and_none_that_is_held_out():
     assert not set(train) & {*task.examples("test"), *task.examples("validation")}
 
 
-def test_of_a_space_that_is_too_small_all_is_taken_and_a_note_says_so():
+def test_a_space_that_is_too_small_is_used_up_with_a_note():
     task = Reverse(symbols=2, max_length=7, validation_examples=5)
     count = len(task.examples("test"))
     assert 0 < count == len(set(task.examples("test"))) < 100

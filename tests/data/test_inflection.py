@@ -88,14 +88,14 @@ def test_every_example_can_be_encoded(task, split):
 def test_examples_are_a_pure_function_of_the_seed(task, split):
     small = {"training_examples": 50, "validation_examples": 50, "test_examples": 50}
     first, same, reseeded = Inflection(**small), Inflection(**small), Inflection(**small, seed=1)
-    same.examples("test")  # the order of asking changes nothing
+    same.examples("test")  # the order of calls changes nothing
     assert first.examples(split) == same.examples(split) != reseeded.examples(split)
     assert first.examples(split) is first.examples(split)
     assert first.examples(split) == task.examples(split)[:50]
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_of_a_space_that_is_too_small_all_is_taken(monkeypatch, split):
+def test_a_space_that_is_too_small_is_used_up(monkeypatch, split):
     monkeypatch.setattr(inflection, "ONSETS", "b c d f")
     monkeypatch.setattr(inflection, "CODAS", "ng")
     wish = {"max_syllables": 1, "training_examples": 1000, "test_examples": 1000}

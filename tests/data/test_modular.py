@@ -21,7 +21,7 @@ LENGTHS = [*range(1, 30), 100]
     "draw, answer",
     [(draw_chain, modular_arithmetic), (draw_expression, modular_arithmetic_brackets)],
 )
-def test_answers_are_pythons(draw, answer):
+def test_answers_equal_pythons(draw, answer):
     rng = random.Random(0)
     for length in LENGTHS:
         source = draw(rng, length)

@@ -101,7 +101,7 @@ def test_missing_readings_are_refused_by_line_and_place(tmp_path):
             Pairs(path, **numbers)
 
 
-def test_a_skipped_row_does_not_say_how_many_features_there_are(tmp_path):
+def test_a_skipped_row_does_not_determine_the_number_of_features(tmp_path):
     rows = [("1,2 ,3", "4"), ("1.0", "2,x"), *((f"{n}.0 {n + 1}.0", f"{n}") for n in range(30))]
     numbers = {"source_tokens": "numbers", "target_tokens": "numbers", "on_bad_row": "skip"}
     task = Pairs(write(tmp_path / "a.tsv", rows), **numbers)

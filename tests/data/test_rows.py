@@ -15,7 +15,7 @@ from seq2seq.data.rows import (
 )
 
 
-def test_a_quoted_record_goes_on_over_lines():
+def test_a_quoted_record_spans_lines():
     lines = iter([(2, 'b"",c"'), (3, "d")])
     assert divide_csv('x,"a', lines) == ["x", 'a\nb",c']
     assert next(lines) == (3, "d")

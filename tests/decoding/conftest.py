@@ -19,7 +19,7 @@ class Markov:
 
     def step(self, tokens, state, memory):
         logits = ops.take_along_axis(memory, tokens[:, None, None], axis=1)[:, 0]
-        attention = ops.one_hot(tokens % 3, 3)  # what was said last points at a source step
+        attention = ops.one_hot(tokens % 3, 3)  # the previous token points at a source step
         return StepOutput(logits, state, attention)
 
     def __call__(self, strategy, max_length=6, rows=None, **options):

@@ -134,7 +134,7 @@ def test_scores_are_those_of_the_model(markov, tables):
         np.testing.assert_allclose(result.token_scores[row, rank].sum(), expected, atol=1e-4)
 
 
-def test_what_was_cut_off_comes_after_what_has_ended(markov, tables):
+def test_unfinished_hypotheses_come_after_finished_ones(markov, tables):
     tables[:, :, END] = -30.0
     tables[0, START, 3] = tables[0, 3, END] = 30.0  # only the first source has a way to end
     result = markov(tables)(Beam(3, n_best=3), max_length=4)
@@ -164,7 +164,7 @@ def test_a_coverage_penalty_prefers_what_attends_to_all(markov):
     mask = np.ones((1, 3), "bool")
     assert decoded(model(Beam(4), source_mask=mask)) == (3,)
     assert decoded(model(Beam(4, coverage_penalty=0.5), source_mask=mask)) == (3, 4, 5)
-    # A source of one real step more asks nothing of padding.
+    # Steps of padding need no coverage.
     mask[:, 2] = False
     assert decoded(model(Beam(4, coverage_penalty=0.05), source_mask=mask)) == (3,)
 

@@ -126,7 +126,7 @@ def test_a_lexicon_in_a_beam_is_the_best_of_it(markov):
 
 
 @pytest.mark.parametrize("strategy", slow_except(QUICK, STRATEGIES), ids=str)
-def test_what_contradicts_itself_has_no_answer(markov, strategy):
+def test_contradictory_constraints_have_no_hypothesis(markov, strategy):
     rules = [Prefix.of([[3], [4], [4]]), SuppressTokens(np.array([3]))]
     result = markov(TABLES)(strategy, constraints=rules)
     assert not np.isfinite(result.scores[0]).any()
@@ -148,7 +148,7 @@ def test_what_contradicts_itself_has_no_answer(markov, strategy):
     strategy=st.sampled_from(STRATEGIES),
 )
 def test_constraints_compose(markov, banned, prefix, minimum, size, strategy):
-    """Whatever comes out obeys all of them at once."""
+    """Every hypothesis satisfies all of them at once."""
     rules = [
         SuppressTokens(np.array([0, START, *sorted(banned)])),
         Prefix.of([prefix] * 3),

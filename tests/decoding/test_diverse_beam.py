@@ -11,7 +11,7 @@ def decoded(results, row=0, rank=0):
     return tuple(results.tokens[row, rank, : results.lengths[row, rank]].tolist())
 
 
-def test_groups_say_different_things(markov):
+def test_groups_generate_different_tokens(markov):
     probabilities = np.full((6, 6), 1e-9)
     probabilities[START, [3, 4, 5]] = 0.5, 0.3, 0.2
     probabilities[3:, END] = 1.0

@@ -20,7 +20,7 @@ def chi_square(counts, probabilities):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
-def test_frequencies_are_the_models(markov, seed, temperature):
+def test_frequencies_equal_the_models_probabilities(markov, seed, temperature):
     table = np.random.default_rng(3).normal(size=(1, 8, 8))
     results = markov(table)(Sample(temperature, seed=seed, num_samples=4000), max_length=2)
     weights = np.exp(table[0] / temperature)

@@ -54,7 +54,7 @@ def test_a_batch_is_its_rows_one_by_one():
             np.testing.assert_allclose(field[row], alone[0], atol=1e-6)
 
 
-def test_is_cut_off_at_the_limit_and_says_so():
+def test_decoding_is_cut_off_at_the_limit_and_marked_as_such():
     tokens, lengths, _, ended = run([[5] * 8, [6]], max_length=4)
     assert tokens[:, 0].tolist() == [[5, 5, 5, 5], [6, 0, 0, 0]]
     assert lengths[:, 0].tolist() == [4, 1]
@@ -77,8 +77,8 @@ def test_stops_when_all_have_ended():
     assert len(calls) == 3
 
 
-def test_reads_the_start_and_then_what_it_said():
-    """A step that says its input plus one: the first input must be the start."""
+def test_a_step_reads_the_start_and_then_the_previous_output():
+    """A step that outputs its input plus one: the first input must be the start."""
 
     def step(tokens, state, memory):
         return StepOutput(ops.one_hot(tokens + memory, 12, dtype="float32") * 10, state)
@@ -89,7 +89,7 @@ def test_reads_the_start_and_then_what_it_said():
 
 
 def test_a_strategy_can_reorder_the_state_and_never_the_memory():
-    """Each step says its row's state plus its row's memory; the strategy swaps two hypotheses."""
+    """Each step outputs its row's state plus memory; the strategy swaps two hypotheses."""
 
     class Swap(Greedy):
         size = 2
@@ -137,8 +137,8 @@ def test_token_scores_add_up_and_attention_is_kept(markov, tables):
         assert (result.attention[row, 0, length:] == 0).all()
 
 
-def test_a_target_can_go_on(markov, tables):
-    """Going on after the first token says the rest of what was said in one go."""
+def test_decoding_can_continue_from_a_prefix(markov, tables):
+    """Continuing after the first token gives the rest of the whole search."""
     model = markov(tables)
     full = model(Greedy(), max_length=6)
     suffix = model(Greedy(), max_length=5, first=ops.convert_to_tensor(full.tokens[:, 0, 0]))

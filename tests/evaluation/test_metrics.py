@@ -48,7 +48,7 @@ def test_edit_distance_is_a_metric(a, b, c):
     "prediction, error",
     [("abc", ""), ("abd", "content"), ("ab", "too_short"), ("abcd", "too_long"), ("", "too_short")],
 )
-def test_wrong_answers_are_told_apart(prediction, error):
+def test_wrong_answers_are_distinguished(prediction, error):
     assert score_tokens(prediction, ["abc"]).error == error
 
 

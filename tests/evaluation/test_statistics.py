@@ -10,7 +10,7 @@ from seq2seq.evaluation.statistics import QUANTILES, Proportion, SeedStatistics,
 VALUES = [0.12, 0.9, 0.55, 0.31, 0.7]
 
 
-def test_mean_and_deviation_are_numpys():
+def test_mean_and_deviation_equal_numpys():
     statistics = SeedStatistics(VALUES)
     assert statistics.mean == pytest.approx(np.mean(VALUES))
     assert statistics.std == pytest.approx(np.std(VALUES, ddof=1))
@@ -24,7 +24,7 @@ def test_the_interval_by_hand():
     assert SeedStatistics([0.5, 0.5, 0.5]).confidence_interval == (0.5, 0.5)
 
 
-def test_of_a_single_run_there_is_no_spread():
+def test_a_single_run_has_no_spread():
     single = SeedStatistics([0.25])
     assert single.mean == single.min == single.max == 0.25
     assert single.std is None and single.confidence_interval is None
@@ -66,7 +66,7 @@ def test_an_interval_holds_the_truth_about_95_times_in_100():
         assert 0.92 < np.mean([low <= truth <= high for low, high in bounds]) < 0.98
 
 
-def test_nothing_is_known_of_nothing():
+def test_no_examples_have_no_proportion():
     assert math.isnan(Proportion(0, 0).value) and Proportion(0, 0).interval == (0.0, 1.0)
     assert pool([]) == Proportion(0, 0) and pool(
         [Proportion(1, 2), Proportion(3, 4)]

@@ -45,7 +45,7 @@ def test_ten_examples_are_spread_evenly():
     assert [line.split()[1] for line in lines] == [f"s{n}" for n in range(0, 91, 10)]
 
 
-def test_the_line_that_matters():
+def test_the_headline():
     pronunciation = {"exact_match": 0.7, "word_error_rate": 0.3, "phone_error_rate": 0.08}
     assert headline({**pronunciation, "count": 12000}) == (
         "exact match 70.00 % of 12,000 held-out examples; word error rate 30.00 %, "

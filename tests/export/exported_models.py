@@ -122,7 +122,7 @@ def predictor(model, source=None, target=None, **decoding):
 
 @functools.cache
 def make(name):
-    """A predictor whose model has never learned, and says much."""
+    """A predictor of an untrained model with long and varied outputs."""
     keras.utils.set_random_seed(2)
     model = {**MODELS, **OTHERS}[name]()
     loud = 2 if model.decoder.features else 6  # real values that grow and grow compare badly
@@ -188,7 +188,7 @@ def expect(name):
 
 
 def check(name, run, header):
-    """Greedy decoding through `run` says what the model says, with and without more padding."""
+    """Greedy decoding through `run` equals the model's, with and without more padding."""
     model = make(name).model
     for (batch, time), expected in zip(BATCHES, expect(name), strict=True):
         for padding in (0, 4):

@@ -66,8 +66,8 @@ runpy.run_path(sys.argv[0], run_name=%r)
 
 
 @pytest.mark.parametrize("name, status, start", [("__main__", 1, "error: "), ("other", 1, "")])
-def test_an_older_python_is_told(python, name, status, start, tmp_path):
-    ast.parse(SOURCE, feature_version=(3, 8))  # or it could say nothing
+def test_an_older_python_is_reported(python, name, status, start, tmp_path):
+    ast.parse(SOURCE, feature_version=(3, 8))  # else it could not report the version
     done = python("-c", OLD % name, write_bundle(tmp_path))
     sentence = "numpy_runtime.py needs Python 3.9 or newer, and this is Python 3.8.18"
     assert done.returncode == status and done.stderr.splitlines()[-1].endswith(sentence)

@@ -34,7 +34,7 @@ def described(header, graph, side):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
-def test_onnxruntime_says_what_the_model_says(name, tmp_path):
+def test_onnxruntime_equals_the_model(name, tmp_path):
     import onnx
 
     run, header = open_folder(export_graphs(make(name), "onnx", tmp_path / "out"))
@@ -60,7 +60,7 @@ def nodes(graph):
 
 
 @pytest.mark.parametrize("name", EACH)
-def test_litert_says_what_the_model_says(name, tmp_path):
+def test_litert_equals_the_model(name, tmp_path):
     from ai_edge_litert.interpreter import Interpreter
     from tensorflow.lite.python import schema_py_generated as schema
 
@@ -98,7 +98,7 @@ assert "seq2seq" not in sys.modules
 
 @pytest.mark.slow
 @pytest.mark.parametrize("names", [QUICK, set(MODELS) - set(QUICK)])
-def test_a_fresh_process_says_what_the_models_say(tmp_path, python, names):
+def test_saved_models_in_a_fresh_process_equal_the_models(tmp_path, python, names):
     """It imports TensorFlow and NumPy, and nothing else of what is here."""
     page = [block.split("\n\n\nheader = ")[0] for block in BLOCKS if "def greedy" in block]
     page += [block.split("\n\n\nheader = ")[0] for block in BLOCKS if "tensorflow" in block]
@@ -127,7 +127,7 @@ def test_a_fresh_process_says_what_the_models_say(tmp_path, python, names):
 @pytest.mark.slow
 @pytest.mark.parametrize("format", ["onnx", "litert"])
 @pytest.mark.parametrize("name", OTHERS)
-def test_every_part_says_the_same(name, format, tmp_path):
+def test_every_exported_part_equals_the_model(name, format, tmp_path):
     run, header = open_folder(export_graphs(make(name), format, tmp_path / "out"))
     check(name, run, header)
 
@@ -137,7 +137,7 @@ CATALOGUE = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_every_model_of_the_catalogue_says_the_same(name, tmp_path):
+def test_exports_of_the_whole_catalogue_equal_the_models(name, tmp_path):
     """In one of the formats, since the tests above export each part in every format."""
     format = [*formats.FORMATS][CATALOGUE.index(name) % len(formats.FORMATS)]
     config = compose([f"model={name}", "task=inflection", "task.training_examples=32"])

@@ -1,4 +1,4 @@
-"""Exported graphs: other runtimes say what the model says, by the loops of docs/export.md."""
+"""Exported graphs: other runtimes predict as the model does, by the loops of docs/export.md."""
 
 import dataclasses
 import json
@@ -111,7 +111,7 @@ def test_failures_show_the_log_and_leave_nothing(tmp_path, monkeypatch, capfd):
     assert os.listdir(tmp_path / "fine") == ["out"]
 
 
-def test_of_two_exports_into_one_folder_the_first_to_end_stays(tmp_path):
+def test_the_first_of_two_exports_into_one_folder_is_kept(tmp_path):
     goal = tmp_path / "exported"
     with (
         pytest.raises(ValueError, match="exported exists already: another export has written it"),

@@ -226,7 +226,7 @@ def foreign(artefact, tmp_path):
     return model, path
 
 
-def test_a_model_that_nobody_could_load_is_not_written(foreign, tmp_path):
+def test_a_model_that_could_not_be_loaded_is_not_written(foreign, tmp_path):
     model, _ = foreign
     path = tmp_path / "own.npz"
     with pytest.raises(ValueError, match=r"'Quadratic' of the module .* is not a part of this pa"):

@@ -24,7 +24,7 @@ def test_saved_and_loaded_is_the_same(tmp_path, predictor):
     assert seq2seq.load(tmp_path / "run").predict(sources) == predictor.predict(sources)
 
 
-def test_what_is_no_run_says_what_is_missing(tmp_path):
+def test_a_missing_part_of_a_run_is_named(tmp_path):
     with pytest.raises(ValueError, match="no such run"):
         seq2seq.load(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="model.npz is missing.*give a run directory"):

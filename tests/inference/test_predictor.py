@@ -72,17 +72,17 @@ def test_answers_are_cut_off_at_the_limit():
 
 
 @pytest.mark.parametrize("target_length, counts", [(2, [2, 2, 2]), (None, [1, 3, 0])])
-def test_real_values_have_the_length_the_task_says(target_length, counts):
+def test_real_values_have_the_length_of_the_task(target_length, counts):
     model = Seq2Seq(Encoder(8, features=1), Decoder(8, features=2))
     settings = {**SETTINGS, "target_length": target_length}
     predictor = Predictor(model, Numbers(), Numbers(2), Decoding(), settings)
     answers = predictor.predict(["0.5", "1 2 3", ""])
     assert [len(answer.split()) for answer in answers[:2]] == counts[:2]
-    assert answers[2] == ""  # nothing was read, nothing can be said
+    assert answers[2] == ""  # an empty source has an empty prediction
 
 
 @pytest.mark.parametrize("strategy", slow_except([Beam(3)], [None, Beam(3)]))
-def test_answers_of_given_lengths_are_as_if_each_were_asked_for_by_itself(strategy):
+def test_predictions_of_given_lengths_equal_those_of_single_requests(strategy):
     predictor = make(strategy=strategy)
     predictor.model.decoder.readout.logits.bias.assign([0, 0, 0.5, 0, 0.3, 0.2, 0.1])  # ends soon
     sources, lengths = ["a", "abc", "", "ccccccc", "b", "ab"], [3, 1, 2, 9, 0, 4]
@@ -120,7 +120,7 @@ def test_where_answers_may_be_long_few_are_decoded_at_a_time():
     assert rows == [2**22 // 100_000, 2**22 // 500_000, 256]
 
 
-def test_a_model_that_asks_for_long_answers_is_named(monkeypatch, caplog):
+def test_a_warning_names_a_model_with_long_answers(monkeypatch, caplog):
     monkeypatch.setitem(SETTINGS, "longest_target", 50_000)
     predictor = make()
     predictor.predict(["ab"], decoding=Decoding(max_length=4))
@@ -220,7 +220,7 @@ def test_what_is_no_list_of_texts_is_refused(predictor, wrong):
 
 
 def test_unknown_symbols_are_copied_by_attention():
-    """The model always says the unknown token, and attends to the symbols one after the other."""
+    """The model always predicts the unknown token and attends to the symbols one by one."""
     size = {"vocabulary_size": len(LETTERS)}
     model = Seq2Seq(Encoder(8, **size), Decoder(8, attention=General(), **size))
     model.decoder.readout.logits.bias.assign(np.where(np.arange(len(LETTERS)) == 3, 50.0, 0.0))
@@ -232,7 +232,7 @@ def test_unknown_symbols_are_copied_by_attention():
 
 
 def test_a_wide_beam_of_a_pointer_copies_only_what_is_there():
-    """Places of padding and of the end are no symbols."""
+    """Positions of padding and of the end are never copied."""
     size = {"vocabulary_size": len(LETTERS)}
     decoder = Decoder(8, attention=General(), readout="pointer", **size)
     run = Predictor(Seq2Seq(Encoder(8, **size), decoder), LETTERS, LETTERS, Decoding(), SETTINGS)

@@ -1,4 +1,4 @@
-"""A predictor in a server: warm before the first question, and asked from many threads."""
+"""A predictor in a server: warm before the first request, and called from many threads."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ SETTINGS = {"longest_source": 40, "longest_target": 8, "target_length": None}
 
 
 def make():
-    """A small model that says something."""
+    """A small model with outputs that are not empty."""
     keras.utils.set_random_seed(2)
     size = {"vocabulary_size": len(LETTERS)}
     model = Seq2Seq(Encoder(8, **size), Decoder(8, attention=Additive(), **size))
@@ -52,7 +52,7 @@ def test_after_a_warm_up_nothing_is_compiled(jit_compile, monkeypatch):
         run.warm_up([0])
 
 
-def test_a_switch_that_is_none():
+def test_an_invalid_jit_compile_is_refused():
     with pytest.raises(ValueError, match=r'jit_compile must be "auto", True or False, got 3'):
         make().jit_compile = 3
 
@@ -68,10 +68,10 @@ def test_threads_get_the_answers_that_one_gets(monkeypatch):
         for number in range(60)
     ]
     strategies = [None, Sample(seed=5)]
-    asked = [(sources, strategies[number // 2 % 2]) for number, sources in enumerate(questions)]
+    requests = [(sources, strategies[number // 2 % 2]) for number, sources in enumerate(questions)]
     alone, shared = make(), make()
-    expected = [alone.predict(*question) for question in asked]
+    expected = [alone.predict(*question) for question in requests]
     with ThreadPoolExecutor(8) as threads:
-        actual = [*threads.map(lambda question: shared.predict(*question), asked * 4)]
+        actual = [*threads.map(lambda question: shared.predict(*question), requests * 4)]
     assert actual == expected * 4
     assert len({str(answers) for answers in expected}) > 20

@@ -1,6 +1,6 @@
-"""States as values: what each function changes, and that it changes nothing else.
+"""States as values: what each function changes, and that nothing else changes.
 
-In files, damaged ones are refused, and nothing in them is believed.
+Damaged files are refused, and their headers are not trusted.
 """
 
 import io
@@ -149,8 +149,8 @@ def test_states_are_kept_mixed_and_exchanged(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["attention", "pointer"])
-def test_a_blind_decoder_sees_no_source(kind):
-    """From one state it says the same, whatever the memory was of."""
+def test_predictions_without_memory_values_ignore_the_source(kind):
+    """Equal states give equal outputs, whichever source the memory is of."""
     model, inputs = make(kind)
     state, memory = model.start(inputs)
     alike = states.take(state, [0] * 4)

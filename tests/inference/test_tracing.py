@@ -35,7 +35,7 @@ SIZE = {"vocabulary_size": len(LETTERS)}
 
 
 def make(encoder=(), decoder=(), bridge=None, strong=3, **decoding):
-    """A predictor of a small model that says something."""
+    """A predictor of a small model with outputs that are not empty."""
     model = Seq2Seq(
         Encoder(6, **{**SIZE, **dict(encoder)}), Decoder(6, **{**SIZE, **dict(decoder)}), bridge
     )
@@ -75,7 +75,7 @@ def eager():
 
 @pytest.fixture(autouse=True)
 def seed():
-    """The models that a test makes say something, and not what chance makes of them."""
+    """The models of a test have outputs that are not empty, and the same in every run."""
     keras.utils.set_random_seed(1)
 
 
@@ -107,7 +107,7 @@ def test_decoding_what_was_encoded_is_predicting(run):
     assert taken == [alone[0], run.predict(sources)[0]]
 
 
-def test_a_trace_shows_what_predict_said_step_by_step(run, trace):
+def test_a_trace_shows_the_steps_of_predict(run, trace):
     """Its states are those of `step`, its answers those of `predict`."""
     ended = [symbols[-1:] == ["<end>"] for symbols in trace.outputs]
     plain = [
@@ -207,7 +207,7 @@ def test_gates_are_there_on_request(tmp_path, run, trace):
     assert same(type(plain).load(tmp_path / "trace.npz"), plain)
 
 
-def test_what_a_strategy_chose_is_traced():
+def test_the_choices_of_a_strategy_are_traced():
     run = KINDS["lstm"]()
     for strategy in (Beam(4), Sample(temperature=3.0, seed=4)):
         (best,) = run.predict(["ab"], strategy, n_best=1)
@@ -221,7 +221,7 @@ def test_what_a_strategy_chose_is_traced():
 
 def test_a_pointer_names_what_it_copies():
     run = make({}, {"attention": Additive(), "readout": "pointer"}, unknown="token")
-    run.model.decoder.readout.p_gen.bias.assign([-50.0])  # all it says is copied
+    run.model.decoder.readout.p_gen.bias.assign([-50.0])  # every output is copied
     trace = run.trace(["xay"], top=20)
     assert set(trace.outputs[0]) <= {*"xay", "<end>"}
     assert len(trace.top_symbols[0][0]) == len(LETTERS)
@@ -245,23 +245,25 @@ def test_real_values_are_traced_too():
 
 
 def test_swapped_states_swap_answers():
-    """In a model without attention the state is all there is; exactly."""
+    """Without attention the decoder depends on the state alone; exactly."""
     run = KINDS["lstm"]()
     sources = ["abc", "cab"]  # of one length, on which the limit of an answer depends
     state, memory = run.encode(sources)
     plain = run.decode(state, memory)
     assert plain[0] != plain[1]
     assert run.decode(states.swap(state, 0, 1), memory) == plain[::-1]
-    for layer in range(2):  # layer by layer is the whole
+    for layer in range(2):  # all layers one by one equal the whole state
         state = states.swap(state, 0, 1, states.StateSlice(layer=layer))
     assert run.decode(state, memory) == plain[::-1]
 
 
 def test_zeroing_is_the_bridge_that_passes_nothing():
     run = KINDS["lstm"]()
-    deaf = Seq2Seq(Encoder(6, 2, **SIZE), Decoder(6, 2, **SIZE), Zero(), allow_uninformed=True)
-    deaf.set_weights(run.model.get_weights())
-    uninformed = Predictor(deaf, LETTERS, LETTERS, run.decoding, SETTINGS)
+    uninformed_model = Seq2Seq(
+        Encoder(6, 2, **SIZE), Decoder(6, 2, **SIZE), Zero(), allow_uninformed=True
+    )
+    uninformed_model.set_weights(run.model.get_weights())
+    uninformed = Predictor(uninformed_model, LETTERS, LETTERS, run.decoding, SETTINGS)
     state, memory = run.encode(SOURCES)
     hypotheses = run.decode(states.zero(state), memory, n_best=1)
     expected = uninformed.predict(SOURCES, n_best=1)
@@ -289,7 +291,7 @@ def test_state_and_memory_are_exchanged_each_by_itself():
     assert np.abs(scores(other_memory) - scores(plain)).min() > 1e-3
 
 
-def test_step_by_step_says_what_predict_says():
+def test_step_by_step_decoding_equals_predict():
     run = KINDS["lstm"]()
     run.model.decoder.readout.logits.bias.assign(
         [0.0, 0.0, -3.0, 0.0, 0.0, 0.0, 0.0]
@@ -301,7 +303,7 @@ def test_step_by_step_says_what_predict_says():
     for _ in range(len(best[0].token_scores)):
         output = run.step(tokens, state, memory)
         log_probabilities = np.array(output.logits)[0]
-        number = int(log_probabilities[2:].argmax()) + 2  # padding and start are never said
+        number = int(log_probabilities[2:].argmax()) + 2  # padding and start are never generated
         score += log_probabilities[number]
         symbols.append(LETTERS.symbols[number])
         state, tokens = output.state, symbols[-1:]
@@ -313,8 +315,8 @@ def test_step_by_step_says_what_predict_says():
     assert continuation[0].tokens[: len(best[0].tokens) - 1] == best[0].tokens[1:]
 
 
-def test_decoding_obeys_the_settings_as_predict_does():
-    """Padding and start are never said, nor what is banned, nor places beyond the vocabulary."""
+def test_decoding_applies_the_settings_as_predict_does():
+    """Neither padding, start, banned tokens nor copies beyond the vocabulary are generated."""
     run = make({}, {"attention": General(), "readout": "pointer"}, banned=["a"], max_length=3)
     run.model.decoder.readout.logits.bias.assign([9.0, 9.0, 0.0, 0.0, 9.0, 0.0, 0.0])
     state, memory = run.encode(["xyx"], unknown="token")

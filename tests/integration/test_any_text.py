@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 # Controls, letters, marks and joiners, separators, private and unassigned ones, and all the rest.
 KINDS = [range(0x20), range(0x20, 0x7F), range(0x80, 0x3000), range(0xE000, 0x110000)]
 KINDS += [range(0x300, 0x370), range(0x2000, 0x2070), range(0x1F300, 0x1F700), range(0xD800)]
-ODD = "ab\t\n\r\0\x1b\\\u2028\x85\u0301👩\u200d\ufeff"  # what the model can say
+ODD = "ab\t\n\r\0\x1b\\\u2028\x85\u0301👩\u200d\ufeff"  # symbols of the model
 
 
 def any_line(rng):
@@ -28,8 +28,8 @@ def any_line(rng):
 
 
 @pytest.fixture(scope="module")
-def talker(tmp_path_factory):
-    """A run whose model says odd characters, and mostly until it is cut off."""
+def odd_text_run(tmp_path_factory):
+    """A run whose model generates odd characters, mostly until the length limit."""
     import numpy as np
 
     letters, rng = Vocabulary(ODD), np.random.default_rng(0)
@@ -38,7 +38,7 @@ def talker(tmp_path_factory):
     for weight in model.weights:
         weight.assign(rng.normal(0.0, 1.2, weight.shape))
     lengths = {"longest_source": 9, "longest_target": 9, "target_length": None}
-    run = tmp_path_factory.mktemp("talker")
+    run = tmp_path_factory.mktemp("odd_text_run")
     predictor = Predictor(model, letters, letters, Decoding(unknown="token"), lengths)
     predictor.save(run / "model.npz")
     return run
@@ -72,13 +72,13 @@ def answer(directory, lines, *command):
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_lines_of_any_text(talker, tmp_path):
+def test_a_hundred_thousand_lines_of_any_text(odd_text_run, tmp_path):
     rng = random.Random(0)
     lines = [any_line(rng) for _ in range(100_000)]
     assert max(map(len, lines)) > 2000 and "" in lines
     programs = {  # with the number of lines: Keras takes ten times as long
-        "keras": (20_000, ("-m", "seq2seq", "predict", talker)),
-        "numpy": (100_000, ("-m", "seq2seq.runtime", talker)),
+        "keras": (20_000, ("-m", "seq2seq", "predict", odd_text_run)),
+        "numpy": (100_000, ("-m", "seq2seq.runtime", odd_text_run)),
     }
     answers = {}
     for name, (count, command) in programs.items():
@@ -94,17 +94,17 @@ def test_a_hundred_thousand_lines_of_any_text(talker, tmp_path):
     assert same > 19_950 and len(set(answers["keras"])) > 500
 
 
-def test_any_text_is_answered_by_the_numpy_program(talker, tmp_path):
+def test_any_text_is_answered_by_the_numpy_program(odd_text_run, tmp_path):
     rng = random.Random(1)
     lines = [
         *("\r", "\r\r", "\0", "\u2028", "\x85", "\ufeff", "", "\ufeff\r"),
         *(any_line(rng) for _ in range(500)),
     ]
-    out, _ = answer(tmp_path, lines, "-m", "seq2seq.runtime", talker, "--max-length", "1x")
+    out, _ = answer(tmp_path, lines, "-m", "seq2seq.runtime", odd_text_run, "--max-length", "1x")
     assert len(out) == len(lines) and len(set(out)) > 50
 
 
-def test_a_line_of_a_million_characters_is_read_at_once(talker, tmp_path):
+def test_a_line_of_a_million_characters_is_read_at_once(odd_text_run, tmp_path):
     from seq2seq.runtime.command_line import batch_as_available
 
     long, path = "x" * 10**6, tmp_path / "in"

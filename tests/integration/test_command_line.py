@@ -98,7 +98,7 @@ def test_a_file_of_pairs_with_a_bad_row(python, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_loss_that_is_no_number_says_at_which_step(python):
+def test_a_loss_that_is_not_finite_is_reported_with_its_step(python):
     done = python(TRAIN, *SMALL, "optimizer.learning_rate=1e38", "optimizer.global_clipnorm=null")
     assert done.returncode != 0 and "Traceback" not in done.stderr
     assert "the loss is not a finite number at step" in done.stderr

@@ -1,4 +1,4 @@
-"""The documentation runs, and what it says is so."""
+"""The code of the documentation runs, and its statements hold."""
 
 import importlib.util
 import re
@@ -55,7 +55,7 @@ def test_every_step(lesson):
     assert same(names["sequence"][:, -1], names["output"])
 
 
-def test_what_it_remembers(lesson):
+def test_last_output_and_states(lesson):
     names = lesson[2]
     for name in ("last", "state_h", "state_c"):
         assert tuple(names[name].shape) == (1, 2)
@@ -63,7 +63,7 @@ def test_what_it_remembers(lesson):
     assert not same(names["state_c"], names["state_h"])
 
 
-def test_three_things_are_one(lesson):
+def test_last_output_equals_the_hidden_state(lesson):
     names = lesson[3]
     assert same(names["output"], names["sequence"][:, -1])
     assert same(names["output"], names["state_h"])
@@ -150,9 +150,9 @@ def test_the_blocks_on_decoding_run(trained, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def little(tmp_path_factory):
+def small_runs(tmp_path_factory):
     """`runs/latest` and a run in `runs/units`, of words of up to three letters; hardly trained."""
-    directory = tmp_path_factory.mktemp("little")
+    directory = tmp_path_factory.mktemp("small_runs")
     config = compose(
         ["task=reverse", "task.max_length=3", "task.test_examples=60", "model.encoder.units=8"]
         + ["training.steps=2", "task.validation_examples=2", f"run_dir={directory}/runs/units/8"]
@@ -163,11 +163,11 @@ def little(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys, replace_load_run):
+def test_the_commands_of_the_second_lesson_run(small_runs, monkeypatch, capsys, replace_load_run):
     """Each prints the heads of the table that stands under it, and makes the picture."""
     pytest.importorskip("matplotlib", reason="charts need keras-seq2seq[analysis]")
     pytest.importorskip("sklearn", reason="probes need keras-seq2seq[analysis]")
-    monkeypatch.chdir(little)
+    monkeypatch.chdir(small_runs)
     run = load("runs/latest")
     replace_load_run(lambda path: run)
     verbs = []
@@ -182,7 +182,7 @@ def test_the_commands_of_the_second_lesson_run(little, monkeypatch, capsys, repl
             heads = [re.sub(r"( \d+ \|)+$", "", head) for head in heads]  # lengths: of tiny words
             assert heads[0] in heads[1:]
         for picture in re.findall(r"\(states-seen/(.*?)\)", below):
-            assert list(little.glob(f"runs/**/analysis/{picture}"))
+            assert list(small_runs.glob(f"runs/**/analysis/{picture}"))
     assert verbs == ["inspect", "ablate", "probe", "interpolate", "capacity"]
 
 
@@ -192,8 +192,8 @@ def test_the_pictures_of_the_second_lesson_are_there():
     assert {"ablate.png", "probe.png", "capacity.png", "inspect.png"} == pictures
 
 
-def test_states_are_values(little, monkeypatch):
-    monkeypatch.chdir(little)
+def test_states_are_values(small_runs, monkeypatch):
+    monkeypatch.chdir(small_runs)
     names = {}
     for block in blocks(STATES_SEEN):
         exec(compile(block, "docs/states-seen.md", "exec"), names)
@@ -261,7 +261,7 @@ def test_every_choice_is_in_the_table():
             assert f"`{path.stem}`" in MODELS, f"{group}={path.stem}"
 
 
-def test_the_tables_of_results_are_what_their_files_say():
+def test_the_tables_of_results_equal_their_files():
     path = ROOT / "benchmarks/results.py"
     spec = importlib.util.spec_from_file_location("results", path)
     results = importlib.util.module_from_spec(spec)

@@ -38,7 +38,7 @@ def test_a_terminal_that_lacks_a_character_shows_a_question_mark(stream):
 
 
 @pytest.mark.slow
-def test_what_a_run_said_is_utf8(trained, python):
+def test_output_for_a_run_is_utf8(trained, python):
     for arguments in (["evaluate", trained], ["report", trained], ["predict", trained, "abc"]):
         process = python("-m", "seq2seq", *arguments, PYTHONIOENCODING="ascii")
         assert process.returncode == 0 and process.stdout, process.stderr

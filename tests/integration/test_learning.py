@@ -10,7 +10,7 @@ from seq2seq.config import build_task, compose, train
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_place(tmp_path, monkeypatch):
+def in_an_empty_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -33,7 +33,7 @@ def test_reversal_is_learned():
 
 @pytest.mark.slow
 def test_without_a_state_nothing_is_learned():
-    """The control: the same model whose decoder is told nothing stays at guessing."""
+    """Control: the same model whose decoder starts from a zero state stays at chance level."""
     test = learn(
         "task=reverse", "task.symbols=8", "task.max_length=5", "model.encoder.units=64",
         "task.test_examples=1000", "training.steps=300", "bridge=zero",
@@ -45,7 +45,7 @@ def test_without_a_state_nothing_is_learned():
 @pytest.mark.slow
 def test_a_running_mean_is_learned():
     test = learn("task=running_mean", "task.max_length=5", "training.steps=400")
-    assert test["mae"] <= 0.06  # saying 0 throughout gives 0.34
+    assert test["mae"] <= 0.06  # predicting 0 throughout gives 0.34
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Real runs side by side: stopped together, gone on with, and each as if it had been alone."""
+"""Real runs side by side: stopped together, resumed, and each equal to a run by itself."""
 
 import contextlib
 import json
@@ -84,7 +84,7 @@ def test_a_grid_that_was_stopped_ends_as_each_run_would_alone(python, tmp_path):
     assert environment_changes(in_grid, alone) == {}
 
 
-def test_one_that_is_in_use_is_named_and_the_others_go_on(python, tmp_path):
+def test_a_run_in_use_is_named_and_the_others_continue(python, tmp_path):
     (tmp_path / "grid/seed=0").mkdir(parents=True)
     few = ["-m", *RUN[:-1], "training.steps=50", "run_dir=grid", "seed=0,1"]
     with FileLock(tmp_path / "grid/seed=0/.lock"):

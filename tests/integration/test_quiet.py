@@ -1,4 +1,4 @@
-"""From Python the package is as quiet as its commands are."""
+"""From Python the package prints as little as its commands do."""
 
 import pytest
 
@@ -18,7 +18,7 @@ print(seq2seq.load("copy.npz").predict(["abc"]) == run.predict(["abc"]))
 
 
 @pytest.mark.slow
-def test_loading_and_answering_say_nothing(python, trained, tmp_path):
+def test_loading_and_predicting_print_nothing(python, trained, tmp_path):
     done = python("-c", SERVE, str(trained))
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("True\n", "")
@@ -28,7 +28,7 @@ def test_loading_and_answering_say_nothing(python, trained, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Encoder", "Beam", "states", "cross_entropy"])
 def test_a_name_is_imported_quietly_and_starts_no_device(name, python):
-    """A program may say after its imports which devices it wants."""
+    """A program may choose its devices after its imports."""
     code = f"from seq2seq import {name}\nimport keras\n"
     if name == "Encoder":
         code += (

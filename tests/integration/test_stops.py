@@ -57,7 +57,7 @@ def newest_step(run):
 
 
 def kill_once(directory, kind, step, rng):
-    """Start, kill at a moment of this kind after `step`, and say what was there then."""
+    """Start, kill at a moment of this kind after `step`, and return what was there then."""
     run = directory / "run"
     process = start(directory, *RUN, f"training.steps={STEPS}", "run_dir=run", "resume=true")
     if kind == "starting":
@@ -96,7 +96,7 @@ def test_killed_ten_times_it_ends_with_the_same_bytes(python, tmp_path):
     assert names == {path.name for path in (tmp_path / "straight").iterdir()}
 
 
-def test_terminated_it_ends_in_good_order_and_goes_on(python, tmp_path):
+def test_a_terminated_run_ends_in_good_order_and_resumes(python, tmp_path):
     run = tmp_path / "run"
     process = start(tmp_path, *RUN, "training.steps=100000", "run_dir=run")
     assert wait_for((run / "history.csv").exists, process)

@@ -1,6 +1,6 @@
-"""Untidy files (tests/untidy) from the first verb to the last, and through the NumPy runtime.
+"""Untidy files (tests/untidy) through every verb, and through the NumPy runtime.
 
-What each file's rows become is tested beside the modules; here every door must take them alike.
+What each file's rows become is tested beside the modules; here every way in must read them alike.
 """
 
 import re

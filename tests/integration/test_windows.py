@@ -60,7 +60,7 @@ def windows(python, tmp_path):
     return run
 
 
-def test_the_simulation_takes_away_what_it_says(windows):
+def test_the_simulation_removes_fcntl_sighup_and_fork(windows):
     code = "import os, signal\ntry:\n import fcntl\nexcept ImportError:\n print('none')\n"
     done = windows("-c", f"{code}print(hasattr(signal, 'SIGHUP'), hasattr(os, 'fork'))")
     assert done.stdout == "none\nFalse False\n", done.stderr

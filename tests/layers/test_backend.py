@@ -58,7 +58,7 @@ def test_only_so_many_shapes_are_compiled_for_good(monkeypatch):
     assert [*again.state_dict()["double"].values()] == [5, 4, 4, 2, 2]
 
 
-def test_masks_drop_the_asked_share_and_are_independent(monkeypatch):
+def test_masks_drop_the_requested_share_and_are_independent(monkeypatch):
     monkeypatch.setattr(kernels, "COMPILE_AFTER", 1)
     seed = keras.random.SeedGenerator(5)
 

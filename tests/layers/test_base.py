@@ -79,7 +79,7 @@ def test_a_copy_is_frozen_where_the_model_is(frozen, method, tmp_path):
 
 
 @pytest.mark.slow
-def test_training_a_loaded_model_goes_on_where_it_was_and_leaves_a_frozen_encoder(tmp_path):
+def test_training_of_a_loaded_model_continues_and_leaves_a_frozen_encoder(tmp_path):
     model = make_model()
     model.encoder.trainable = False
     model.compile("adam", cross_entropy(), jit_compile=False)
@@ -114,7 +114,7 @@ def test_a_layer_alone_keeps_what_keras_keeps_of_a_layer(layer):
     assert keras.layers.Layer.get_config(layer).keys() <= layer.get_config().keys()
 
 
-def test_what_is_created_after_freezing_is_frozen():
+def test_weights_created_after_freezing_are_frozen():
     encoder = Encoder(4, vocabulary_size=10, trainable=False)
     assert encoder.weights and not any(weight.trainable for weight in encoder.weights)
     decoder = Decoder(4, vocabulary_size=10, attention=Additive(trainable=False))

@@ -30,7 +30,7 @@ def states(layers, units, batch=3):
     )
 
 
-def test_copy_hands_everything_over():
+def test_copy_passes_the_whole_state():
     bridge, state = Copy(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(2, 4))
     for encoder_state, decoder_state in zip(state, bridge(state), strict=True):
@@ -38,7 +38,7 @@ def test_copy_hands_everything_over():
         np.testing.assert_array_equal(encoder_state.cell, decoder_state.cell)
 
 
-def test_zero_hands_nothing_over():
+def test_zero_passes_nothing():
     bridge = Zero()
     bridge.connect(sizes(2, 4), sizes(1, 6))
     (state,) = bridge(states(2, 4))
@@ -75,7 +75,7 @@ def gru_sizes(layers, units):
     return tuple(RNNState(units) for _ in range(layers))
 
 
-def test_hidden_hands_over_the_hidden_state_alone():
+def test_hidden_only_passes_the_hidden_state_alone():
     bridge, state = HiddenOnly(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(2, 4))
     for encoder_state, decoder_state in zip(state, bridge(state), strict=True):
@@ -86,7 +86,7 @@ def test_hidden_hands_over_the_hidden_state_alone():
     assert bridge(state)[1]._fields == ("hidden",)
 
 
-def test_joined_goes_layer_by_layer_by_its_formula():
+def test_layerwise_dense_equals_its_formula():
     bridge, state = LayerwiseDense(), states(2, 8)  # two directions of 4
     bridge.connect(sizes(2, 8), sizes(2, 5))
     for number, (encoder_state, decoder_state) in enumerate(zip(state, bridge(state), strict=True)):
@@ -97,7 +97,7 @@ def test_joined_goes_layer_by_layer_by_its_formula():
         np.testing.assert_allclose(decoder_state.cell, expected, atol=1e-5)
 
 
-def test_top_starts_every_layer_with_the_encoders_top():
+def test_top_layer_starts_every_layer_with_the_encoders_top():
     bridge, state = TopLayer(), states(2, 4)
     bridge.connect(sizes(2, 4), sizes(3, 4))
     initial_state = bridge(state)
@@ -106,7 +106,7 @@ def test_top_starts_every_layer_with_the_encoders_top():
         np.testing.assert_array_equal(layer.cell, state[1].cell)
 
 
-def test_learned_starts_are_weights_and_know_no_source():
+def test_learned_initial_states_are_weights_and_ignore_the_source():
     bridge = LearnedInitialState()
     bridge.connect(sizes(2, 4), sizes(1, 6))
     bridge.set_weights([np.full(6, 1.0), np.full(6, 2.0)])

@@ -6,7 +6,7 @@ import pytest
 from seq2seq.layers import Cell
 
 
-def test_initialisation_is_orthogonal_and_forget_biases_are_as_told():
+def test_initialization_is_orthogonal_with_the_given_forget_bias():
     for kind in ("lstm", "gru", "rnn"):
         kernel = Cell(kind).build_layer(4, 3, "layer", None).get_weights()[1]
         np.testing.assert_allclose(kernel @ kernel.T, np.eye(4), atol=1e-5)

@@ -1,4 +1,4 @@
-"""The pointer: probability only on what is there, in all one, by the paper's formula."""
+"""The pointer: probabilities of existing symbols only, with sum one, by the paper's formula."""
 
 import numpy as np
 
@@ -36,7 +36,7 @@ def test_equals_the_papers_formula():
     np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
 
-def test_sums_to_one_and_says_only_what_is_there():
+def test_probabilities_sum_to_one_over_existing_symbols_only():
     probabilities, _, _ = mix()
     np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
     absent = np.ones((2, VOCABULARY + 5), "bool")
@@ -54,7 +54,7 @@ def test_pure_copying_puts_probability_on_the_source_alone():
         np.testing.assert_allclose(probabilities[row][:, there].sum(-1), 1, atol=1e-5)
 
 
-def test_what_was_copied_is_read_as_unknown():
+def test_copied_symbols_are_read_as_unknown():
     read = Pointer(6).to_readable_ids(np.array([5, 6, 10]))
     np.testing.assert_array_equal(read, [5, UNKNOWN, UNKNOWN])
 

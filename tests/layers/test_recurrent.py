@@ -73,7 +73,7 @@ def test_recurrent_dropout_hides_the_hidden_state_from_the_gates_only():
         (NormalizedLSTM(4, recurrent_activation="tanh"), "recurrent_activation=tanh"),
     ],
 )
-def test_steps_refuse_what_they_do_not_know(layer, message):
+def test_steps_refuse_unsupported_settings(layer, message):
     layer.build(INPUTS.shape)
     with pytest.raises(ValueError, match=message):
         layer.step(INPUTS[:, 0], RNNState(np.zeros((3, 4), "float32")))

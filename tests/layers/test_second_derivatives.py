@@ -10,7 +10,7 @@ from seq2seq.layers import GRU, LSTM
 RNG = np.random.default_rng(1)
 INPUTS = RNG.normal(size=(2, 4, 3))
 MASK = np.array([[True, True, True, True], [True, True, False, False]])
-# JAX computes in single precision, unless its whole process is told otherwise.
+# JAX computes in single precision, unless it is configured for the whole process.
 SINGLE = keras.backend.backend() == "jax"
 CLOSE = {"rtol": 2e-3, "atol": 2e-5} if SINGLE else {"rtol": 1e-6, "atol": 1e-8}
 STEP = 1e-2 if SINGLE else 1e-5
@@ -28,7 +28,7 @@ def make(kind):
 
 
 def differentiate(function, value):
-    """The gradient of a scalar function of one tensor, which may be asked for its own."""
+    """The gradient of a scalar function of one tensor; it can be differentiated again."""
     if keras.backend.backend() == "jax":
         import jax
 

@@ -60,8 +60,8 @@ def test_every_layer_gets_the_mask(cell, bidirectional):
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_following_sees_what_a_whole_sequence_does(cell, bidirectional):
-    """The top layer says the same, each layer ends the same, gates make the states they led to."""
+def test_a_traced_sequence_equals_the_whole_sequence(cell, bidirectional):
+    """Outputs of the top layer, final states of each layer, and gates that give the cell states."""
     stack = Stack(3, 4, layers=2, cell=cell, bidirectional=bidirectional)
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], "bool")
     sequence, final = stack(INPUTS, mask=mask)
@@ -89,7 +89,7 @@ def test_following_sees_what_a_whole_sequence_does(cell, bidirectional):
         np.testing.assert_allclose(cell[0], (i * g)[0], atol=1e-6)
 
 
-def test_a_stack_is_followed_from_any_state():
+def test_a_stack_is_traced_from_any_state():
     stack = Stack(3, 4, layers=2, cell="gru")
     _, middle = stack(INPUTS[:, :2])
     full, suffix = stack.trace(INPUTS), stack.trace(INPUTS[:, 2:], middle)
@@ -193,7 +193,7 @@ def test_the_dropout_of_the_output_is_a_choice_of_its_own(cell, inputs, outputs)
 
 
 @pytest.mark.parametrize("rates, dropped", [((0.5, 0.0), [1, 0, 1]), ((0.0, 0.5), [0, 1, 0])])
-def test_what_attention_found_is_dropped_as_the_output(rates, dropped):
+def test_the_attention_context_has_the_dropout_of_the_output(rates, dropped):
     cell = Cell(dropout=rates[0], output_dropout=rates[1])
     masks = Stack(30, 40, layers=2, cell=cell).draw_dropout_masks(
         20, 5, training=True, attention_size=10

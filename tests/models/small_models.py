@@ -17,7 +17,7 @@ SIZE = {"vocabulary_size": 9, "embedding_size": 6}
 
 
 def make(kind, units=6):
-    """A small model of a kind that says something; its inputs."""
+    """A small model of a kind, with outputs that are not empty; its inputs."""
     bridge, attention, readout = None, None, "dense"
     if kind != "plain":
         bridge = LayerwiseDense()
@@ -28,7 +28,7 @@ def make(kind, units=6):
     encoder = Encoder(units, bidirectional=kind != "plain", **SIZE)
     model = Seq2Seq(encoder, Decoder(units, attention=attention, readout=readout, **SIZE), bridge)
     for weight in model.weights:
-        weight.assign(3 * np.array(weight))  # far from indifference
+        weight.assign(3 * np.array(weight))  # far from uniform predictions
     inputs = {"source": SOURCE, "source_mask": SOURCE > 0}
     return model, {**inputs, "copies": COPIES} if kind == "pointer" else inputs
 

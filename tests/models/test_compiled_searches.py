@@ -47,7 +47,7 @@ def model():
     decoder = Decoder(6, attention=Additive(), **size)
     model = Seq2Seq(Encoder(6, bidirectional=True, **size), decoder, LayerwiseDense())
     for weight in model.weights:
-        weight.assign(3 * np.array(weight))  # far from indifference
+        weight.assign(3 * np.array(weight))  # far from uniform predictions
     return model
 
 
@@ -84,7 +84,7 @@ def test_other_numbers_are_no_other_program(model, traces, kind):
     slow_except([OTHERS[9]], OTHERS),
     ids=lambda value: str(value)[:60],
 )
-def test_what_was_compiled_for_one_number_is_right_for_another(model, kind, usual, change):
+def test_a_search_compiled_for_one_number_is_right_for_another(model, kind, usual, change):
     """Beside the same search step by step, with the numbers as Python has them."""
     strategy = kind(**{**usual, **change})
     result = model.decode(**INPUTS, strategy=strategy, max_length=7)

@@ -62,7 +62,7 @@ def test_a_stepwise_pass_has_the_masks_of_its_steps(variational, monkeypatch):
 @pytest.mark.parametrize("variational", [True, False])
 @pytest.mark.parametrize("output_dropout", [0.0, None])
 @pytest.mark.parametrize("attention", [Additive, lambda: Dot(input_feeding=True)])
-def test_what_attention_found_is_dropped_as_what_top_layers_say(
+def test_the_attention_context_has_the_dropout_of_top_layer_outputs(
     attention, output_dropout, variational
 ):
     cell = Cell(dropout=0.9999, output_dropout=output_dropout, variational=variational)
@@ -109,15 +109,15 @@ def test_tied_logits_compare_with_the_embeddings():
     np.testing.assert_allclose(decoder(target, start, memory).logits, expected, atol=1e-5)
 
 
-def test_a_decoder_that_repeats_reads_no_tokens():
+def test_a_decoder_with_repeat_vector_reads_no_tokens():
     decoder, state, memory, target = make(attention=RepeatVector)
     logits = decoder(target, state, memory).logits
     np.testing.assert_array_equal(logits, decoder(target[::-1], state, memory).logits)
-    assert not np.allclose(logits[:, 0], logits[:, 1])  # it knows where it is all the same
+    assert not np.allclose(logits[:, 0], logits[:, 1])  # its state still depends on the step
     assert not any("embedding" in weight.path for weight in decoder.weights)
     sizes = [tuple(weight.shape) for weight in decoder.weights]
     assert sizes[0] == (memory.values.shape[-1], 4 * decoder.units)
-    assert sizes[-2:] == [(decoder.units, 10), (10,)]  # nor does the readout see anything else
+    assert sizes[-2:] == [(decoder.units, 10), (10,)]  # nor has the readout any other input
     with pytest.raises(ValueError, match="attention=RepeatVector reads no tokens"):
         Decoder(4, vocabulary_size=10, attention=RepeatVector()).connect(
             4, InputEmbedding(10, None, 32)

@@ -1,4 +1,4 @@
-"""Every strategy over real models: laws that hold whatever the decoder is."""
+"""Every strategy over real models: invariants of all kinds of decoders."""
 
 import keras
 import numpy as np
@@ -68,7 +68,7 @@ def test_scores_of_hypotheses_are_those_of_given_targets(model):
         np.testing.assert_allclose((scores * mask).sum(1), result.scores[:, rank], atol=1e-3)
 
 
-def test_going_on_from_a_state_is_the_rest(model):
+def test_continuing_from_a_state_equals_the_rest(model):
     """Two steps by hand, then the search from there: the same as in one go."""
     model, inputs = model
     full = decode(model, inputs, None)
@@ -113,7 +113,7 @@ def test_compiled_searches_serve_all_shapes(kind):
 
 @pytest.mark.slow
 def test_many_calls_of_one_compiled_shape_are_the_same_as_the_first():
-    """After many calls another compiler takes over; what is said stays."""
+    """After many calls another compiler takes over; the outputs are the same."""
     model, inputs = make("attention")
     first = decode(model, inputs, Beam(3, n_best=2))
     for _ in range(55):
@@ -122,7 +122,7 @@ def test_many_calls_of_one_compiled_shape_are_the_same_as_the_first():
         np.testing.assert_allclose(field, same, atol=1e-4)
 
 
-def test_strategies_of_tokens_and_of_values_are_told_apart():
+def test_strategies_of_tokens_and_of_values_are_distinguished():
     model = Seq2Seq(Encoder(4, features=2), Decoder(4, features=2))
     source = np.zeros((1, 3, 2), "float32")
     assert model.decode(source, max_length=3).tokens.shape == (1, 1, 3, 2)
@@ -172,7 +172,7 @@ def test_samples_do_not_depend_on_how_numbers_are_kept(kind):
 
 @pytest.mark.parametrize("strategy", [Greedy(), Beam(3, n_best=2), Sample(num_samples=2)], ids=str)
 @pytest.mark.parametrize("attention", slow_except([True], [True, ARGMAX]))
-def test_no_source_has_no_hypothesis(strategy, attention):
+def test_an_empty_batch_has_no_hypotheses(strategy, attention):
     model, inputs = make("attention")
     empty = decode(model, inputs, strategy, rows=slice(0, 0), attention=attention)
     full = decode(model, inputs, strategy, attention=attention)

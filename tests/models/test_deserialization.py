@@ -1,4 +1,4 @@
-"""A model is made of a structure only if all of it is ours and as large as its weights."""
+"""Only structures of this package's classes, and of the weights' sizes, become models."""
 
 import copy
 
@@ -35,7 +35,7 @@ def test_what_was_serialised_is_made_again(serialized):
     assert not model.compiled  # an optimiser would need memory, and is of no use
 
 
-def test_looking_at_it_leaves_nothing_behind(serialized):
+def test_checking_a_structure_allocates_nothing(serialized):
     structure, shapes = serialized
     for wrong in (shapes, {**shapes, "more": (1,)}):
         try:
@@ -123,7 +123,9 @@ def test_a_class_that_somebody_else_registered_is_not_made(structure, serialized
         ("encoder", "cell", [[]], "its model can't be made"),
     ],
 )
-def test_what_does_not_fit_its_weights_is_refused(structure, serialized, part, key, value, message):
+def test_a_structure_that_does_not_fit_its_weights_is_refused(
+    structure, serialized, part, key, value, message
+):
     structure["config"][part]["config"][key] = value
     with pytest.raises(ValueError, match=message):
         make_model(structure, serialized[1])

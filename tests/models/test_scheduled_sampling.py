@@ -19,7 +19,7 @@ from tests.models.decoders import KINDS, make
     ids=KINDS,
 )
 def test_masks_of_one_value_are_teacher_forcing_and_free_running(kind):
-    """Forced throughout it is teacher forcing; never forced, it reads what it said itself."""
+    """Forced throughout it is teacher forcing; never forced, it reads its own predictions."""
     decoder, start, memory, target = make(**kind)
     forced = decoder(target, start, memory, teacher_forcing_mask=np.ones((2, 4), "bool"))
     np.testing.assert_allclose(forced.logits, decoder(target, start, memory).logits, atol=1e-5)

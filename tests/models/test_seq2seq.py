@@ -87,7 +87,7 @@ def test_decoding_a_batch_is_decoding_its_rows():
         np.testing.assert_allclose(together.scores[row], alone.scores[0], atol=1e-5)
 
 
-def test_free_running_says_what_teacher_forcing_says_of_it():
+def test_free_running_scores_equal_those_of_teacher_forcing():
     """The score of a greedy answer is the sum of its log-probabilities under the whole pass."""
     model = make_model(2)
     model.decoder.readout.logits.bias.assign(np.linspace(-1, 1, 10))
@@ -103,7 +103,7 @@ def test_free_running_says_what_teacher_forcing_says_of_it():
         assert generated == [int(np.argmax(log_p[row, time])) for time in range(len(generated))]
 
 
-def test_the_decoder_knows_its_source_by_the_state_alone():
+def test_the_decoder_receives_its_source_through_the_state_alone():
     reversed_source = SOURCE[::-1].copy()
     for bridge, knows in [(Copy(), True), (Zero(), False)]:
         model = make_model(bridge=bridge)
@@ -159,7 +159,7 @@ def test_the_start_is_what_the_encoder_ended_with():
         np.testing.assert_array_equal(handed.cell, ended.cell)
 
 
-def test_ids_are_the_vocabularys():
+def test_ids_equal_the_vocabularys():
     model = make_model()
     assert (model.start_id, model.end_id) == (START, END)
 
@@ -242,7 +242,7 @@ def test_a_pointer_decodes_each_row_as_it_would_alone():
         np.testing.assert_allclose(together.scores[row], alone.scores[0], atol=1e-4)
 
 
-def test_an_unseen_symbol_can_be_said_by_copying_alone():
+def test_an_unseen_symbol_can_be_generated_by_copying_alone():
     model = make_pointer()
     model.decoder.readout.p_gen.bias.assign([-60.0])  # never from the vocabulary
     result = model.decode(SOURCE, SOURCE > 0, max_length=6, tags=TAGS, copies=COPIES)
@@ -252,7 +252,7 @@ def test_an_unseen_symbol_can_be_said_by_copying_alone():
 
 
 @pytest.mark.parametrize("bridge", [Zero, LearnedInitialState])
-def test_a_decoder_that_would_know_nothing_is_refused(bridge):
+def test_an_uninformed_decoder_is_refused(bridge):
     parts = Encoder(8, vocabulary_size=10), Decoder(8, vocabulary_size=10)
     with pytest.raises(
         ValueError, match="no information about the source; .* model.allow_uninformed=true"

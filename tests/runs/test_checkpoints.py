@@ -21,7 +21,7 @@ def names(checkpoints):
     return sorted(path.name for path in checkpoints.path.iterdir())
 
 
-def test_what_is_written_is_read(checkpoints):
+def test_a_written_checkpoint_is_read_back(checkpoints):
     assert checkpoints.newest() is None
     checkpoints.write(12, RECORD, ARRAYS)
     checkpoint = checkpoints.newest()
@@ -65,7 +65,7 @@ def test_damage_is_named_and_the_one_before_is_used(checkpoints, caplog, damage)
     if damage in ("format", "header"):
         header = {"format": {"format": 99, "header": 2}[damage], "step": "10", "states": {}}
         write_arrays(path, header, ARRAYS)
-    for _ in range(2):  # it is said once, and used as often as it is asked for
+    for _ in range(2):  # reported once, and used at every call
         assert checkpoints.newest().step == 5
     assert caplog.text.count("step-000000010.npz") == 1
     assert "using the previous checkpoint step-000000005.npz" in caplog.text
@@ -93,7 +93,7 @@ def test_every_bit_counts(checkpoints):
     assert refused == 228
 
 
-def test_where_none_is_whole_nothing_begins_again_unasked(checkpoints):
+def test_a_run_without_an_intact_checkpoint_is_refused(checkpoints):
     for step in (5, 10):
         checkpoints.write(step, RECORD, ARRAYS)
     for path in checkpoints.files():

@@ -17,7 +17,7 @@ from tests.runs.fake_runs import config, history, summary, write_run
         ([config(0, "Dot", "luong"), config(0)], ["model"], [("luong",), ("lstm",)]),
     ],
 )
-def test_of_keys_that_change_together_one_is_named(configs, keys, labels):
+def test_one_of_the_keys_that_change_together_is_named(configs, keys, labels):
     assert differences(configs) == (keys, labels)
 
 

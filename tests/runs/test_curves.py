@@ -33,7 +33,7 @@ def test_many_lengths_are_put_together():
     assert len(by_length(many, ranges)) == len(ranges)
 
 
-def test_of_real_values_there_is_no_exact_match():
+def test_real_values_have_no_exact_match():
     values = summary(0, {"3": {"mae": 0.5, "count": 2}})
     assert choose_ranges([one_group(Run(config(0), values))]) == []
 

@@ -13,7 +13,7 @@ from seq2seq.runtime.atomic import write_whole
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_place(tmp_path, monkeypatch):
+def in_an_empty_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -30,7 +30,7 @@ def test_latest_follows_a_directory_that_was_named(tmp_path):
     assert (tmp_path / "runs/latest/config.yaml").read_text() == "here"
 
 
-def test_a_run_is_not_replaced_unless_asked():
+def test_a_run_is_not_replaced_by_default():
     with RunDirectory("mine", "copy-lstm") as run:
         run.write("summary.json", "{}")
     (run.path / "notes.txt").write_text("keep me")
@@ -101,7 +101,7 @@ def test_a_run_without_a_checkpoint_begins_again(caplog):
     assert "note: earlier files are in mine/previous until this run is complete: " in caplog.text
 
 
-def test_a_run_that_goes_on_notes_what_changed(caplog):
+def test_a_resumed_run_notes_what_changed(caplog):
     with RunDirectory("mine", "a-run") as run:
         run.describe("old", environment())
         run.checkpoints.write(7, {}, {})
@@ -116,7 +116,7 @@ def test_a_run_that_goes_on_notes_what_changed(caplog):
     assert recorded["resumed"] == [start | changed]
 
 
-def test_a_run_does_not_go_on_with_other_examples():
+def test_a_run_is_not_resumed_with_other_examples():
     with RunDirectory("mine", "a-run") as run:
         run.describe("old", environment())
         run.checkpoints.write(7, {}, {})
@@ -129,9 +129,7 @@ def test_a_run_does_not_go_on_with_other_examples():
 
 
 @pytest.mark.parametrize("where", ["runs", "runs/latest"])
-def test_where_latest_can_not_be_a_named_run_goes_on_and_nothing_is_touched(
-    tmp_path, where, caplog
-):
+def test_a_named_run_works_where_latest_can_not_be_a_link(tmp_path, where, caplog):
     (tmp_path / where).parent.mkdir(exist_ok=True)
     (tmp_path / where).write_text("mine")
     with RunDirectory("elsewhere/run", "copy-lstm") as run:

@@ -100,7 +100,7 @@ def test_outside_of_a_checkout_nothing_is_known(checkout, tmp_path_factory, monk
     assert read_checkout(directory / "seq2seq") == Checkout(None, "")
 
 
-def test_of_a_long_patch_the_names_are_kept(monkeypatch):
+def test_a_long_patch_is_reduced_to_its_file_names(monkeypatch):
     patch = "diff --git a/x b/x\n+1\ndiff --git a/y b/y\n+2\n"
     assert shorten_patch(patch) == patch
     monkeypatch.setattr(module, "LONGEST_PATCH", 20)

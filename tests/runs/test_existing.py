@@ -33,14 +33,14 @@ def end(run, stopped):
 
 
 @pytest.mark.parametrize("overrides", [[], BEGUN, ["training.steps=50"]])
-def test_it_goes_on_as_it_began(run, overrides):
+def test_a_resumed_run_keeps_its_configuration(run, overrides):
     config, resumption = resumed(run, *overrides)
     assert config == compose([*BEGUN, f"run_dir={run}"])
     assert resumption.path == run and resumption.changes == {} and not resumption.complete
 
 
 @pytest.mark.parametrize("overrides", [[], BEGUN])
-def test_its_length_and_its_logging_may_change(run, overrides):
+def test_length_and_logging_of_a_resumed_run_may_change(run, overrides):
     changed = ["training.steps=80", "training.patience=3", "training.tensorboard=true"]
     config, resumption = resumed(
         run, *[override for override in overrides if "steps" not in override], *changed
@@ -62,12 +62,12 @@ def test_its_length_and_its_logging_may_change(run, overrides):
         (["task=copy", "task.symbols=4"], r"attention._target_"),
     ],
 )
-def test_nothing_else_may(run, overrides, message):
+def test_other_settings_of_a_resumed_run_may_not_change(run, overrides, message):
     with pytest.raises(ValueError, match=message):
         resumed(run, *overrides)
 
 
-def test_a_run_that_is_not_there_begins(tmp_path):
+def test_a_missing_run_is_started(tmp_path):
     config, resumption = resumed(tmp_path / "nowhere", "task=sort")
     assert resumption is None and config["names"]["task"] == "sort"
 

@@ -1,4 +1,4 @@
-"""Experiments: what their files say, and how what came out is judged."""
+"""Experiments: the content of their files, and verdicts on their results."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def runs(row, values, metric="exact_match", **more):
     ]
 
 
-def test_a_file_says_what_is_run_and_expected():
+def test_a_file_defines_the_runs_and_the_expected_results():
     experiment = read_experiment("mine", NODE)
     assert experiment.seeds == (0, 1, 2)
     plain, best = experiment.rows
@@ -117,7 +117,7 @@ def test_seeds_that_are_missing_or_failed_are_no_result():
     assert verdicts(experiment, more)[0][0] == "1 of 3 missing"
 
 
-def test_a_metric_that_was_asked_for_later_is_missing_in_older_results():
+def test_a_metric_that_was_added_later_is_missing_in_older_results():
     experiment = read_experiment("mine", NODE)
     results = runs("plain", [0.5, 0.5, 0.5], bleu=30.0)
     del results[1].metrics["exact_match"]

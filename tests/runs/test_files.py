@@ -1,10 +1,10 @@
-"""A run keeps copies of its data, and finds them; what leads out of it is passed over."""
+"""A run keeps copies of its data, and finds them; links out of it are ignored."""
 
 from seq2seq.runs.existing import with_data_files
 from seq2seq.runs.files import KEPT_DATA, keep_data, read_kept_data
 
 
-def test_what_is_kept_is_found_and_kept_once(tmp_path):
+def test_data_is_kept_once_and_found(tmp_path):
     run = tmp_path / "run"
     (tmp_path / "other").mkdir(parents=True)
     run.mkdir()
@@ -36,7 +36,7 @@ def test_a_configuration_names_the_copies(tmp_path):
     assert config["task"]["train"] == "gone.tsv"
 
 
-def test_what_leads_out_of_the_run_is_no_data_of_it(tmp_path):
+def test_links_out_of_the_run_are_not_its_data(tmp_path):
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret/a.tsv").write_text("secret")
     directory = tmp_path / "run" / KEPT_DATA

@@ -1,4 +1,4 @@
-"""Two runs that should be one: what differs, and how much."""
+"""A run and its rerun: what differs, and how much."""
 
 import json
 import shutil
@@ -52,7 +52,7 @@ def test_a_metric_is_judged_by_the_tolerance(pair):
     assert verdict(compare_runs(*pair, 0.001)) == DIFFERENT
 
 
-def test_other_weights_are_told_and_are_no_result(pair):
+def test_other_weights_are_reported_and_are_no_result(pair):
     predictor = load(pair[1])
     weight = predictor.model.weights[0]
     weight.assign(np.array(weight) + 0.5)
@@ -61,7 +61,7 @@ def test_other_weights_are_told_and_are_no_result(pair):
     assert verdicts(rows) == {"weights": "different by up to 0.5"} and verdict(rows) == EQUAL
 
 
-def test_histories_say_where_runs_part(pair):
+def test_histories_show_where_runs_diverge(pair):
     path = pair[1] / "history.csv"
     head, row = path.read_text().splitlines()[:2]
     path.write_text("\n".join([head, row.replace("1,40,", "1,40,9"), row]) + "\n")
@@ -78,7 +78,7 @@ def test_predictions_are_compared_line_by_line(pair):
     assert verdicts(compare_runs(*pair, 0.0)) == {"predictions": "different in 2"}
 
 
-def test_environments_and_resumptions_are_told(pair):
+def test_environments_and_resumptions_are_reported(pair):
     start = {"step": 7, "config": {"training.steps": [5, 40]}, "environment": {}}
     edit(pair[1] / "environment.json", lambda content: content.update(cpus=999, resumed=[start]))
     text = render(pair[1], pair[0], compare_runs(*pair, 0.0))
@@ -86,7 +86,7 @@ def test_environments_and_resumptions_are_told(pair):
     assert "resumed after step 7 with another training.steps (5, now 40)" in text
 
 
-def test_what_is_damaged_is_named(pair):
+def test_damaged_files_are_named(pair):
     (pair[1] / "history.csv").write_text("epoch,loss\n1,x\n")
     with pytest.raises(ValueError, match="history.csv is damaged"):
         compare_runs(*pair, 0.0)

@@ -1,4 +1,4 @@
-"""A configuration of a stranger computes, at most; whatever else it asks for is refused."""
+"""An untrusted configuration can only compute; any other call is refused."""
 
 import pytest
 
@@ -164,7 +164,7 @@ def test_a_configuration_is_read_as_it_stands(tmp_path):
         (["hydra={searchpath:[/tmp]}"], "are added by --config-dir"),
     ],
 )
-def test_other_ways_in_are_closed(arguments, message, capsys, monkeypatch):
+def test_arguments_that_bypass_the_checks_are_refused(arguments, message, capsys, monkeypatch):
     with pytest.raises(ValueError, match=message):
         check_arguments(arguments)
     monkeypatch.setattr("sys.argv", ["train.py"])

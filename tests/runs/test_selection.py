@@ -28,7 +28,7 @@ def test_the_best_by_validation_is_not_the_best_by_the_test():
     ]
 
 
-def test_of_errors_the_least_is_best():
+def test_the_smallest_error_is_best():
     runs = [run(0, 8, 0.2, 0.3, "mae"), run(0, 16, 0.1, 0.4, "mae")]
     selection = select(group_runs(runs), "val_mae")
     assert selection.group.name == "units 16"
@@ -66,7 +66,7 @@ def test_runs_that_do_not_count_select_nothing():
         ("val_mine", "a large or a small 'mine' is best"),
     ],
 )
-def test_what_can_not_select_is_refused(name, message):
+def test_impossible_selections_are_refused(name, message):
     candidate = run(0, 8, 0.5, 0.5)
     candidate.summary["test"]["mine"] = candidate.summary["validation"]["mine"] = 1
     with pytest.raises(ValueError, match=message):

@@ -86,7 +86,7 @@ def test_validation_stands_beside_the_test():
     assert (row["exact_match"], row["val_exact_match"]) == ("0.5", "0.25")
 
 
-def test_of_validation_the_metric_that_picked_the_weights_is_shown():
+def test_the_validation_metric_that_selected_the_weights_is_shown():
     end = validated(summary(0.5, bleu=50), exact_match=0.25, bleu=40)
     heads, rows = read([Run(config(0), end)])
     assert heads[2:] == ["val BLEU", "exact match %", "BLEU", "seconds"] and rows[0][2] == "40.00"

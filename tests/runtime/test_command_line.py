@@ -13,7 +13,7 @@ from tests.runtime.small_models import (
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory):
-    """A folder with a copy of the one file alone."""
+    """A folder with nothing but a copy of the file."""
     directory = tmp_path_factory.mktemp("alone")
     write_bundle(directory)
     return directory

@@ -1,4 +1,4 @@
-"""The artefact damaged and edited: refused with what is wrong, or as it was; never believed."""
+"""The artefact damaged and edited: refused by name, or read unchanged; never trusted."""
 
 import copy
 import io

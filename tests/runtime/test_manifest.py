@@ -79,7 +79,7 @@ def test_a_manifest_that_can_not_be_read_is_named(content, run):
 
 
 @pytest.mark.slow
-def test_an_edited_configuration_does_not_go_on_silently(run, python):
+def test_an_edited_configuration_is_not_resumed_silently(run, python):
     text = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(text.replace("dropout: 0.0", "dropout: 0.1", 1))
     resume = ["-m", "seq2seq", "train", str(run), "--resume", "training.steps=42"]

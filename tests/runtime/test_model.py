@@ -185,7 +185,7 @@ def test_half_precision_computes_in_float32(tmp_path, policy):
     compare_with_keras(full, export(half, tmp_path), TEXTS[:5])
 
 
-def test_padding_and_start_are_never_said(tmp_path):
+def test_padding_and_start_are_never_generated(tmp_path):
     predictor = make_tiny()
     (bias,) = [w for w in predictor.model.weights if w.path == "decoder/readout/logits/bias"]
     bias.assign([5.0, 5.0, *np.zeros(len(FORMS) - 2)])

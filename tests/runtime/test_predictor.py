@@ -141,16 +141,16 @@ def test_lengths_can_be_limited(tiny):
 def test_a_stream_comes_in_order_and_is_not_kept(tiny, monkeypatch):
     _, runtime = tiny
     monkeypatch.setattr(numpy_runtime, "CHUNK", 3)
-    asked = []
+    requested = []
 
     def endless():
         for text in itertools.cycle(TEXTS):
-            asked.append(text)
+            requested.append(text)
             yield text
 
     answers = itertools.islice(runtime.stream(endless()), 10)
     assert list(answers) == (runtime.predict(TEXTS) * 2)[:10]
-    assert len(asked) == 12
+    assert len(requested) == 12
     with pytest.raises(numpy_runtime.BadSource, match="source 5: symbol 'q'") as caught:
         list(runtime.stream(["a", "b", "c", "d", "q"]))
     assert caught.value.number == 5

@@ -38,7 +38,7 @@ def test_a_log_has_lines(shown):
         wait_for(shown, "predicting: 1,500 of 2,000 sources, 0 s\n")
 
 
-def test_a_log_of_what_has_no_end(shown):
+def test_a_log_of_an_endless_stream(shown):
     with progress("predicting", unit="lines") as advance:
         advance()
         advance()
@@ -58,7 +58,7 @@ def test_a_terminal_has_a_bar_that_goes_away(monkeypatch, shown):
     assert "probing" in terminal.getvalue()
 
 
-def test_what_is_quick_shows_nothing(monkeypatch):
+def test_quick_work_shows_nothing(monkeypatch):
     for file in (io.StringIO(), Terminal()):
         monkeypatch.setattr(module._Display, "file", file)
         with progress("predicting", 2) as advance:

@@ -34,7 +34,7 @@ def test_a_quota_counts_as_cores_do(quota, expected, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_engine_that_is_none_is_named_at_the_start(python):
+def test_an_unsupported_backend_is_named_at_the_start(python):
     code = "import sys, types, keras\nkeras.backend.backend = lambda: 'torch'\n"
     code += "from seq2seq.cli.main import main\nsys.exit(main(['predict', 'run', 'a']))"
     done = python("-c", code)

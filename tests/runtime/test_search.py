@@ -1,4 +1,4 @@
-"""Beam search of the runtime: exhaustive where it is wide, and as its description."""
+"""Beam search of the runtime: exhaustive where it is wide, and equal to its definition."""
 
 import math
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("eager_module")
 
 
 def continue_by_hand(runtime, source, limit):
-    """All that can be said of `source` in `limit` steps: (score, tokens, whether it ended)."""
+    """Every output for `source` within `limit` steps: (score, tokens, whether it ended)."""
     begun = runtime.start(source)
     unfinished = [(0.0, (), (numpy_runtime.START, begun))]
     for _ in range(limit):
@@ -62,7 +62,7 @@ def test_a_beam_that_is_wide_enough_is_exhaustive(tmp_path, alpha):
 
 
 def search_by_hand(runtime, source, width, limit, alpha, n_best, early_stopping):
-    """Beam search as its description says, with lists; (score, tokens) of each hypothesis."""
+    """Beam search by its definition, with lists; (score, tokens) of each hypothesis."""
     live, pool = [(0.0, (), runtime.start(source))], []
     for step in range(1, limit + 1):
         candidates = []

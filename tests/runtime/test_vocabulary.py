@@ -50,7 +50,7 @@ def test_any_text_can_be_read_by_any_vocabulary(tokenizer, known, text):
     tokens, known_tokens = vocabulary.tokens(text), set(vocabulary.tokens(known))
     ids = vocabulary.encode(text, unknown="token")
     assert [n == UNKNOWN for n in ids] == [token not in known_tokens for token in tokens]
-    copied = vocabulary.encode_copies(tokens, tokens)  # a pointer can say all of it
+    copied = vocabulary.encode_copies(tokens, tokens)  # a pointer can generate all of it
     assert vocabulary.decode_tokens([*copied, END], tokens) == tokens
     if UNKNOWN in ids:
         with pytest.raises(ValueError, match="was never seen in training"):

@@ -34,7 +34,7 @@ FEW = ["task.validation_examples=6", "task.test_examples=4"]
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_place(tmp_path, monkeypatch):
+def in_an_empty_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
@@ -45,7 +45,7 @@ def run(path, overrides):
     keras.utils.set_random_seed(config["seed"])
     task = build_task(config)
     model = build_model(config, task)
-    keras.utils.set_random_seed(np.random.SeedSequence().entropy % 2**32)  # it must not matter
+    keras.utils.set_random_seed(np.random.SeedSequence().entropy % 2**32)  # must not matter
     with RunDirectory(path, "a-run", resume=True) as directory:
         directory.write_json("environment.json", {"packages": {}})
         return Trainer(
@@ -128,7 +128,7 @@ def test_resumed_is_uninterrupted_compiled(monkeypatch, overrides):
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_from_its_last_checkpoint(monkeypatch, eagerly, uninterrupted):
+def test_a_killed_run_resumes_from_its_last_checkpoint(monkeypatch, eagerly, uninterrupted):
     class Killed(Exception):
         pass
 
@@ -196,7 +196,7 @@ def scores(monkeypatch):
 
 
 @pytest.mark.slow
-def test_patience_goes_on_where_it_was(monkeypatch, eagerly, scores):
+def test_patience_resumes_where_it_was(monkeypatch, eagerly, scores):
     outcome = run("straight", PATIENT)
     assert outcome.summary["train"]["steps"] == 12  # 2 epochs after the best one
     assert outcome.summary["train"]["stopped"] == "early"
@@ -206,7 +206,7 @@ def test_patience_goes_on_where_it_was(monkeypatch, eagerly, scores):
 
 
 @pytest.mark.slow
-def test_a_longer_training_goes_on(eagerly, scores):
+def test_a_longer_training_resumes(eagerly, scores):
     assert run("run", PATIENT).summary["train"]["stopped"] == "early"
     outcome = run("run", [*PATIENT, "training.patience=null", "training.steps=17"])
     assert outcome.summary["train"]["stopped"] == "finished"
@@ -219,11 +219,11 @@ def test_a_checkpoint_of_another_model_is_refused(eagerly):
     run("run", overrides)
     with pytest.raises(ValueError, match="step-000000001.npz is of another model: .* is float32"):
         run("run", [*overrides, "model.encoder.units=5"])
-    assert Path("run/summary.json").exists()  # the run is what it was
+    assert Path("run/summary.json").exists()  # the run is unchanged
 
 
 class Clock:
-    """Time that passes only when it is told to."""
+    """A clock that is set by hand."""
 
     def __init__(self):
         self.now = 100.0

@@ -57,7 +57,7 @@ def rows(values, tokens=None, losses=None, metric="exact_match"):
         ([0, 0, 0.1, 0.1, 0.05], EXACT, 2),
         ([0.3, 0.3, 0.2], EXACT, 1),  # moving downwards is moving
         ([0.5, 0.6, 0.4, 0.3], EXACT, 2),
-        ([1.0, 1.0, 1.0], EXACT, 2),  # nothing better is to be had
+        ([1.0, 1.0, 1.0], EXACT, 2),  # already the best value
         ([0.0, 0.0], ERRORS, 1),
         ([1, 0.9, 0.95, 0.9], ERRORS, 2),
         ([2.5, 2.6, 2.4, 2.4], MAE, 1),
@@ -93,11 +93,11 @@ def test_a_model_that_overfits():
         "validation 72 % of the tokens are right and exact match stands at 0.453; try "
         "attention=general, or more examples"
     )
-    # No example of an endless stream comes twice, so none is learned by heart.
+    # No example of an endless stream comes twice, so none is memorized.
     assert diagnose(rows(*FRENCH), EXACT, PLAN._replace(endless=True)) == ""
 
 
-def test_a_model_that_could_go_on():
+def test_a_model_that_still_improves():
     cut = rows(*(column[:10] for column in FRENCH))
     assert diagnose(cut, EXACT, PLAN) == (
         "still improving at the end: in the last quarter of the epochs validation exact match went "
@@ -119,7 +119,7 @@ def test_a_model_that_never_moved(losses, message):
     assert "optimizer.learning_rate" in result or "attention=general" in result
 
 
-def test_curves_of_which_nothing_is_told():
+def test_curves_without_a_remark():
     assert diagnose(rows(*REVERSED), EXACT, PLAN) == ""
     assert diagnose(rows([1.0] * 4, [1.0] * 4), EXACT, PLAN) == ""
     assert diagnose(rows([0.5]), EXACT, PLAN) == ""
@@ -137,7 +137,7 @@ def test_real_values_by_their_errors():
     assert diagnose(rows([3.0, 1.0, 1.05, 1.02], metric="mae"), MAE, PLAN) == ""
 
 
-def test_of_a_smoke_test_only_the_end_is_told():
+def test_a_smoke_test_reports_only_why_it_ended():
     history = rows([0, 0, 0, 0], losses=[1.0] * 4)
     assert len(list_remarks(history, EXACT, PLAN, 200)) == 2
     (end,) = list_remarks(history, EXACT, PLAN._replace(smoke_test=True), 200)

@@ -42,7 +42,7 @@ def test_the_seed_decides():
         assert (array != reseeded[path]).any()
 
 
-def test_what_pytorch_has_nothing_like_is_left():
+def test_weights_without_a_pytorch_counterpart_are_unchanged():
     keras.utils.set_random_seed(0)
     encoder = Encoder(8, cell={"layer_norm": True}, **SIZES)
     original_weights = {

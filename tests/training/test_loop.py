@@ -17,7 +17,7 @@ from tests.training.test_trainer import TINY
 
 
 @pytest.fixture(autouse=True)
-def in_an_empty_place(tmp_path, monkeypatch, eagerly):
+def in_an_empty_directory(tmp_path, monkeypatch, eagerly):
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Signals: the first is remembered, the second does what it always did."""
+"""Signals: the first is recorded, the second has its default effect."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def test_the_second_acts():
             signal.raise_signal(signal.SIGINT)
 
 
-def test_without_one_everything_is_as_before():
+def test_without_a_signal_the_handlers_are_restored():
     with Signals() as signals:
         pass
     assert signals.received is None

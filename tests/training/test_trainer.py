@@ -47,7 +47,7 @@ def test_losses_that_make_no_sense_are_refused(overrides, arguments, message):
         make_loss(model, Training(**arguments))
 
 
-def test_the_loss_is_divided_by_what_is_asked_for():
+def test_the_loss_has_the_requested_normalization():
     model = model_of()
     assert isinstance(make_loss(model, Training(normalization="examples")), PerExample)
     assert not isinstance(make_loss(model, Training()), PerExample)
@@ -55,7 +55,7 @@ def test_the_loss_is_divided_by_what_is_asked_for():
         Training(normalization="token")
 
 
-def test_first_weights_are_drawn_as_asked_for():
+def test_initial_weights_have_the_requested_distribution():
     for initialization, minimum, maximum in (("keras", 0, 0.1), ("pytorch", 0.5, 2)):
         plan = Training(steps=1, batch_size=8, initialization=initialization)
         shutil.rmtree("run", ignore_errors=True)
@@ -71,7 +71,7 @@ def test_a_forget_bias_is_not_drawn_over():
         check_start(model, Training(initialization="pytorch"))
 
 
-def test_the_oracles_length_is_told_at_the_test_alone(monkeypatch):
+def test_the_oracle_length_is_used_in_the_test_alone(monkeypatch):
     monkeypatch.setattr("seq2seq.data.Copy.oracle_length", True)
     test = run().summary["test"]
     predictor = seq2seq.load("run")
@@ -104,7 +104,7 @@ def test_a_run_leaves_everything_behind():
     assert summary["parameters"] == seq2seq.load("run").model.count_params()
 
 
-def test_the_summary_is_what_the_kept_model_says_freely():
+def test_the_summary_is_of_free_running_predictions_of_the_saved_model():
     outcome = run()
     predictor = seq2seq.load("run")
     predictions = predictor.predict([example.source for example in outcome.evaluation.examples])
@@ -121,7 +121,7 @@ def test_few_updates_are_noted_at_the_start_and_the_end_is_explained(capsys):
     assert lines[2].startswith("epoch 1 ")
 
 
-def test_a_loss_that_is_no_number_stops_with_its_step():
+def test_a_loss_that_is_not_finite_stops_with_its_step():
     check_loss(1.0, 7)
     with pytest.raises(LossIsNaN, match="at step 7; lower optimizer.learning_rate"):
         check_loss(float("nan"), 7)
