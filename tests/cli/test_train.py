@@ -52,8 +52,12 @@ def test_resume_needs_one_run(capsys, monkeypatch, arguments):
 def test_the_number_of_jobs_may_stand_anywhere():
     for arguments in (["--jobs", "3", "-m", "seed=0,1"], ["-m", "seed=0,1", "--jobs=3"]):
         assert launch.split_flags(arguments) == (3, [], ["-m", "seed=0,1"])
-    rest = ["~task", "runs/a", "--resume"]
-    assert launch.split_flags([*rest, "--allow", "a.py", "--allow=b"]) == (1, ["a.py", "b"], rest)
+    remaining = ["~task", "runs/a", "--resume"]
+    assert launch.split_flags([*remaining, "--allow", "a.py", "--allow=b"]) == (
+        1,
+        ["a.py", "b"],
+        remaining,
+    )
 
 
 def test_why_a_training_ended_is_a_line_on_standard_error(capsys):

@@ -17,7 +17,7 @@ from tests.conftest import ROOT, run_python
 PAGE = (ROOT / "docs/extending.md").read_text("utf-8")
 SMALL = ["training.steps=3", "training.batch_size=4", "task.validation_examples=3"]
 SMALL += ["task.test_examples=4", "model.encoder.units=8", "task.max_length=4"]
-OWN = ["--config-dir", "own", "task=rotate", "attention=nearest", "bridge=scaled_copy"]
+CHOICES = ["--config-dir", "own", "task=rotate", "attention=nearest", "bridge=scaled_copy"]
 ALLOW = ["--allow", "my_parts.py"]
 
 
@@ -65,10 +65,10 @@ def call(capsys, *arguments):
 
 
 def test_a_file_of_parts_is_trained_used_and_resumed_where_it_is_allowed(files, forget, capsys):
-    status, _, err = call(capsys, "train", *OWN, *SMALL, "run_dir=run")
+    status, _, err = call(capsys, "train", *CHOICES, *SMALL, "run_dir=run")
     assert status == 2 and err.count("\n") == 1
     assert "'my_parts.Rotate' is refused" in err and "--allow PATH/my_parts.py" in err
-    status, _, err = call(capsys, "train", *ALLOW, *OWN, *SMALL, "run_dir=run")
+    status, _, err = call(capsys, "train", *ALLOW, *CHOICES, *SMALL, "run_dir=run")
     assert status == 0, err
     test = json.loads((files / "run/summary.json").read_text())["test"]
     assert test["exact_match"] <= test["bag_accuracy"] <= 1
@@ -99,7 +99,7 @@ def test_a_package_that_registers_its_parts_needs_no_permission(files, capsys, m
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-parts\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text("[seq2seq.parts]\nmine = my_parts\n")
     monkeypatch.syspath_prepend(site)
-    status, _, err = call(capsys, "train", *OWN, *SMALL, "run_dir=run")
+    status, _, err = call(capsys, "train", *CHOICES, *SMALL, "run_dir=run")
     assert status == 0, err
     assert call(capsys, "predict", "run", "abc")[0] == 0
 
@@ -162,7 +162,7 @@ def test_a_configuration_names_classes_of_the_allowed_module_alone(files, capsys
 
 @pytest.mark.slow
 def test_several_runs_are_trained_with_what_was_allowed(files):
-    words = ["-m", *ALLOW, *OWN, *SMALL, "seed=0,1", "run_dir=runs/grid"]
+    words = ["-m", *ALLOW, *CHOICES, *SMALL, "seed=0,1", "run_dir=runs/grid"]
     done = run_python("-m", "seq2seq", "train", *words, cwd=files, timeout=600)
     assert done.returncode == 0, done.stderr
     assert len(list(files.glob("runs/grid/*/model.npz"))) == 2

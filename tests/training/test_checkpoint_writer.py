@@ -80,10 +80,15 @@ def stop_and_go(monkeypatch, overrides, cuts):
     assert run("cut", overrides).error is None
 
 
-NOISE = ["forcing=scheduled", "curriculum=length", "cell.dropout=0.3", "cell.recurrent_dropout=0.2"]
-QUICK = ["task=copy", *NOISE, *WORDS, *FEW, *TINY]  # quicker than with attention
+STOCHASTIC = [
+    "forcing=scheduled",
+    "curriculum=length",
+    "cell.dropout=0.3",
+    "cell.recurrent_dropout=0.2",
+]
+QUICK = ["task=copy", *STOCHASTIC, *WORDS, *FEW, *TINY]  # quicker than with attention
 QUICK += ["training.steps=8", "training.steps_per_epoch=3"]
-NOISY = ["task=copy", "model=bahdanau", *NOISE]
+NOISY = ["task=copy", "model=bahdanau", *STOCHASTIC]
 
 
 @pytest.fixture(scope="module")
