@@ -60,5 +60,6 @@ from .models import Seq2Seq as Seq2Seq
 from .models import StepOutput as StepOutput
 from .training.losses import cross_entropy as cross_entropy
 from .training.losses import squared_error as squared_error
+from .training_run import train as train
 
 __version__: str
