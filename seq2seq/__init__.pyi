@@ -62,5 +62,6 @@ from .models import StepOutput as StepOutput
 from .runtime.extensions import allow as allow
 from .training.losses import cross_entropy as cross_entropy
 from .training.losses import squared_error as squared_error
+from .training_run import train as train
 
 __version__: str

@@ -1,5 +1,6 @@
 """Composition of configurations by Hydra, and construction of objects from them."""
 
+import contextlib
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,9 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.singleton import Singleton
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
@@ -30,15 +33,29 @@ ERRORS = (ValueError, FloatingPointError, OSError, HydraException, OmegaConfBase
 
 def compose(overrides: list[str]) -> dict:
     """The configuration of `python train.py OVERRIDES`, resolved, as plain dictionaries."""
-    return resolve(_compose(overrides))
+    with _composed(overrides) as config:
+        return resolve(config)
 
 
-def _compose(overrides: list[str]) -> DictConfig:
-    GlobalHydra.instance().clear()
-    with hydra.initialize_config_dir(str(CONFIGS), version_base=VERSION_BASE):
-        config = hydra.compose("train", quote_overrides(overrides), return_hydra_config=True)
-        HydraConfig.instance().set_config(config)
-        return config
+@contextlib.contextmanager
+def _composed(overrides: list[str]) -> Iterator[DictConfig]:
+    """Compose a configuration, which can be resolved inside the block.
+
+    Hydra's global state is the caller's again when the block ends: a program that calls this
+    package may have composed a configuration of its own.
+    """
+    kinds = (GlobalHydra, HydraConfig, VersionBase)
+    states = {kind: Singleton._instances.pop(kind, None) for kind in kinds}
+    try:
+        with hydra.initialize_config_dir(str(CONFIGS), version_base=VERSION_BASE):
+            config = hydra.compose("train", quote_overrides(overrides), return_hydra_config=True)
+            HydraConfig.instance().set_config(config)
+            yield config
+    finally:
+        for kind, state in states.items():
+            Singleton._instances.pop(kind, None)
+            if state is not None:
+                Singleton._instances[kind] = state
 
 
 def compose_experiment(name: str) -> Experiment:
@@ -47,8 +64,9 @@ def compose_experiment(name: str) -> Experiment:
     Raises:
         ValueError: they are missing or invalid.
     """
-    node = _compose([f"experiment={name}"])["reproduction"]
-    plain = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
+    with _composed([f"experiment={name}"]) as config:
+        node = config["reproduction"]
+        plain = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
     return read_experiment(name, plain)
 
 
@@ -202,13 +220,21 @@ def _check_number(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
 
 
-def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any, Path]:
+def train(
+    config: dict,
+    task: Any,
+    resumed: Resumed | None = None,
+    callbacks: Sequence[Any] = (),
+    show_progress: bool = True,
+) -> tuple[Any, Path]:
     """Run a whole configuration: train, test, and write the run directory.
 
     Args:
         config: resolved, as `compose` returns it.
         task: what `build_task` made of it.
         resumed: the run that is resumed; None: a new one.
+        callbacks: of Keras, see `Trainer.run`.
+        show_progress: whether a bar and a line for each epoch are shown on standard error.
 
     Returns:
         The `seq2seq.training.trainer.TrainingResult`, and the path of the run directory.
@@ -216,18 +242,23 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     Raises:
         ValueError: anything wrong with the configuration or the data.
     """
+    from seq2seq.layers.backend import make_deterministic, restored_settings
+
+    with restored_settings():
+        if check_flag("deterministic", config["deterministic"]):
+            make_deterministic()
+        trainer = _build_trainer(config, task)
+        with _start_run(config, task, resumed) as directory:
+            result = trainer.run(directory, callbacks, show_progress)
+    return result, directory.path
+
+
+def _build_trainer(config: dict, task: Any) -> Any:
+    """The trainer of a configuration, with a model of fresh weights."""
     import keras
 
-    from seq2seq.data.fingerprint import fingerprint
-    from seq2seq.layers.backend import make_deterministic
-    from seq2seq.runs.directory import RunDirectory
-    from seq2seq.runs.environment import describe_environment, read_checkout, shorten_patch
-    from seq2seq.runs.existing import default_name
-    from seq2seq.runs.files import keep_data
     from seq2seq.training.trainer import Trainer
 
-    if check_flag("deterministic", config["deterministic"]):
-        make_deterministic()
     for split in ("validation", "test"):
         task.examples(split)  # a space too small for them is an error before anything is written
     keras.utils.set_random_seed(config["seed"])
@@ -238,8 +269,8 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
     try:
         model = build_model(config, task)
     finally:
-        keras.config.set_dtype_policy("float32")
-    trainer = Trainer(
+        keras.config.set_dtype_policy("float32")  # of whatever else is made while it trains
+    return Trainer(
         task,
         model,
         build_optimizer(config),
@@ -248,6 +279,17 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
         decoding=decoding,
         seed=config["seed"],
     )
+
+
+@contextlib.contextmanager
+def _start_run(config: dict, task: Any, resumed: Resumed | None) -> Iterator[Any]:
+    """Open the `RunDirectory` of a configuration, and describe the run there."""
+    from seq2seq.data.fingerprint import fingerprint
+    from seq2seq.runs.directory import RunDirectory
+    from seq2seq.runs.environment import describe_environment, read_checkout, shorten_patch
+    from seq2seq.runs.existing import default_name
+    from seq2seq.runs.files import keep_data
+
     name = default_name(config)
     if resumed is None:
         start = (config["run_dir"], name, config["overwrite"], config["resume"])
@@ -261,8 +303,7 @@ def train(config: dict, task: Any, resumed: Resumed | None = None) -> tuple[Any,
         directory.describe(OmegaConf.to_yaml(config), environment, changed, patch)
         if task.keep_data:
             keep_data(directory.path, task.files)
-        result = trainer.run(directory)
-    return result, directory.path
+        yield directory
 
 
 def explain(error: Exception, overrides: Sequence[str] = ()) -> str:

@@ -10,10 +10,11 @@ import seq2seq
 
 PACKAGE = Path(seq2seq.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-# A folder imports from itself and from folders before it, `config` from all but the command line.
+# A folder imports from itself and from folders before it, `config` and `training_run` from all but
+# the command line.
 FLOORS = [
     *("runtime", "data", "layers", "decoding", "models", "inference", "evaluation", "runs"),
-    *("training", "analysis", "export", "config", "cli", "__main__"),
+    *("training", "analysis", "export", "config", "training_run", "cli", "__main__"),
 ]
 
 

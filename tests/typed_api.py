@@ -11,6 +11,7 @@ import seq2seq
 def predictions(run: seq2seq.Predictor) -> None:
     """A loaded run predicts texts or hypotheses, and scores targets."""
     assert_type(seq2seq.load("runs/latest"), seq2seq.Predictor)
+    assert_type(seq2seq.train("task=copy", callbacks=[], progress=False), seq2seq.Predictor)
     assert_type(seq2seq.ensemble([run, run]), seq2seq.Predictor)
     assert_type(seq2seq.Beam(width=5).width, int)
     assert_type(seq2seq.Hypothesis("a", ["a"], 0.0, [0.0], True).text, str)

@@ -15,9 +15,9 @@ from typing import Any
 from seq2seq.cli.options import add_allow
 from seq2seq.runtime.extensions import allow
 from seq2seq.runtime.paths import CONFIGS
-from seq2seq.runtime.progress import progress, show_progress
+from seq2seq.runtime.progress import show_progress
 from seq2seq.runtime.quiet import filtered_stderr, quiet_engine, set_output_encoding
-from seq2seq.runtime.validation import check_count, check_flag
+from seq2seq.runtime.validation import check_count
 from seq2seq.training.signals import (
     EXIT_ERROR,
     EXIT_SIGNAL,
@@ -263,16 +263,11 @@ def _resumed_run(arguments: Sequence[str]) -> str:
 
 def train_one(config: dict, overrides: Sequence[str] = ()) -> int:
     """One training, new or resumed; its exit status."""
-    from seq2seq.runs.existing import resume
+    from seq2seq.training_run import find_resumed
 
-    resumed = None
-    if check_flag("resume", config["resume"]):
-        config, resumed = resume(config, overrides)
-        if resumed is not None and resumed.complete:
-            print(f"note: {resumed.path} is complete; there is nothing to do", file=sys.stderr)
-            return 0
-        for key, (old, new) in resumed.changes.items() if resumed else ():
-            print(f"note: resuming with {key}={new} in place of {old}", file=sys.stderr)
+    config, resumed = find_resumed(config, overrides)
+    if resumed is not None and resumed.complete:
+        return 0
     return report_outcome(*run_training(config, resumed))
 
 
@@ -287,38 +282,18 @@ def run_training(
         original: a run whose data is read, if it keeps some.
     """
     from seq2seq import config as configuration
-    from seq2seq.runs.existing import with_data_files
+    from seq2seq.training_run import format_outcome, note_smoke_test, print_notes, read_task
 
-    data_folder = original if resumed is None else resumed.path
-
-    # Reading data needs no engine, fetching a dictionary does.
-    with progress("reading the examples"), filtered_stderr():
-        task = configuration.build_task(
-            with_data_files(config, data_folder) if data_folder else config
-        )
-    for note in task.notes:
-        print(f"note: {note}", file=sys.stderr)
+    task = read_task(config, original if resumed is None else resumed.path)
+    print_notes(task)
     quiet_engine()
     import keras
 
-    from seq2seq.evaluation.summary import render
-
     keras.backend.clear_session()  # of several runs, the ones before need no memory any more
     outcome, path = configuration.train(config, task, resumed)
-    summary = outcome.summary
-    print(
-        f"\n{summary['task']}-{summary['model']}  seed {summary['seed']}  "
-        f"{summary['parameters']:,} parameters  {summary['train']['steps']:,} steps in "
-        f"{summary['train']['seconds']:.1f} s  "
-        f"{summary['train']['target_tokens_per_second']:,.0f} target tokens/s"
-    )
-    print(render(outcome.evaluation))
-    print(f"saved to {path}", flush=True)
-    if (max_steps := config["training"].get("max_steps")) is not None:  # older runs lack the key
-        print(
-            f"note: a smoke test of at most {max_steps} updates: its numbers mean nothing",
-            file=sys.stderr,
-        )
+    print(format_outcome(outcome, path), flush=True)
+    for note in note_smoke_test(config):
+        print(note, file=sys.stderr)
     return outcome, path
 
 

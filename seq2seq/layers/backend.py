@@ -1,7 +1,9 @@
 """Engine-specific code: compilation, loops over time, random masks, threads and data sets."""
 
 import collections
+import contextlib
 import os
+import random
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -347,8 +349,39 @@ def _is_same_type(first: Any, second: Any) -> bool:
     return first.dtype == second.dtype and first.shape.as_list() == second.shape.as_list()
 
 
+@contextlib.contextmanager
+def restored_settings() -> Iterator[None]:
+    """Restore, when the block ends, the process-wide settings that training changes.
+
+    They are the dtype policy, deterministic operations, and the global random generators of Python
+    and NumPy. Those of Keras and its engine can't be read: they keep the seed of the training.
+    """
+    policy, python_state = keras.config.dtype_policy(), random.getstate()
+    numpy_state = np.random.get_state()
+    was_deterministic = _is_deterministic()
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        if not was_deterministic and _is_deterministic():
+            from tensorflow.python.framework import config  # public is only the way to enable it
+
+            config.disable_op_determinism()
+
+
+def _is_deterministic() -> bool:
+    """Whether TensorFlow's operations are deterministic; False with another engine."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    from tensorflow.python.framework import config
+
+    return config.is_op_determinism_enabled()
+
+
 def make_deterministic() -> None:
-    """Enable deterministic operations in this process; this can't be undone.
+    """Enable deterministic operations in this process; `restored_settings` disables them again.
 
     JAX on a CPU is always deterministic; on a GPU it needs an environment variable before it
     starts: `XLA_FLAGS=--xla_gpu_deterministic_ops=true`.

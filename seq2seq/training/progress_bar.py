@@ -21,12 +21,15 @@ class ProgressBar(keras.callbacks.Callback):
         steps: number of updates of the training.
         validation: has the rows of the history.
         notes: lines to print before the first update.
+        shown: whether anything is shown at all.
     """
 
-    def __init__(self, steps: int, validation: Validation, notes: Sequence[str] = ()):
+    def __init__(
+        self, steps: int, validation: Validation, notes: Sequence[str] = (), shown: bool = True
+    ):
         super().__init__()
         self.steps, self.validation, self.notes = steps, validation, notes
-        console = Console(file=sys.stderr, highlight=False)
+        console = Console(file=sys.stderr, highlight=False, quiet=not shown)
         self.progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -36,7 +39,7 @@ class ProgressBar(keras.callbacks.Callback):
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not console.is_terminal,
+            disable=not (shown and console.is_terminal),
         )
         self.bar = self.progress.add_task("training", total=steps, speed="")
         self.visible = contextlib.ExitStack()

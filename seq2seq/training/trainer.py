@@ -1,5 +1,7 @@
 """The trainer: trains and evaluates a model, and writes the run directory."""
 
+import math
+import signal
 import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -118,18 +120,24 @@ class Trainer:
         self.predictor.plan()  # the decoding options fit the model
 
     def run(
-        self, directory: RunDirectory, callbacks: Sequence[keras.callbacks.Callback] = ()
+        self,
+        directory: RunDirectory,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        show_progress: bool = True,
     ) -> TrainingResult:
         """Train, evaluate the best weights on the test split, and write the run directory.
 
         Where the run directory has checkpoints, training resumes from the newest, and the result is
         that of an uninterrupted training, bit for bit. SIGINT (Ctrl-C), SIGTERM and a loss that is
         not finite end training, not the run: the best weights so far are tested and the summary is
-        written. Only a second signal ends the run at once.
+        written. Only a second signal ends the run at once. Where signals can't be handled, outside
+        of the main thread, a KeyboardInterrupt ends training in the same way, but in the middle of
+        a step: it resumes from the last checkpoint.
 
         Args:
             directory: the run directory.
             callbacks: any of Keras's, called as `fit` does; they see the metrics of `history.csv`.
+            show_progress: whether a bar and a line for each epoch are shown on standard error.
 
         Raises:
             LossIsNaN: the loss was not finite before there were any weights to save.
@@ -137,7 +145,7 @@ class Trainer:
         task = self.task
         test = evenly_spaced(task.examples("test"), self.training.max_eval_examples)
         with Signals() as signals:
-            result = self._fit(directory, signals, callbacks)
+            result = self._fit(directory, signals, callbacks, show_progress)
             best = load(directory.path)
             evaluation = evaluate(best, test, task.metrics, oracle_length=task.oracle_length)
             directory.write("predictions.tsv", format_predictions(evaluation))
@@ -161,6 +169,7 @@ class Trainer:
         directory: RunDirectory,
         signals: Signals,
         callbacks: Sequence[keras.callbacks.Callback],
+        show_progress: bool,
     ) -> FitResult:
         """Train the model; the best one is `model.npz` of the directory.
 
@@ -186,7 +195,7 @@ class Trainer:
         fraction = training.checkpoint_time_fraction
         checkpoints = CheckpointWriter(validation, {"calls": model.calls}, fraction, signals)
         checkpoints.restore_newest(model)
-        bar = ProgressBar(total, validation, list_notes(task, plan))
+        bar = ProgressBar(total, validation, list_notes(task, plan), show_progress)
         callbacks = [bar, *callbacks]
         if training.tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(str(directory.path / TENSORBOARD)))
@@ -202,11 +211,21 @@ class Trainer:
                         counters,
                         validation,
                         checkpoints,
-                        keras.callbacks.CallbackList(callbacks, model=model),
+                        keras.callbacks.CallbackList(
+                            callbacks,
+                            model=model,
+                            epochs=math.ceil(total / per_epoch),
+                            steps=per_epoch,
+                            verbose=0,
+                        ),
                         training.patience,
                     )
         except (Interrupted, LossIsNaN) as caught:
             error = caught
+        except KeyboardInterrupt:
+            if signals.received is not None:  # the second: it ends the run at once
+                raise
+            error = Interrupted(signal.SIGINT)  # without a handler, as in a thread
         finally:
             bar.close()
         if not validation.rows:
@@ -292,7 +311,7 @@ def _figures(
         "seconds": round(counters.seconds, 2),
         "steps": counters.steps,
         "examples": counters.examples,
-        "target_tokens_per_second": round(tokens / seconds, 1),
+        "target_tokens_per_second": round(tokens / seconds, 1) if seconds else 0.0,
         "checkpoint_seconds": round(checkpoints.seconds, 3),
         "stopped": _describe_end(error, counters.is_finished),
     }
