@@ -12,7 +12,8 @@ import lazy_loader
 __version__ = "0.1.0"
 
 _NEED_NO_ENGINE = {
-    *("Batch", "Batches", "Example", "Numbers", "Task", "Trace", "Vocabulary", "make_batch")
+    *("Batch", "Batches", "Example", "Numbers", "Pairs", "Task", "Trace", "Vocabulary"),
+    "make_batch",
 }
 _load, _list_names, __all__ = lazy_loader.attach_stub(__name__, __file__)
 

@@ -4,6 +4,7 @@ from .data import Batch as Batch
 from .data import Batches as Batches
 from .data import Example as Example
 from .data import Numbers as Numbers
+from .data import Pairs as Pairs
 from .data import Task as Task
 from .data import Vocabulary as Vocabulary
 from .data import make_batch as make_batch
