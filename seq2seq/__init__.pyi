@@ -59,6 +59,8 @@ from .models import Ensemble as Ensemble
 from .models import Memory as Memory
 from .models import Seq2Seq as Seq2Seq
 from .models import StepOutput as StepOutput
+from .runs.run_table import RunTable as RunTable
+from .runs.run_table import report as report
 from .training.losses import cross_entropy as cross_entropy
 from .training.losses import squared_error as squared_error
 from .training_run import train as train

@@ -17,6 +17,8 @@ def predictions(run: seq2seq.Predictor) -> None:
     assert_type(seq2seq.train("seed=1", task=task), seq2seq.Predictor)
     assert_type(seq2seq.Beam(width=5).width, int)
     assert_type(seq2seq.Hypothesis("a", ["a"], 0.0, [0.0], True).text, str)
+    assert_type(run.inspect("abc"), seq2seq.Trace)
+    assert_type(seq2seq.report("runs"), seq2seq.RunTable)
     run.predict(["abc"], strategy=seq2seq.Sample(seed=1), n_best=3)
 
 
