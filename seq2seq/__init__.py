@@ -12,7 +12,7 @@ import lazy_loader
 __version__ = "0.1.0"
 
 _NEED_NO_ENGINE = {
-    *("Batch", "Batches", "Example", "Numbers", "Task", "Trace", "Vocabulary"),
+    *("Batch", "Batches", "Example", "Numbers", "Pairs", "Task", "Trace", "Vocabulary"),
     *("allow", "make_batch", "register_metrics"),
 }
 _load, _list_names, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,6 +4,7 @@ from .data import Batch as Batch
 from .data import Batches as Batches
 from .data import Example as Example
 from .data import Numbers as Numbers
+from .data import Pairs as Pairs
 from .data import Task as Task
 from .data import Vocabulary as Vocabulary
 from .data import make_batch as make_batch
@@ -59,6 +60,8 @@ from .models import Ensemble as Ensemble
 from .models import Memory as Memory
 from .models import Seq2Seq as Seq2Seq
 from .models import StepOutput as StepOutput
+from .runs.run_table import RunTable as RunTable
+from .runs.run_table import report as report
 from .runtime.extensions import allow as allow
 from .training.losses import cross_entropy as cross_entropy
 from .training.losses import squared_error as squared_error

@@ -124,7 +124,17 @@ def describe_job(config: DictConfig, command: Sequence[str]) -> Job | None:
 
 
 def build_task(config: dict) -> Any:
-    """The task of a configuration."""
+    """The task of a configuration.
+
+    Raises:
+        ValueError: it is invalid, or was made in Python, so that only Python has its examples.
+    """
+    if isinstance(config["task"], dict) and config["task"].get("in_memory"):
+        raise ValueError(
+            "this run's task was made in Python and its examples are in no file; from Python, with "
+            "the same task, seq2seq.train(..., task=TASK) repeats it, and with "
+            '"run_dir=PATH", "resume=true" resumes it'
+        )
     return instantiate("task", config["task"])
 
 

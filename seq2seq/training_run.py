@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from seq2seq.runtime.validation import check_flag
 if TYPE_CHECKING:
     import keras
 
+    from seq2seq.data.task import Task
     from seq2seq.inference.predictor import Predictor
 
 logger = logging.getLogger("seq2seq")
@@ -25,6 +27,7 @@ EXAMPLE = 'seq2seq.train("task=pairs", "task.train=my.tsv")'
 
 def train(
     *overrides: str,
+    task: "Task | None" = None,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
     progress: bool = True,
 ) -> "Predictor":
@@ -40,6 +43,9 @@ def train(
 
     Args:
         overrides: `"KEY=VALUE"` each, as on the command line; none: the default run.
+        task: an object, as `Pairs(sources=[...], targets=[...])`, in place of the overrides of
+            `task`. Other settings are by default those of `task=pairs`. `config.yaml` notes if its
+            rows are in memory; such a run is resumed with the same task.
         callbacks: any of Keras's, called as `fit` does; they see the metrics of `history.csv`.
         progress: whether notes, a bar, a line for each epoch and the test are shown on standard
             error.
@@ -53,24 +59,38 @@ def train(
         >>> run.predict(["hello"])  # doctest: +SKIP
         ['olleh']
     """
-    _check_overrides(overrides)
+    _check_overrides(overrides, task)
     _check_callbacks(callbacks)
     check_flag("progress", progress)
     from seq2seq.inference.loading import load
     from seq2seq.layers.backend import restored_settings
 
     with _errors_in_one_line(overrides), restored_settings():
-        config, resumed = find_resumed(configuration.compose([*overrides]), overrides)
+        config, resumed = find_resumed(_compose(overrides, task), overrides)
         if resumed is not None and resumed.complete:
             return load(resumed.path)
-        return load(_train(config, resumed, callbacks, progress))
+        if task is None:
+            task = read_task(config, None if resumed is None else resumed.path)
+        return load(_train(config, task, resumed, callbacks, progress))
+
+
+def _compose(overrides: Sequence[str], task: "Task | None") -> dict:
+    """The configuration of `overrides`; a task object has the defaults of `task=pairs`."""
+    if task is None:
+        return configuration.compose([*overrides])
+    config = configuration.compose(["task=pairs", *overrides])
+    names = {**config["names"], "task": type(task).__name__.lower()}
+    return {**config, "task": task.to_config(), "names": names}
 
 
 def _train(
-    config: dict, resumed: Resumed | None, callbacks: Sequence[Any], show_progress: bool
+    config: dict,
+    task: "Task",
+    resumed: Resumed | None,
+    callbacks: Sequence[Any],
+    show_progress: bool,
 ) -> Path:
     """Train, report on standard error, and return the run directory."""
-    task = read_task(config, None if resumed is None else resumed.path)
     if show_progress:
         print_notes(task)
     quiet_engine()
@@ -79,19 +99,19 @@ def _train(
         print(format_outcome(outcome, path), file=sys.stderr)
         for line in (*note_smoke_test(config), *outcome.remarks):
             print(line, file=sys.stderr)
-    _report_error(outcome.error, path)
+    _report_error(outcome.error, path, config)
     return path
 
 
-def _report_error(error: BaseException | None, path: Path) -> None:
+def _report_error(error: BaseException | None, path: Path, config: dict) -> None:
     """Warn of an interruption; any other end before the last update is a ValueError."""
     from seq2seq.training.signals import Interrupted
 
     if isinstance(error, Interrupted):
         logger.warning(
             "warning: %s: the model so far was saved and tested; to resume: "
-            'seq2seq.train("run_dir=%s", "resume=true")',
-            *(error, path),
+            'seq2seq.train("run_dir=%s", "resume=true"%s)',
+            *(error, path, ", task=TASK" if config["task"].get("in_memory") else ""),
         )
     elif error is not None:
         raise ValueError(
@@ -117,8 +137,12 @@ def _errors_in_one_line(overrides: Sequence[str]) -> Iterator[None]:
         raise ValueError(message) from error
 
 
-def _check_overrides(overrides: Sequence[str]) -> None:
-    """Raise a ValueError unless all are `"KEY=VALUE"`, and none is a setting of Hydra itself."""
+def _check_overrides(overrides: Sequence[str], task: Any) -> None:
+    """Raise a ValueError unless all are `"KEY=VALUE"`, and none is of Hydra or beside a `task`."""
+    from seq2seq.data.task import Task
+
+    if task is not None and not isinstance(task, Task):
+        raise ValueError(f"task must be a seq2seq.Task, got {task!r}")
     for override in overrides:
         if not isinstance(override, str):
             raise ValueError(f"an override is a text KEY=VALUE, got {override!r}; as in {EXAMPLE}")
@@ -129,6 +153,8 @@ def _check_overrides(overrides: Sequence[str]) -> None:
             )
         if override.lstrip("+~").startswith("hydra"):
             raise ValueError(f"{override}: Hydra's own settings are for the command line")
+        if task is not None and re.match(r"[+~]*task\b", override):
+            raise ValueError(f"{override}: the task is an object; set it there")
 
 
 def _check_callbacks(callbacks: Sequence[Any]) -> None:

@@ -1,9 +1,11 @@
 """Training from Python: the run and the messages of the command line; the process as before."""
 
+import itertools
 import json
 import random
 import signal
 import threading
+from pathlib import Path
 
 import hydra
 import keras
@@ -13,12 +15,16 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 import seq2seq
+from seq2seq.cli.main import main
 from seq2seq.config import compose
 from seq2seq.layers.backend import _is_deterministic
+from seq2seq.runs.safe_instantiate import read_config
 from seq2seq.training_run import note_smoke_test
 from tests.training.tiny_run import TINY
 
 SHORT = [*TINY, "training.steps=4", "training.steps_per_epoch=2", "run_dir=run"]
+WORDS = ["".join(word) for word in itertools.product("abc", repeat=3)]
+SMALL = [*SHORT[-3:], "model=lstm", "model.encoder.units=8"]
 
 
 @pytest.fixture(autouse=True)
@@ -173,3 +179,45 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_what_was_kept():
 def test_a_smoke_test_is_noted():
     assert note_smoke_test(compose([])) == []
     assert "at most 10 updates" in note_smoke_test(compose(["training=quick"]))[0]
+
+
+def pairs(**options):
+    return seq2seq.Pairs(sources=WORDS, targets=[word[::-1] for word in WORDS], **options)
+
+
+def test_it_trains_on_rows_in_memory_and_notes_them(capsys):
+    run = seq2seq.train(*SMALL, task=pairs())
+    assert run.settings["task"] == "pairs" and len(run.predict(["abc"])) == 1
+    config = read_config(Path("run/config.yaml"))
+    assert config["task"]["in_memory"] is True and config["names"]["task"] == "pairs"
+
+
+def test_a_run_of_rows_in_memory_is_resumed_with_them_alone(caplog, capsys):
+    interrupt = Recorder(lambda epoch: signal.raise_signal(signal.SIGINT))
+    seq2seq.train(*SMALL, task=pairs(), callbacks=[interrupt], progress=False)
+    assert '"resume=true", task=TASK)' in caplog.text
+    with pytest.raises(ValueError, match=r"made in Python .* seq2seq.train\(\.\.\., task=TASK\)"):
+        seq2seq.train("run_dir=run", "resume=true", progress=False)
+    with pytest.raises(ValueError, match="the examples are not those that the run in run began"):
+        seq2seq.train("run_dir=run", "resume=true", task=pairs(seed=1), progress=False)
+    seq2seq.train("run_dir=run", "resume=true", task=pairs(), progress=False)
+    assert summary()["train"]["stopped"] == "finished"
+    assert main(["reproduce", "./run"]) == 2
+    err = capsys.readouterr().err
+    assert "made in Python" in err and err.count("\n") == 1
+
+
+def test_a_task_object_of_a_file_is_as_the_command_line(tmp_path):
+    (tmp_path / "my.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in WORDS))
+    seq2seq.train(*SMALL, task=seq2seq.Pairs("my.tsv"), progress=False)
+    assert read_config(Path("run/config.yaml")) == compose(
+        ["task=pairs", "task.train=my.tsv", *SMALL]
+    )
+
+
+def test_a_task_object_excludes_overrides_of_the_task():
+    for override in ("task=copy", "task.seed=3", "+task.seed=3"):
+        with pytest.raises(ValueError, match=r"the task is an object; set it there"):
+            seq2seq.train(override, task=pairs())
+    with pytest.raises(ValueError, match="task must be a seq2seq.Task, got 'pairs'"):
+        seq2seq.train(task="pairs")

@@ -13,8 +13,12 @@ def predictions(run: seq2seq.Predictor) -> None:
     assert_type(seq2seq.load("runs/latest"), seq2seq.Predictor)
     assert_type(seq2seq.train("task=copy", callbacks=[], progress=False), seq2seq.Predictor)
     assert_type(seq2seq.ensemble([run, run]), seq2seq.Predictor)
+    task = seq2seq.Pairs(sources=["a"], targets=np.zeros((1, 2)), test=(["a"], ["b"]))
+    assert_type(seq2seq.train("seed=1", task=task), seq2seq.Predictor)
     assert_type(seq2seq.Beam(width=5).width, int)
     assert_type(seq2seq.Hypothesis("a", ["a"], 0.0, [0.0], True).text, str)
+    assert_type(run.inspect("abc"), seq2seq.Trace)
+    assert_type(seq2seq.report("runs"), seq2seq.RunTable)
     run.predict(["abc"], strategy=seq2seq.Sample(seed=1), n_best=3)
 
 

@@ -13,6 +13,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
+from seq2seq.data.memory import Columns
 from seq2seq.data.rows import (
     BadRow,
     Table,
@@ -138,7 +139,7 @@ class Record(NamedTuple):
 
 
 class PairReader:
-    """Reads (source, target) rows: columns of a table, two parallel files, or JSON Lines.
+    """Reads (source, target) rows: a table, two parallel files, JSON Lines, columns in memory.
 
     Fields of a tab-separated file are read unchanged: nothing is trimmed, unquoted or dropped.
     Blank lines (without a tab, and without anything but white space) are layout, and skipped.
@@ -187,8 +188,13 @@ class PairReader:
             if count
         )
 
-    def read(self, paths: str | list[str]) -> Iterator[tuple[int, str, str]]:
-        """(line number, source, target) of each row of one file, or of two parallel files."""
+    def read(self, paths: str | list[str] | Columns) -> Iterator[tuple[int, str, str]]:
+        """(line number, source, target) of each row of a file, two parallel files, or memory."""
+        if isinstance(paths, Columns):
+            for line, pair, _ in self._read_memory(paths):
+                if pair is not None:
+                    yield line, *pair
+            return
         if isinstance(paths, str | Path):
             for line, pair, _ in self.records(read_lines(paths), paths):
                 if pair is not None:
@@ -230,9 +236,20 @@ class PairReader:
                 raise ValueError(f"{name}, line {number}: {error}") from None
             yield record
 
-    def bad_row(self, path: str | Path, number: int, reason: str) -> None:
+    def _read_memory(self, columns: Columns) -> Iterator[Record]:
+        """Each row in memory; nothing is layout, so an empty text is a text."""
+        for number, row in enumerate(columns.rows(), 1):
+            try:
+                record = Record(number, join_tags(columns.to_texts(row)))
+            except BadRow as error:
+                self.bad_row(columns, number, str(error))
+                record = Record(number, None, str(error))
+            yield record
+
+    def bad_row(self, path: str | Path | Columns, number: int, reason: str) -> None:
         """Raise a ValueError for the row, or count it, by `on_bad_row`."""
-        location = f"{path}, line {number}: {reason}"
+        unit = "row" if isinstance(path, Columns) else "line"
+        location = f"{path}, {unit} {number}: {reason}"
         if self.on_bad_row == "error":
             raise ValueError(f"{location}{self.advice}")
         self._first_skipped = self._first_skipped or location

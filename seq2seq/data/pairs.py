@@ -1,9 +1,12 @@
 """Tasks read from files of pairs of any text."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from seq2seq.data.files import PairReader, list_paths
 from seq2seq.data.filters import bound_lengths, note_features
+from seq2seq.data.memory import Columns, check_tags, choose_train, describe_pairs, is_in_memory
 from seq2seq.data.task import SPLITS, Example, Task, position
 from seq2seq.runtime.codec import Codec
 from seq2seq.runtime.real_values import Numbers
@@ -197,14 +200,20 @@ class FileTask(Task):
         return self._examples[split]
 
 
+Rows = str | Path | Sequence[Any]  # of `Pairs`: a file, two parallel ones, or columns in memory
+
+
 class Pairs(FileTask):
-    """A file of pairs of your own.
+    """Pairs of your own: of files, or in memory.
+
+    Rows in memory are texts; on a side of `"numbers"` also arrays (time,) or (time, features). They
+    are any iterables: lists, arrays, columns of a data frame, generators.
 
     Args:
         train: a tab-separated file (source, target), comma-separated values (`.csv`), a list of
             two parallel files, or JSON Lines (`.jsonl`, keys `source` and `target`); `.gz` and
             plain are both read. Of a tab-separated file nothing is trimmed, unquoted or dropped but
-            blank lines.
+            blank lines. Or `(sources, targets)`, or `(sources, targets, tags)`, in memory.
         validation, test: the same; None: held out of `train` by `seed`, grouped by source (5 % and
             10 % of the sources, at most 2,000 and 10,000).
         source_tokens, target_tokens: `"characters"` (code points), `"graphemes"` (letters with
@@ -213,7 +222,7 @@ class Pairs(FileTask):
             put together again with a space between any two, also before punctuation.
         columns: which columns hold source, target and, if there are three, tags; by number, counted
             from 1, or by the name in the first line (`[lemma, form, tags]`); None: exactly two
-            columns, which the first line of a CSV may name `source,target`.
+            columns, which the first line of a CSV may name `source,target`. Of files alone.
         tag_separator: separates the tags of a source, outside of brackets.
         normalization: the normal form of Unicode that both sides are brought to, in training and
             when the model answers: `"nfc"` (as most text is written), `"nfd"`, `"nfkc"`; `"none"`:
@@ -226,16 +235,23 @@ class Pairs(FileTask):
             are no comments.
         keep_data: whether a run keeps copies of its files.
         seed: divides the rows.
+        sources, targets, tags: training rows in memory, in place of `train`.
 
     Raises:
-        ValueError: a file that is missing, empty or not UTF-8, or a bad row: with its line number.
+        ValueError: a file that is missing, empty or not UTF-8, or a bad row: with its number.
+
+    Example:
+        >>> import itertools
+        >>> words = ["".join(word) for word in itertools.product("abc", repeat=3)]
+        >>> len(Pairs(sources=words, targets=[word[::-1] for word in words]).examples("train"))
+        23
     """
 
     def __init__(
         self,
-        train: str | list[str],
-        validation: str | list[str] | None = None,
-        test: str | list[str] | None = None,
+        train: Rows | None = None,
+        validation: Rows | None = None,
+        test: Rows | None = None,
         source_tokens: str = "characters",
         target_tokens: str = "characters",
         columns: Sequence[int | str] | None = None,
@@ -248,27 +264,43 @@ class Pairs(FileTask):
         max_target_length: int | None = None,
         keep_data: bool = False,
         seed: int = 0,
+        sources: Iterable | None = None,
+        targets: Iterable | None = None,
+        tags: Iterable[str] | None = None,
     ):
+        arguments = {**locals()}  # the constructor's arguments are the configuration
         for side, name in (("source_tokens", source_tokens), ("target_tokens", target_tokens)):
             check_choice(f"task.{side}", name, (*TOKENIZERS, "numbers"))
-        if train is None:
-            raise ValueError("task=pairs needs a file: task.train=my.tsv")
+        train = choose_train(train, sources, targets, tags)
         numbers = [side for side, n in enumerate((source_tokens, target_tokens)) if n == "numbers"]
         advice = "; mend the row, or leave such rows out with task.on_bad_row=skip"
         reader = PairReader(columns, on_bad_row, advice, comment)
-        tagged = columns is not None and len(columns) == 3
+        splits = {"train": train, "validation": validation, "test": test}
+        files = {key: rows for key, rows in splits.items() if not is_in_memory(rows)}
+        in_memory = {key: rows for key, rows in splits.items() if key not in files}
+        self._config = describe_pairs(arguments, files)
+        tagged = check_tags(columns, comment, files, in_memory)
         if tagged and source_tokens == "numbers":
             raise ValueError("sources of real values can't have tags: give two task.columns")
-        files = {"train": train, "validation": validation, "test": test}
         features: dict[int, int] = {}  # values a step, the same in every row of every file
         rows = {
-            split: self._read(reader, path, numbers, features)
-            for split, path in files.items()
+            split: self._read(
+                reader,
+                Columns(split, tuple(path), tuple(numbers)) if split in in_memory else path,
+                numbers,
+                features,
+            )
+            for split, path in splits.items()
             if path is not None
         }
-        self.keep_data = check_flag("task.keep_data", keep_data)
+        if check_flag("task.keep_data", keep_data) and in_memory:
+            raise ValueError(
+                f"task.keep_data=true copies files, and the {', '.join(in_memory)} rows are in "
+                "memory: write them to a file and give its path"
+            )
+        self.keep_data = keep_data
         self.files = {key: list_paths(path) for key, path in files.items() if path is not None}
-        self.columns = None if columns is None else tuple(columns)
+        self.columns = (1, 2, 3) if tagged and columns is None else columns and tuple(columns)
         self.comment = comment
         self.notes = reader.notes
         for side, count in features.items():
@@ -295,7 +327,10 @@ class Pairs(FileTask):
 
     @staticmethod
     def _read(
-        reader: PairReader, path: str | list[str], numbers: list[int], features: dict[int, int]
+        reader: PairReader,
+        path: str | list[str] | Columns,
+        numbers: list[int],
+        features: dict[int, int],
     ) -> list:
         rows = []
         for number, *row in reader.read(path):
@@ -314,6 +349,10 @@ class Pairs(FileTask):
         if not rows:
             raise ValueError(f"{path} holds no usable row")
         return rows
+
+    def to_config(self) -> dict:
+        """See `Task.to_config`; rows of files can be read again, those in memory can't."""
+        return self._config if type(self) is Pairs else super().to_config()
 
     def _check_target_lengths(self) -> None:
         for split in ("validation", "test"):

@@ -91,6 +91,10 @@ class Task:
         """The examples of `"train"` (a list, or a `Stream`), `"validation"` or `"test"` (lists)."""
         raise NotImplementedError
 
+    def to_config(self) -> dict:
+        """Configuration, for `config.yaml`; with `in_memory` it can't make the task again."""
+        return {"_target_": f"{type(self).__module__}.{type(self).__qualname__}", "in_memory": True}
+
 
 def position(key: str, seed: int) -> float:
     """Hash of `key` to [0, 1), which divides a space into splits."""

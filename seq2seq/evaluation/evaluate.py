@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seq2seq.data.batching import check_text, encode_row
 from seq2seq.data.files import escape
@@ -11,6 +11,7 @@ from seq2seq.data.task import Example
 from seq2seq.evaluation.metrics import METRICS, score_all, summarize
 from seq2seq.evaluation.predictions import COLUMNS
 from seq2seq.inference.decoding_options import Decoding
+from seq2seq.inference.display import make_data_frame
 from seq2seq.inference.predictor import Predictor
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_choice, check_flag
@@ -46,6 +47,16 @@ class Evaluation(NamedTuple):
             for length, row in by_length.items():
                 row[f"oracle_{name}"] = oracle["by_length"][length][name]
         return {**metrics, "by_length": by_length}
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` of the metrics by length of the target, which is the index.
+
+        Raises:
+            ValueError: pandas is not installed.
+        """
+        by_length = self.metrics()["by_length"].items()
+        rows = [{"length": int(length), **row} for length, row in by_length]
+        return make_data_frame(rows, index="length")
 
     def verdicts(self) -> list[str]:
         """`"right"`, or the kind of error; of real values the mean absolute error."""

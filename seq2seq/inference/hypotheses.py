@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from seq2seq.decoding.search import Hypotheses
+from seq2seq.inference.display import make_data_frame, make_table
 from seq2seq.runtime.codec import Codec
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.vocabulary import UNKNOWN
@@ -32,6 +33,44 @@ class Hypothesis(NamedTuple):
     token_scores: list[float] = []
     ended: bool = True
     attention: np.ndarray | None = None
+
+
+class HypothesisLists(list):
+    """The best hypotheses of each source, a list of lists, with a table of them all.
+
+    Args:
+        lists: for each source a list of `Hypothesis`, the best first.
+        sources: texts of the sources; None: they are numbered.
+    """
+
+    def __init__(self, lists: Sequence[list[Hypothesis]], sources: Sequence[str] | None = None):
+        super().__init__(lists)
+        self.sources = [*range(1, len(self) + 1)] if sources is None else list(sources)
+
+    def rows(self) -> list[dict]:
+        """A row for each hypothesis: source, rank (1 is the best), text, score, whether it ended.
+
+        A list that was changed has the numbers of its sources only.
+        """
+        sources = self.sources if len(self.sources) == len(self) else range(1, len(self) + 1)
+        return [
+            {"source": source, "rank": rank, "text": best.text, "score": best.score}
+            | {"ended": best.ended}
+            for source, hypotheses in zip(sources, self, strict=True)
+            for rank, best in enumerate(hypotheses, 1)
+        ]
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` of `rows`.
+
+        Raises:
+            ValueError: pandas is not installed.
+        """
+        return make_data_frame(self.rows(), ("source", "rank", "text", "score", "ended"))
+
+    def _repr_html_(self) -> str:
+        cells = ({**row, "score": f"{row['score']:.4f}"}.values() for row in self.rows())
+        return make_table(("source", "rank", "text", "score", "ended"), map(tuple, cells))
 
 
 def read_row(

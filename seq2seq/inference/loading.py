@@ -25,7 +25,7 @@ def load(path: str | Path) -> Predictor:
         ['olleh']
     """
     quiet_engine()
-    path = Path(path).expanduser()
+    loaded_from = path = Path(path).expanduser()
     if path.is_dir():
         if not (path / "model.npz").is_file():
             is_run = (path / "config.yaml").exists()
@@ -45,7 +45,9 @@ def load(path: str | Path) -> Predictor:
         raise ValueError(f"{path} is damaged: its settings lack {error}") from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its settings can't be read: {error}") from None
-    return Predictor(model, source, target, decoding, settings)
+    predictor = Predictor(model, source, target, decoding, settings)
+    predictor.path = loaded_from
+    return predictor
 
 
 def _newest_beside(path: Path) -> str:

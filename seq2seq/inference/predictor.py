@@ -22,7 +22,8 @@ from seq2seq.decoding.search import ARGMAX, Hypotheses
 from seq2seq.inference.artifact import save_model
 from seq2seq.inference.decoding_options import UNKNOWN_POLICIES, Decoding
 from seq2seq.inference.decoding_plan import DecodingPlan
-from seq2seq.inference.hypotheses import Hypothesis, copy_attended, read_row
+from seq2seq.inference.display import make_table
+from seq2seq.inference.hypotheses import Hypothesis, HypothesisLists, copy_attended, read_row
 from seq2seq.inference.inputs import (
     BadSource,
     BadTarget,
@@ -40,6 +41,8 @@ from seq2seq.models.encoder import Memory
 from seq2seq.models.ensemble import Ensemble
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.codec import Codec
+from seq2seq.runtime.file_format import parse_json
+from seq2seq.runtime.manifest import read_checked
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_choice, check_count
@@ -47,6 +50,7 @@ from seq2seq.runtime.vocabulary import START
 
 logger = logging.getLogger("seq2seq")
 
+SUMMARY = "summary.json"  # of a run directory
 LONG_ANSWER = 10_000  # steps: they take a tenth of a minute and more
 
 
@@ -60,7 +64,12 @@ class Predictor:
         settings: `longest_source` and `longest_target` (steps, in training), `target_length`
             (values of a real-valued answer; None: as many as its source), and others to be saved.
         batch_size: sources decoded together.
+
+    Attributes:
+        path: of the run directory or the file it was loaded from; None: it was not loaded.
     """
+
+    path: Path | None = None
 
     def __init__(
         self,
@@ -97,7 +106,7 @@ class Predictor:
             sources: texts; an empty one is answered too.
             strategy: `Greedy()`, `Beam(5)`, `Sample(seed=1)`; None: that of `decoding`.
             n_best: None: a text per source; a number: a list of at most this many `Hypothesis` per
-                source, the best first.
+                source, the best first (`HypothesisLists`: a table in a notebook, `to_pandas()`).
             unknown: policy for unknown symbols, see `Decoding`; None: that of `decoding`.
             prefix: first tokens of the answers: a text for all, or one per source; None: any.
             decoding: all options; None: those of the run. `dataclasses.replace(run.decoding,
@@ -108,10 +117,11 @@ class Predictor:
             ValueError: an option does not fit the model.
         """
         plan = self.plan(decoding, strategy, n_best, unknown)
+        sources = list_texts("sources", sources)
         results = self._predict(sources, plan, prefix)
         if n_best is None:
             return [hypotheses[0].text for hypotheses in results]
-        return [hypotheses[:n_best] for hypotheses in results]
+        return HypothesisLists([hypotheses[:n_best] for hypotheses in results], sources)
 
     def hypotheses(
         self,
@@ -386,6 +396,38 @@ class Predictor:
         texts = [sources] if isinstance(sources, str) else list_texts("sources", sources)
         trace = make_trace(self, texts, batch, hypotheses, gates, top)
         return replace(trace, task=self.settings["task"], model=self.settings["model"])
+
+    def inspect(self, sources: str | Sequence[str], **options: Any) -> Trace:
+        """Trace `sources` with gates; a notebook's cell shows the page of `seq2seq inspect`.
+
+        Args:
+            sources: a text, or several.
+            options: see `trace`; `gates` is True by default.
+
+        Raises:
+            BadSource, ValueError: see `trace`.
+        """
+        return self.trace(sources, **{"gates": True, **options})
+
+    def describe(self) -> dict[str, object]:
+        """Task, model and parameters, and of a finished run the metrics of its test."""
+        path, test = self.path, {}
+        if path is not None and (path / SUMMARY).is_file():
+            test = parse_json(read_checked(path / SUMMARY)).get("test", {})
+        return {
+            "task": self.settings.get("task", ""),
+            "model": self.settings.get("model", ""),
+            "parameters": self.model.count_params(),
+            **{f"test {name}": value for name, value in test.items() if name != "by_length"},
+            **({} if path is None else {"path": str(path)}),
+        }
+
+    def _repr_html_(self) -> str:
+        shown = {
+            name: f"{value:.4f}" if isinstance(value, float) else value
+            for name, value in self.describe().items()
+        }
+        return make_table(("run", ""), shown.items())
 
     # ---- inputs
 

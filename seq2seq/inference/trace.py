@@ -3,6 +3,7 @@
 `Predictor.trace` makes it. It is plain NumPy and needs no engine.
 """
 
+import importlib
 import io
 import json
 import zipfile
@@ -12,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from seq2seq.inference.display import make_frame
 from seq2seq.runtime.file_format import parse_json
 
+PAGE = "seq2seq.analysis.page"  # found by name: it renders traces, on a floor above
 VERSION = 2  # of the file; 1 had no tags
 BACKWARDS = " backwards"
 MAX_RATIO = 200  # times smaller than its content a file may be
@@ -150,6 +153,10 @@ class Trace:
                 else self.top_probabilities[row, :output_length]
             ),
         )
+
+    def _repr_html_(self) -> str:
+        """The page of `seq2seq inspect`, in a frame of its own."""
+        return make_frame(importlib.import_module(PAGE).render(self))
 
     def save(self, path: str | Path) -> None:
         """Write one `.npz` of plain arrays, named as in `encoder 1.hidden`; texts as JSON."""

@@ -6,6 +6,7 @@ import seq2seq
 from seq2seq import (
     Decoder,
     Encoder,
+    Example,
     Numbers,
     Predictor,
     Seq2Seq,
@@ -69,3 +70,10 @@ def test_targets_that_do_not_fit_are_named():
         evaluate(predictor, [], "values")
     with pytest.raises(ValueError, match="real values have the length that their task sets"):
         evaluate(predictor, [good], "values", oracle_length=True)
+
+
+def test_a_data_frame_has_the_metrics_by_length(predictor):
+    pytest.importorskip("pandas")
+    evaluation = evaluate(predictor, [Example("a", "a"), Example("ab", "ab")], "tokens")
+    frame = evaluation.to_pandas()
+    assert list(frame.index) == [1, 2] and frame["count"].sum() == 2

@@ -256,3 +256,23 @@ def test_pairs_are_scored_with_those_of_their_size(predictor, monkeypatch):
     pairs = zip(sources, targets, strict=True)
     alone = [predictor.score([source], [target])[0] for source, target in pairs]
     np.testing.assert_allclose(scores, alone, rtol=1e-5)
+
+
+def test_a_notebook_shows_task_model_size_and_test(tmp_path):
+    run = make()
+    assert run.describe() == {
+        "task": "copy",
+        "model": "lstm",
+        "parameters": run.model.count_params(),
+    }
+    run.save(tmp_path / "model.npz")
+    (tmp_path / "summary.json").write_text('{"test": {"exact_match": 0.25, "by_length": {}}}')
+    run = seq2seq.load(tmp_path)
+    assert run.describe()["test exact_match"] == 0.25
+    assert "<tr><td>test exact_match</td><td>0.2500</td></tr>" in run._repr_html_()
+    assert f"<td>{tmp_path}</td>" in run._repr_html_()
+
+
+def test_hypotheses_have_their_sources():
+    best = make().predict(iter(["ab", "c"]), n_best=1)
+    assert isinstance(best, list) and [row["source"] for row in best.rows()] == ["ab", "c"]

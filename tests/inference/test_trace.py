@@ -1,11 +1,16 @@
 """Traces: kept whole, and of one source without its padding."""
 
+import html
+import re
+
 import numpy as np
 import pytest
 
+from seq2seq.analysis.page import render
 from seq2seq.inference.trace import LAYERS, Trace
 from tests.analysis.fake_trace import make_trace
 from tests.corruption import DAMAGES
+from tests.inference import small_predictor
 
 
 def same(first, second):
@@ -84,3 +89,10 @@ def test_a_trace_that_would_fill_the_memory_is_refused(tmp_path):
         Trace.load(tmp_path / "bomb.npz")
     with pytest.raises(ValueError, match=r"nothing\.npz can't be read: FileNotFoundError"):
         Trace.load(tmp_path / "nothing.npz")
+
+
+def test_a_notebook_shows_the_page_in_a_frame():
+    trace = small_predictor.make().inspect("ab")
+    assert trace.decoder[0].gates
+    page = html.unescape(re.search('srcdoc="([^"]*)"', trace._repr_html_())[1])
+    assert page == render(trace) and page.startswith("<!")

@@ -120,6 +120,14 @@ def test_the_readmes_blocks_run(number, trained, tmp_path, monkeypatch):
     exec(compile(blocks(README)[number], "README.md", "exec"), {})
 
 
+def test_training_from_python(tmp_path, monkeypatch, eagerly):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in blocks(RUNS.split("## From Python")[1].split("\n## ")[0]):
+        exec(compile(block, "docs/runs.md", "exec"), names)
+    assert len(names["run"].predict(["abc"])) == 1
+
+
 def test_the_commands_on_tasks_make_their_data():
     commands = re.findall(r"^python train.py (.*?)^```", TASKS, re.M | re.S)
     assert len(commands) == 2
