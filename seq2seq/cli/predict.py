@@ -14,6 +14,7 @@ from seq2seq.cli.line_batches import CHUNK, batch_as_available, batch_lines
 from seq2seq.cli.options import add_decoding, choose_decoding, count
 from seq2seq.cli.run_argument import RUN_HELP, load_run
 from seq2seq.runtime.progress import progress
+from seq2seq.runtime.verbosity import is_quiet
 
 
 def add_parser(verbs: Any) -> None:
@@ -111,7 +112,9 @@ class PredictionWriter:
                 done += len(lines)
                 if advance is not None:
                     advance(len(lines))
-        report_unanswered(problems, done, self.options.unknown == "skip")
+        skip = self.options.unknown == "skip"
+        if not (skip and is_quiet()):  # where lines are skipped, their names are notes
+            report_unanswered(problems, done, skip)
 
     def converse(self) -> None:
         """Prompt for sources and answer them, until the input ends."""

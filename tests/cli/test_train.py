@@ -51,11 +51,10 @@ def test_resume_needs_one_run(capsys, monkeypatch, arguments):
 
 def test_the_number_of_jobs_may_stand_anywhere():
     for arguments in (["--jobs", "3", "-m", "seed=0,1"], ["-m", "seed=0,1", "--jobs=3"]):
-        assert launch.split_jobs(arguments) == (3, ["-m", "seed=0,1"])
-    assert launch.split_jobs(["~task", "runs/a", "--resume"]) == (
-        1,
-        ["~task", "runs/a", "--resume"],
-    )
+        flags, remaining = launch.split_flags(arguments)
+        assert flags.jobs == 3 and remaining == ["-m", "seed=0,1"]
+    flags, remaining = launch.split_flags(["~task", "runs/a", "--resume"])
+    assert flags.jobs == 1 and remaining == ["~task", "runs/a", "--resume"]
 
 
 def test_why_a_training_ended_is_a_line_on_standard_error(capsys):
