@@ -22,6 +22,7 @@ from seq2seq.cli import (
     reproduce,
     score,
 )
+from seq2seq.cli import list as list_verb
 from seq2seq.cli.options import Parser, add_common, add_version
 from seq2seq.cli.train import cleaned_up_at_sigterm, report_errors, train
 from seq2seq.runtime.progress import show_progress
@@ -30,6 +31,7 @@ from seq2seq.runtime.verbosity import set_verbosity
 
 TAKE_OVERRIDES = ("examples", "reproduce")
 VERBS = {
+    "list": list_verb,
     "examples": examples,
     "predict": predict,
     "score": score,

@@ -72,6 +72,13 @@ def make_train_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def add_format(parser: argparse.ArgumentParser, description: str) -> None:
+    """Add the option for the format of the output."""
+    parser.add_argument(
+        "--format", choices=("text", "tsv", "jsonl"), default="text", help=description
+    )
+
+
 def names(text: str) -> list[str]:
     """Names separated by commas, for argparse."""
     return text.split(",")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from seq2seq.cli.line_batches import CHUNK, batch_as_available, batch_lines
-from seq2seq.cli.options import add_decoding, choose_decoding, count
+from seq2seq.cli.options import add_decoding, add_format, choose_decoding, count
 from seq2seq.cli.run_argument import RUN_HELP, load_run
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.verbosity import is_quiet
@@ -38,11 +38,9 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--scores", action="store_true", help="with each answer its log-probability"
     )
-    parser.add_argument(
-        "--format",
-        choices=("text", "tsv", "jsonl"),
-        default="text",
-        help="text: a line a source, several answers separated by tabs; tsv: a row an answer, with "
+    add_format(
+        parser,
+        "text: a line a source, several answers separated by tabs; tsv: a row an answer, with "
         "its source; jsonl: an object a source, with all results",
     )
     parser.add_argument("--prefix", metavar="TEXT", help="text that every answer begins with")
