@@ -11,6 +11,7 @@ from seq2seq.cli import (
     ablate,
     archive,
     capacity,
+    completion,
     evaluate,
     examples,
     export,
@@ -45,6 +46,7 @@ VERBS = {
     "report": report,
     "archive": archive,
     "reproduce": reproduce,
+    "completion": completion,
 }
 
 
@@ -91,4 +93,5 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     for name, verb in VERBS.items():
         verb.add_parser(verbs)
         add_common(verbs.choices[name])
+    verbs.choices["completion"].set_defaults(command=parser)
     return parser, verbs.choices

@@ -29,8 +29,8 @@ def test_every_choice_has_one_sentence(group):
 def test_a_description_is_the_first_sentence_of_the_comment_at_the_top(tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text(
-        "# @package _global_\n# python train.py x=a\n# As in Cho et al. 2014, e.g.\n# a unit. There: 9."
-        "\ndefaults:\n# not this\n"
+        "# @package _global_\n# python train.py x=a\n# As in Cho et al. 2014, e.g.\n"
+        "# a unit. There: 9.\ndefaults:\n# not this\n"
     )
     assert describe(path) == "As in Cho et al. 2014, e.g. a unit."
     path.write_text("a: 1\n# not this\n")
