@@ -13,6 +13,7 @@ from seq2seq.runs.existing import Resumed, resume, with_data_files
 from seq2seq.runtime import progress as work
 from seq2seq.runtime.quiet import filtered_stderr, quiet_engine
 from seq2seq.runtime.validation import check_flag
+from seq2seq.runtime.verbosity import note
 
 if TYPE_CHECKING:
     import keras
@@ -186,9 +187,9 @@ def find_resumed(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed 
         return config, None
     config, resumed = resume(config, overrides)
     if resumed is not None and resumed.complete:
-        print(f"note: {resumed.path} is complete; there is nothing to do", file=sys.stderr)
+        note(f"note: {resumed.path} is complete; there is nothing to do")
     for key, (old, new) in resumed.changes.items() if resumed else ():
-        print(f"note: resuming with {key}={new} in place of {old}", file=sys.stderr)
+        note(f"note: resuming with {key}={new} in place of {old}")
     return config, resumed
 
 
@@ -206,8 +207,8 @@ def read_task(config: dict, folder: Path | None = None) -> Any:
 
 def print_notes(task: Any) -> None:
     """Print the notes on the data of a task on standard error."""
-    for note in task.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in task.notes:
+        note(f"note: {text}")
 
 
 def format_outcome(outcome: Any, path: Path) -> str:

@@ -3,7 +3,6 @@
 import argparse
 import gzip
 import os
-import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.quiet import filtered_stderr
+from seq2seq.runtime.verbosity import note
 
 ENDINGS = (".tar.gz", ".tgz")
 
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
             os.unlink(temporary)
             raise
     runs = f"{len(paths)} run{'s' if len(paths) > 1 else ''}"
-    print(f"written to {output}: {runs}, {output.stat().st_size:,} bytes", file=sys.stderr)
+    note(f"written to {output}: {runs}, {output.stat().st_size:,} bytes")
 
 
 def name_runs(paths: list[Path]) -> Iterator[tuple[Path, str]]:
@@ -103,9 +103,8 @@ def list_files(path: Path, with_data: bool) -> Iterator[tuple[str, Path]]:
             yield f"{KEPT_DATA}/{key}/{number}/{file.name}", file
     named = {key: config["task"].get(key) for key in ("train", "validation", "test", "path")}
     if missing := [f"task.{key}={value}" for key, value in named.items() if value and not data]:
-        print(
-            f"note: {path}: the data is not in the archive ({', '.join(missing)}); --data packs it",
-            file=sys.stderr,
+        note(
+            f"note: {path}: the data is not in the archive ({', '.join(missing)}); --data packs it"
         )
 
 

@@ -2,12 +2,12 @@
 
 import argparse
 import itertools
-import sys
 from typing import Any
 
 from seq2seq.cli.options import natural
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.quiet import filtered_stderr
+from seq2seq.runtime.verbosity import note
 
 
 def add_parser(verbs: Any) -> None:
@@ -33,12 +33,12 @@ def run(options: argparse.Namespace) -> None:
 
     with progress("reading the examples"), filtered_stderr():
         task = build_task(compose(options.overrides))
-    for note in task.notes:
-        print(f"note: {note}", file=sys.stderr)
+    for text in task.notes:
+        note(f"note: {text}")
     examples, count = task.examples(options.split), options.n
     if isinstance(examples, Stream) and count is None:
         count = 10
-        print("training examples have no end; here are 10 (-n COUNT shows more)", file=sys.stderr)
+        note("training examples have no end; here are 10 (-n COUNT shows more)")
     for example in itertools.islice(examples, count):
         source, tags = example.source, []
         if isinstance(task.source, Tagged):  # tags come last, as in files of inflections

@@ -6,6 +6,7 @@ ones are resumed, missing ones begin.
 
 import argparse
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ from seq2seq.runs.experiment import (
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.validation import check_choice
+from seq2seq.runtime.verbosity import is_quiet, note, verbosity_flags
 
 RESULTS = "results.csv"
 
@@ -51,7 +53,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
         check_choice("seed", str(seed), map(str, experiment.seeds))
     worst = 0
     for row in experiment.rows:
-        print(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}", file=sys.stderr)
+        note(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}")
         words = [*row.overrides, *options.overrides]
         status = launch(experiment.name, words, seeds, folder / row.name, options.jobs)
         if status > 128:  # a signal: finished runs are kept for the next time
@@ -63,12 +65,11 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
     judged = not options.overrides
     print(f"\n{experiment.name}: {experiment.source}\n")
     print(render(experiment, results, judged, options.latex), flush=True)
-    print(f"saved to {folder}", file=sys.stderr)
+    note(f"saved to {folder}")
     if not judged:
-        print(
+        note(
             f"note: with {' '.join(options.overrides)} these are other runs than the experiment's, "
-            "so there are no verdicts",
-            file=sys.stderr,
+            "so there are no verdicts"
         )
     reached = {verdict for row in verdicts(experiment, results) for verdict in row}
     return max(worst, int(judged and not reached <= {REPRODUCED, UNPUBLISHED}))
@@ -107,8 +108,11 @@ def launch(
         Job(compose([*shared, f"seed={seed}"]), [*shared, f"seed={seed}"], [f"seed={seed}"])
         for seed in seeds
     ]
-    with contextlib.redirect_stdout(sys.stderr):  # standard output is for the table of verdicts
-        return train_several(planned, Multirun(jobs, stdout=sys.stderr))
+    with contextlib.ExitStack() as stack:
+        # Standard output is for the table of verdicts; a quiet command prints nothing of each run.
+        output = stack.enter_context(open(os.devnull, "w")) if is_quiet() else sys.stderr
+        stack.enter_context(contextlib.redirect_stdout(output))
+        return train_several(planned, Multirun(jobs, verbosity_flags(), stdout=output))
 
 
 def collect(experiment: Experiment, folder: Path) -> Iterator[Result]:

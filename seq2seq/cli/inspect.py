@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from seq2seq.cli.options import add_decoding, choose_decoding, count
 from seq2seq.cli.run_argument import RUN_HELP, load_run
 from seq2seq.cli.study_files import find_output, use_default_style
 from seq2seq.runtime.progress import progress
+from seq2seq.runtime.verbosity import note
 
 MAX_FIGURES = 10
 
@@ -70,12 +70,9 @@ def run(options: argparse.Namespace) -> None:
         for number in range(figures):
             names += draw_figures(trace, number, output)
             advance()
-    print(f"written to {output}: {', '.join(names)}", file=sys.stderr)
+    note(f"written to {output}: {', '.join(names)}")
     if len(trace) > MAX_FIGURES and not options.no_figure:
-        print(
-            f"figures are of the first {MAX_FIGURES} of {len(trace)} sources; the page shows all",
-            file=sys.stderr,
-        )
+        note(f"figures are of the first {MAX_FIGURES} of {len(trace)} sources; the page shows all")
 
 
 def draw_figures(trace: Any, number: int, output: Path) -> list[str]:

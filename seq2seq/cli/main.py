@@ -1,17 +1,17 @@
 """The command line: `seq2seq VERB ...`, and `python train.py`, which is `seq2seq train`.
 
 Answers go to standard output; progress, remarks and errors go to standard error. An error is one
-line and exit status 2; SEQ2SEQ_TRACEBACK=1 shows where it came from.
+line and exit status 2; -v or SEQ2SEQ_TRACEBACK=1 shows where it came from.
 """
 
 import argparse
 import sys
 
-from seq2seq import __version__
 from seq2seq.cli import (
     ablate,
     archive,
     capacity,
+    completion,
     evaluate,
     examples,
     export,
@@ -23,14 +23,17 @@ from seq2seq.cli import (
     reproduce,
     score,
 )
-from seq2seq.cli.options import Parser, add_allow
+from seq2seq.cli import list as list_verb
+from seq2seq.cli.options import Parser, add_common, add_version
 from seq2seq.cli.train import cleaned_up_at_sigterm, report_errors, train
 from seq2seq.runtime.extensions import allow
 from seq2seq.runtime.progress import show_progress
 from seq2seq.runtime.quiet import set_output_encoding
+from seq2seq.runtime.verbosity import set_verbosity
 
 TAKE_OVERRIDES = ("examples", "reproduce")
 VERBS = {
+    "list": list_verb,
     "examples": examples,
     "predict": predict,
     "score": score,
@@ -44,6 +47,7 @@ VERBS = {
     "report": report,
     "archive": archive,
     "reproduce": reproduce,
+    "completion": completion,
 }
 
 
@@ -64,6 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         dashed = any(word.startswith("-") for word in words)
         verbs[verb].error(f"unrecognised arguments: {' '.join(words)}{advice if dashed else ''}")
     options.overrides = overrides
+    set_verbosity(options.verbosity)
     show_progress()
 
     def run() -> int | None:
@@ -83,7 +88,7 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
     parser = Parser(
         prog="seq2seq", description="Recurrent encoder-decoder models, built on state passing."
     )
-    parser.add_argument("--version", action="version", version=f"seq2seq {__version__}")
+    add_version(parser)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", parser_class=Parser)
     verbs.add_parser(
         "train",
@@ -91,8 +96,8 @@ def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argument
         "--resume); see train --help",
     )
 
-    for verb in VERBS.values():
+    for name, verb in VERBS.items():
         verb.add_parser(verbs)
-    for name in VERBS:
-        add_allow(verbs.choices[name])
+        add_common(verbs.choices[name])
+    verbs.choices["completion"].set_defaults(command=parser)
     return parser, verbs.choices

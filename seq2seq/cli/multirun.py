@@ -26,6 +26,7 @@ from seq2seq.runs.lock import is_in_use
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.extensions import allowed_sources
 from seq2seq.runtime.validation import check_path
+from seq2seq.runtime.verbosity import is_quiet
 from seq2seq.training.signals import (
     EXIT_ERROR,
     EXIT_SIGNAL,
@@ -124,7 +125,7 @@ class Multirun:
         at_once: number of runs at the same time. Each has an equal share of the cores; the lines
             that it writes to standard error begin with its name, and what it writes to standard
             output comes as a whole.
-        flags: of Hydra, that each run is started with.
+        flags: of the command, that each run is started with.
         stdout: standard output of a single run at a time; None: that of this process.
 
     Attributes:
@@ -149,7 +150,7 @@ class Multirun:
 
     def _train(self, run: Planned, number: str) -> Ended:
         if is_finished(run):
-            self._log(f"{number}: {run.name} is complete")
+            self._note(f"{number}: {run.name} is complete")
             return Ended(run.name, run.path, 0)
         if is_in_use(run.path):
             return self._skip(run, number)
@@ -165,7 +166,7 @@ class Multirun:
         return Ended(run.name, run.path, status)
 
     def _skip(self, run: Planned, number: str) -> Ended:
-        self._log(f"{number}: {run.name} is in use by another process, and is skipped")
+        self._note(f"{number}: {run.name} is in use by another process, and is skipped")
         return Ended(run.name, run.path, 0, in_use=True)
 
     def _run_process(self, run: Planned, number: str) -> int:
@@ -174,7 +175,7 @@ class Multirun:
             with self._changing:
                 if self.received is not None:
                     return EXIT_SIGNAL + self.received
-                self._log(f"{number}: {run.name}")
+                self._note(f"{number}: {run.name}")
                 try:
                     process = self._start(run, output)
                 except OSError as error:  # no memory, too many processes
@@ -213,6 +214,10 @@ class Multirun:
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # of Windows
         )
+
+    def _note(self, line: str) -> None:
+        if not is_quiet():
+            self._log(line)
 
     def _log(self, line: str) -> None:
         with self._speaking:

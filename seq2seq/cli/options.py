@@ -1,11 +1,13 @@
-"""Decoding options of the command line, and parsers of their values."""
+"""Options that verbs of the command line share, and parsers of their values."""
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, NoReturn
 
+from seq2seq import __version__
+from seq2seq.runtime.verbosity import NORMAL, QUIET, VERBOSE
 from seq2seq.runtime.vocabulary import UNKNOWN_POLICIES
 
 STRATEGIES = ("greedy", "beam", "sample")
@@ -25,6 +27,69 @@ class Parser(argparse.ArgumentParser):
         if action.option_strings and arg_strings == ["--"]:  # argparse takes it away
             return self._get_value(action, "--")
         return super()._get_values(action, arg_strings)
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Add the option that prints the version of this package."""
+    parser.add_argument("--version", action="version", version=f"seq2seq {__version__}")
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """Add the option for extensions: modules of the user's own."""
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="package or .py file of your own whose classes the run may name; its code is run, so "
+        "allow only what you trust (again for another)",
+    )
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every verb: `--allow`, `--quiet`, `--verbose` and `--version`."""
+    group = parser.add_mutually_exclusive_group()
+    for flag, level, help in (
+        ("quiet", QUIET, "errors and warnings alone on standard error: no progress, no notes"),
+        ("verbose", VERBOSE, "more on standard error: a log, and the traceback of an error"),
+    ):
+        group.add_argument(
+            f"-{flag[0]}",
+            f"--{flag}",
+            action="store_const",
+            const=level,
+            default=NORMAL,
+            dest="verbosity",
+            help=help,
+        )
+    add_version(parser)
+    add_allow(parser)
+
+
+def split_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Split the flags that are not Hydra's off the arguments of `train`.
+
+    Returns:
+        `jobs`, `allow` and `verbosity`, and the remaining arguments.
+    """
+    return make_train_parser().parse_known_args(list(arguments))
+
+
+def make_train_parser() -> argparse.ArgumentParser:
+    """Make the parser of the flags of `train` that are not Hydra's."""
+    parser = Parser(prog="python train.py", add_help=False, allow_abbrev=False)
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="runs at a time, with -m (default 1)"
+    )
+    add_common(parser)
+    return parser
+
+
+def add_format(parser: argparse.ArgumentParser, description: str) -> None:
+    """Add the option for the format of the output."""
+    parser.add_argument(
+        "--format", choices=("text", "tsv", "jsonl"), default="text", help=description
+    )
 
 
 def names(text: str) -> list[str]:
@@ -50,18 +115,6 @@ def tolerance(text: str) -> float:
     if not value >= 0:
         raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text!r}")
     return value
-
-
-def add_allow(parser: argparse.ArgumentParser) -> None:
-    """Add the option for extensions: modules of the user's own."""
-    parser.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="package or .py file of your own whose classes the run may name; its code is run, so "
-        "allow only what you trust (again for another)",
-    )
 
 
 def add_ensemble(parser: argparse.ArgumentParser) -> None:

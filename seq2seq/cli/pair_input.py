@@ -1,9 +1,10 @@
 """Input of pairs for `score`, `evaluate` and `ablate`: a file or standard input."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 from typing import Any
+
+from seq2seq.runtime.verbosity import note
 
 
 def add_pairs(parser: argparse.ArgumentParser) -> None:
@@ -67,8 +68,8 @@ class PairInput:
 
     def print_notes(self) -> None:
         """Print notes on skipped rows, once all are read."""
-        for note in self.reader.notes:
-            print(f"note: {note}", file=sys.stderr)
+        for text in self.reader.notes:
+            note(f"note: {text}")
 
     def reject(self, record: Any, reason: str) -> Any:
         """The record of a bad row, without its pair.

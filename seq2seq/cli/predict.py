@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from seq2seq.cli.line_batches import CHUNK, batch_as_available, batch_lines
-from seq2seq.cli.options import add_decoding, choose_decoding, count
+from seq2seq.cli.options import add_decoding, add_format, choose_decoding, count
 from seq2seq.cli.run_argument import RUN_HELP, load_run
 from seq2seq.runtime.progress import progress
+from seq2seq.runtime.verbosity import is_quiet
 
 
 def add_parser(verbs: Any) -> None:
@@ -37,11 +38,9 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--scores", action="store_true", help="with each answer its log-probability"
     )
-    parser.add_argument(
-        "--format",
-        choices=("text", "tsv", "jsonl"),
-        default="text",
-        help="text: a line a source, several answers separated by tabs; tsv: a row an answer, with "
+    add_format(
+        parser,
+        "text: a line a source, several answers separated by tabs; tsv: a row an answer, with "
         "its source; jsonl: an object a source, with all results",
     )
     parser.add_argument("--prefix", metavar="TEXT", help="text that every answer begins with")
@@ -111,7 +110,9 @@ class PredictionWriter:
                 done += len(lines)
                 if advance is not None:
                     advance(len(lines))
-        report_unanswered(problems, done, self.options.unknown == "skip")
+        skip = self.options.unknown == "skip"
+        if not (skip and is_quiet()):  # where lines are skipped, their names are notes
+            report_unanswered(problems, done, skip)
 
     def converse(self) -> None:
         """Prompt for sources and answer them, until the input ends."""

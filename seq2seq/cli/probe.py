@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from seq2seq.cli.study_files import (
 )
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.quiet import filtered_stderr
+from seq2seq.runtime.verbosity import note
 
 
 def add_parser(verbs: Any) -> None:
@@ -48,8 +48,8 @@ def run(options: argparse.Namespace) -> None:
     data = f"{data}, evaluated on {len(test):,} held-out ones"
     print(f"linear probes of the decoder's initial state, trained on {data}\n")
     print(format_readings(probing), flush=True)
-    for note in probing.notes:
-        print(note, file=sys.stderr)
+    for text in probing.notes:
+        note(text)
 
     def draw():
         from seq2seq.analysis.study_charts import draw_readings

@@ -6,7 +6,6 @@ error, a line each.
 
 import argparse
 import shlex
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from seq2seq.cli.options import names
 from seq2seq.cli.study_files import check_figures, find_output, write_figure, write_file
 from seq2seq.runs.compare import SEEDS, Group, flatten, group_runs
 from seq2seq.runtime.escaping import in_markdown, printable
+from seq2seq.runtime.verbosity import note
 
 EXPLANATION = (
     "Results are means ± standard deviations over the seeds; the 95 % interval is Student's, of "
@@ -90,12 +90,12 @@ def run(options: argparse.Namespace) -> None:
     shown = make_table(groups, options.metric, lengths, latex=True) if options.latex else table
     print(shown, *filter(None, [selection]), sep="\n\n", flush=True)
     for remark in remarks:
-        print(remark, file=sys.stderr)
+        note(remark)
     if options.output:
         write_file(output / "report.csv", make_csv(groups, lengths))
         pictures, missing = draw(groups, output, lengths, metric) if charts else ([], [])
         for remark in missing:
-            print(remark, file=sys.stderr)
+            note(remark)
         page = make_page(say_command(options), table, [*remarks, *missing], pictures, selection)
         write_file(output / "report.md", page)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.quiet import quiet_engine
+from seq2seq.runtime.verbosity import logger
 
 RUN_HELP = "a run directory, for example runs/latest, or a model.npz"
 
@@ -16,7 +17,9 @@ def load_run(run: str, others: Sequence[str] = ()) -> Any:
         quiet_engine()
         from seq2seq.inference.loading import ensemble, load
 
-        return ensemble([run, *others]) if others else load(run)
+        predictor = ensemble([run, *others]) if others else load(run)
+    logger.info("loaded %s; decoding as configured: %s", run, predictor.decoding)
+    return predictor
 
 
 def predictions_of(run: str) -> Path:

@@ -8,6 +8,7 @@ from seq2seq.cli.line_batches import CHUNK, batch_lines
 from seq2seq.cli.options import add_ensemble
 from seq2seq.cli.pair_input import PairInput, add_pairs
 from seq2seq.cli.run_argument import RUN_HELP, load_run
+from seq2seq.runtime.verbosity import note
 from seq2seq.runtime.vocabulary import UNKNOWN_POLICIES
 
 
@@ -71,6 +72,6 @@ def score_records(predictor: Any, pairs: PairInput, records: list, options: Any)
     }
     for record in records:
         if record.problem:
-            print(f"{pairs.name}, line {record.line}: skipped: {record.problem}", file=sys.stderr)
+            note(f"{pairs.name}, line {record.line}: skipped: {record.problem}")
         print(scores.get(record.line, ""))
     sys.stdout.flush()

@@ -5,7 +5,6 @@ Tables go to standard output. A file that is written is named on standard error,
 
 import argparse
 import importlib.util
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from seq2seq.cli.options import count
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.progress import progress
+from seq2seq.runtime.verbosity import note
 
 PACKAGES = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}  # of the extra `analysis`
 
@@ -118,4 +118,4 @@ def write_file(path: Path, content: bytes | str) -> None:
     """Write a file, with the directories above it, and print its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content)
-    print(f"written: {path}", file=sys.stderr)
+    note(f"written: {path}")

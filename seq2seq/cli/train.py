@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.cli.options import add_allow
+from seq2seq.cli.options import split_flags
 from seq2seq.runtime.extensions import allow
 from seq2seq.runtime.paths import CONFIGS
 from seq2seq.runtime.progress import show_progress
 from seq2seq.runtime.quiet import filtered_stderr, quiet_engine, set_output_encoding
 from seq2seq.runtime.validation import check_count
+from seq2seq.runtime.verbosity import has_tracebacks, note, set_verbosity, verbosity_flags
 from seq2seq.training.signals import (
     EXIT_ERROR,
     EXIT_SIGNAL,
@@ -32,47 +33,62 @@ EXIT_INTERRUPTED = EXIT_SIGNAL + signal.SIGINT
 def train(arguments: list[str]) -> int:
     """`python train.py ARGUMENTS`: Hydra's overrides and flags, and ours."""
     set_output_encoding()
+    flags, remaining = split_flags(arguments)
+    set_verbosity(flags.verbosity)
     show_progress()
-    statuses, jobs = [], []
-
-    def launch() -> int:
-        from seq2seq.cli.composition import checked_composition
-        from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
-        from seq2seq.runs.safe_instantiate import check_arguments
-
-        at_once, allowed, remaining = split_flags(arguments)
-        allow(*allowed)
-        check_resumed(remaining)
-        sys.argv = [*sys.argv[:1], *to_hydra_arguments(remaining)]
-        options = check_arguments(sys.argv[1:])
-        check_launcher(options, at_once)
-
-        @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
-        def run(config) -> None:
-            # Errors end here: beyond, Hydra would print more than a line.
-            if not any(statuses):
-                statuses.append(report_errors(lambda: train_or_plan(config), remaining))
-
-        def train_or_plan(config) -> int:
-            if job := describe_job(config, options.overrides):
-                jobs.append(job)
-                return 0
-            return train_one(resolve(config), overrides())
-
-        with checked_composition():
-            run()
-        status = max(statuses, default=0)
-        if status or not jobs:
-            return status
-        from seq2seq.cli.multirun import Multirun
-
-        names = ("config_dir", "config_name")
-        values = {f"--{name.replace('_', '-')}": getattr(options, name) for name in names}
-        flags = [f"{flag}={value}" for flag, value in values.items() if value]
-        return train_several(jobs, Multirun(at_once, flags))
-
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let exceptions come here, where they become one line
-    return report_errors(launch, arguments)
+
+    def run() -> int:
+        allow(*flags.allow)
+        return launch(remaining, flags.jobs)
+
+    return report_errors(run, remaining)
+
+
+def launch(arguments: Sequence[str], at_once: int = 1) -> int:
+    """Compose the configurations of Hydra's arguments, and train; the exit status.
+
+    Args:
+        arguments: Hydra's overrides and flags, and `--resume`.
+        at_once: number of runs at the same time.
+
+    Raises:
+        ValueError: anything wrong with the arguments.
+    """
+    from seq2seq.cli.composition import checked_composition
+    from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
+    from seq2seq.runs.safe_instantiate import check_arguments
+
+    statuses, jobs = [], []
+    check_count("--jobs", at_once)
+    check_resumed(arguments)
+    sys.argv = [*sys.argv[:1], *to_hydra_arguments(arguments)]
+    options = check_arguments(sys.argv[1:])
+    check_launcher(options, at_once)
+
+    @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
+    def run(config) -> None:
+        # Errors end here: beyond, Hydra would print more than a line.
+        if not any(statuses):
+            statuses.append(report_errors(lambda: train_or_plan(config), arguments))
+
+    def train_or_plan(config) -> int:
+        if job := describe_job(config, options.overrides):
+            jobs.append(job)
+            return 0
+        return train_one(resolve(config), overrides())
+
+    with checked_composition():
+        run()
+    status = max(statuses, default=0)
+    if status or not jobs:
+        return status
+    from seq2seq.cli.multirun import Multirun
+
+    names = ("config_dir", "config_name")
+    values = {f"--{name.replace('_', '-')}": getattr(options, name) for name in names}
+    flags = [f"{flag}={value}" for flag, value in values.items() if value]
+    return train_several(jobs, Multirun(at_once, [*flags, *verbosity_flags()]))
 
 
 def report_errors(command: Callable[[], int | None], overrides: Sequence[str] = ()) -> int:
@@ -86,7 +102,7 @@ def report_errors(command: Callable[[], int | None], overrides: Sequence[str] = 
         print("interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
-        if os.environ.get("SEQ2SEQ_TRACEBACK"):
+        if has_tracebacks():
             raise
         from seq2seq.config import explain
 
@@ -102,22 +118,6 @@ def cleaned_up_at_sigterm() -> Iterator[None]:
         yield
     finally:
         restore_handlers(handlers)
-
-
-def split_flags(arguments: Sequence[str]) -> tuple[int, list[str], list[str]]:
-    """Split off this program's flags from the arguments of `seq2seq train`.
-
-    Returns:
-        The number of parallel runs (`--jobs N`), the modules of `--allow NAME`, and the remaining
-        arguments, which are Hydra's.
-    """
-    parser = argparse.ArgumentParser(
-        usage="python train.py -m KEY=VALUE,VALUE ... --jobs N", add_help=False, allow_abbrev=False
-    )
-    parser.add_argument("--jobs", type=int, default=1)
-    add_allow(parser)
-    options, remaining = parser.parse_known_args(arguments)
-    return check_count("--jobs", options.jobs), options.allow, remaining
 
 
 def check_launcher(options: argparse.Namespace, at_once: int) -> None:
@@ -164,13 +164,11 @@ def train_several(jobs: Sequence[Any], multirun: Any) -> int:
         runs = [read_run(run.path) for run in complete]
         print("\n" + make_table(group_runs(runs)), flush=True)
     if in_use := [run.name for run in ended if run.in_use]:
-        print(
+        heading = (
             f"{len(in_use)} of {len(ended)} runs are in use by other processes, and not in the "
-            "table; the same command with resume=true shows them once they have ended:",
-            *in_use,
-            sep="\n",
-            file=sys.stderr,
+            "table; the same command with resume=true shows them once they have ended:"
         )
+        note("\n".join([heading, *in_use]))
     cut = multirun.received
     failed = [run.name for run in ended if run.status and not (cut and run.status > EXIT_SIGNAL)]
     if failed:
@@ -292,8 +290,8 @@ def run_training(
     keras.backend.clear_session()  # of several runs, the ones before need no memory any more
     outcome, path = configuration.train(config, task, resumed)
     print(format_outcome(outcome, path), flush=True)
-    for note in note_smoke_test(config):
-        print(note, file=sys.stderr)
+    for text in note_smoke_test(config):
+        note(text)
     return outcome, path
 
 
@@ -310,5 +308,5 @@ def report_outcome(outcome: Any, path: Path) -> int:
         print(f"error: {outcome.error}; the best weights before it were kept", file=sys.stderr)
         return 1
     for remark in outcome.remarks:
-        print(remark, file=sys.stderr)
+        note(remark)
     return 0

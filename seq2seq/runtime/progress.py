@@ -2,7 +2,7 @@
 
 On a terminal a bar appears after two seconds and disappears at the end; in a log file, lines appear
 after twenty seconds and then at growing intervals. From Python nothing is printed until
-`show_progress` is called.
+`show_progress` is called, and nothing from a quiet command.
 """
 
 import contextlib
@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import IO
+
+from seq2seq.runtime.verbosity import is_quiet
 
 TERMINAL_DELAY = 2.0  # seconds before anything is shown on a terminal
 LOG_DELAY = 20.0  # the same elsewhere
@@ -71,7 +73,7 @@ def progress(
         ...         advance()
     """
     with busy() as is_first:
-        if _Display.file is None or not is_first:
+        if _Display.file is None or is_quiet() or not is_first:
             yield lambda count=1: None
             return
         shown = _Shown(_Display.file, description, total, unit)

@@ -15,6 +15,7 @@ from typing import IO
 
 from seq2seq.runtime.escaping import Terminal
 from seq2seq.runtime.progress import progress
+from seq2seq.runtime.verbosity import logger
 
 EXPECTED_MESSAGES = re.compile(
     rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
@@ -46,6 +47,7 @@ def quiet_engine() -> None:
             )
         # The first tensor initializes devices, the first transposed mask oneDNN: both log it.
         keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
+    logger.info("engine: Keras %s with %s, %d cores", keras.__version__, engine, cores())
 
 
 def cores() -> int:

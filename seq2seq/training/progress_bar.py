@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seq2seq.runtime.progress import busy
+from seq2seq.runtime.verbosity import is_quiet
 from seq2seq.training.validation import Validation
 
 
 class ProgressBar(keras.callbacks.Callback):
     """Bar with speed and time left, and a line for each epoch.
 
-    Where standard error is no terminal there are lines only.
+    Where standard error is no terminal there are lines only, and a quiet command has none.
 
     Args:
         steps: number of updates of the training.
@@ -29,7 +30,7 @@ class ProgressBar(keras.callbacks.Callback):
     ):
         super().__init__()
         self.steps, self.validation, self.notes = steps, validation, notes
-        console = Console(file=sys.stderr, highlight=False, quiet=not shown)
+        console = Console(file=sys.stderr, highlight=False, quiet=is_quiet() or not shown)
         self.progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -39,7 +40,7 @@ class ProgressBar(keras.callbacks.Callback):
             TimeRemainingColumn(),
             console=console,
             transient=True,
-            disable=not (shown and console.is_terminal),
+            disable=console.quiet or not console.is_terminal,
         )
         self.bar = self.progress.add_task("training", total=steps, speed="")
         self.visible = contextlib.ExitStack()

@@ -51,13 +51,11 @@ def test_resume_needs_one_run(capsys, monkeypatch, arguments):
 
 def test_the_number_of_jobs_may_stand_anywhere():
     for arguments in (["--jobs", "3", "-m", "seed=0,1"], ["-m", "seed=0,1", "--jobs=3"]):
-        assert launch.split_flags(arguments) == (3, [], ["-m", "seed=0,1"])
-    remaining = ["~task", "runs/a", "--resume"]
-    assert launch.split_flags([*remaining, "--allow", "a.py", "--allow=b"]) == (
-        1,
-        ["a.py", "b"],
-        remaining,
-    )
+        flags, remaining = launch.split_flags(arguments)
+        assert flags.jobs == 3 and remaining == ["-m", "seed=0,1"]
+    words = ["~task", "runs/a", "--resume"]
+    flags, remaining = launch.split_flags([*words, "--allow", "a.py", "--allow=b"])
+    assert (flags.jobs, flags.allow, remaining) == (1, ["a.py", "b"], words)
 
 
 def test_why_a_training_ended_is_a_line_on_standard_error(capsys):

@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seq2seq import load
 from seq2seq.cli import main as cli
-from seq2seq.cli.train import split_flags
+from seq2seq.cli.options import split_flags
 from seq2seq.config import build_task, compose, compose_experiment, train
 from seq2seq.runtime.paths import EXPERIMENTS
 from tests.conftest import ROOT
@@ -253,8 +253,8 @@ def test_the_commands_of_training_are_understood(text):
     commands = re.findall(r"^python train\.py *([^#\n]*)", text.replace("\\\n", ""), re.M)
     assert len(commands) >= 3
     for command in commands:
-        at_once, _, arguments = split_flags(shlex.split(command))
-        assert at_once == 1 or "-m" in arguments
+        flags, arguments = split_flags(shlex.split(command))
+        assert flags.jobs == 1 or "-m" in arguments
         overrides = OverridesParser.create().parse_overrides(
             [argument for argument in arguments if argument != "-m"]
         )

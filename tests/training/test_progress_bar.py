@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from seq2seq.runtime.verbosity import NORMAL, QUIET, set_verbosity
 from seq2seq.training.progress_bar import ProgressBar
 
 ROW = {"epoch": 2, "step": 50, "loss": 0.25, "val_exact_match": 0.5, "seconds": 10.0}
@@ -35,6 +36,17 @@ def test_a_training_opens_with_its_size_and_its_notes(make_bar, capsys):
     make_bar(notes=["few [updates]"]).on_train_begin()
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["4,321 parameters, 100 steps; run directory runs/a", "note: few [updates]"]
+
+
+def test_a_quiet_training_prints_nothing(make_bar, capsys):
+    set_verbosity(QUIET)
+    try:
+        bar = make_bar(notes=["few updates"])
+    finally:
+        set_verbosity(NORMAL)
+    bar.on_train_begin()
+    bar.on_epoch_end(1)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_resumed_training_has_no_notes(make_bar, capsys):
