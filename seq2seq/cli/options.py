@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any, NoReturn
 
 from seq2seq import __version__
+from seq2seq.cli.decoding_overrides import override_decoding
 from seq2seq.runtime.verbosity import NORMAL, QUIET, VERBOSE
 from seq2seq.runtime.vocabulary import UNKNOWN_POLICIES
 
@@ -128,7 +129,10 @@ def add_decoding(
     """
     if ensemble:
         add_ensemble(parser)
-    group = parser.add_argument_group("decoding (default: as the run was configured)")
+    group = parser.add_argument_group(
+        "decoding (default: as the run was configured; overrides of train are taken too, as "
+        "decoding=beam decoding.width=5)"
+    )
 
     def add(flag: str, metavar: str, type: Callable, help: str) -> None:
         group.add_argument(flag, metavar=metavar, type=type, help=help)
@@ -204,28 +208,31 @@ def length(text: str) -> int | str:
 
 
 def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
-    """`decoding` with the values of the options.
+    """`decoding` with the overrides and the values of the options.
 
     Raises:
-        ValueError: an option belongs to another strategy, or its value is invalid.
+        ValueError: an option belongs to another strategy, contradicts an override, or its value is
+            invalid.
     """
     from seq2seq.decoding import Beam, Greedy, Sample
 
     strategies = {"greedy": Greedy, "beam": Beam, "sample": Sample}
+    decoding, overriding = override_decoding(decoding, options.overrides, options)
+    named = options.strategy or overriding
     values = {name: value for name, value in vars(options).items() if value is not None}
     chosen = decoding.strategy
-    if options.strategy and not isinstance(chosen, strategies[options.strategy]):
-        chosen = None if options.strategy == "greedy" else strategies[options.strategy]()
-    elif options.strategy == "greedy":
+    if named and not isinstance(chosen, strategies[named]):
+        chosen = None if named == "greedy" else strategies[named]()
+    elif named == "greedy":
         chosen = None
-    if chosen is None and options.strategy is None and values.get("n_best", 1) > 1:
+    if chosen is None and named is None and values.get("n_best", 1) > 1:
         chosen = Beam(width=max(Beam.width, values["n_best"]))  # the likeliest one has no second
     for name, strategy in (("beam", Beam), ("sample", Sample)):
         settings = {f.name: values[f.name] for f in fields(strategy) if f.name in values}
         settings.pop("n_best", None)  # `Predictor.predict` takes care of it
         if not settings:
             continue
-        if chosen is None and options.strategy is None:
+        if chosen is None and named is None:
             chosen = strategy()  # --width 5 alone means beam search
         if not isinstance(chosen, strategy):
             flag = "--" + next(iter(settings)).replace("_", "-")
