@@ -15,7 +15,7 @@ from typing import Any
 from seq2seq.cli.options import split_flags
 from seq2seq.runtime.paths import CONFIGS
 from seq2seq.runtime.progress import progress, show_progress
-from seq2seq.runtime.quiet import filtered_stderr, quiet_engine, set_output_encoding
+from seq2seq.runtime.quiet import filtered_stderr, log_engine, quiet_engine, set_output_encoding
 from seq2seq.runtime.validation import check_count, check_flag
 from seq2seq.runtime.verbosity import has_tracebacks, note, set_verbosity, verbosity_flags
 from seq2seq.training.signals import (
@@ -291,6 +291,7 @@ def run_training(
     for text in task.notes:
         note(f"note: {text}")
     quiet_engine()
+    log_engine()
     import keras
 
     from seq2seq.evaluation.summary import render

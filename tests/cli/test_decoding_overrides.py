@@ -89,7 +89,7 @@ def test_they_mean_what_they_mean_in_training():
         (["decoding.width=1,2"], "decoding.width=1,2: one value was expected"),
         (["decoding.unknown=maybe"], "unknown decoding.unknown 'maybe'"),
         (["decoding="], "unknown decoding ''; There are: beam, greedy, sample"),
-        (["decoding=null"], "decoding must be one choice"),
+        (["decoding=null"], "Config group override must be a string"),
     ],
 )
 def test_the_checks_are_those_of_training(words, message):

@@ -74,4 +74,4 @@ def test_quiet_training_and_prediction(capsys, trained):
     status, _, err = call(capsys, "predict", trained, "abc", "?", "-q")
     assert status == 2 and err.startswith("error: line 2: symbol '?'") and err.count("\n") == 1
     _, _, err = call(capsys, "predict", trained, "abc", "-v")
-    assert f"loaded {trained}" in err
+    assert f"loaded {trained}; decoding as configured: Decoding(" in err and "Keras 3." in err
