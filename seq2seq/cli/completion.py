@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from seq2seq.cli.options import make_train_parser
+from seq2seq.cli.flags import make_train_parser
 from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
 
 SHELLS = ("bash", "zsh", "tcsh")

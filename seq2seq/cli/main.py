@@ -25,7 +25,8 @@ from seq2seq.cli import (
 )
 from seq2seq.cli import list as list_verb
 from seq2seq.cli.decoding_overrides import split_overrides
-from seq2seq.cli.options import Parser, add_common, add_version
+from seq2seq.cli.flags import add_common, add_version
+from seq2seq.cli.options import Parser
 from seq2seq.cli.train import cleaned_up_at_sigterm, report_errors, train
 from seq2seq.runtime.progress import show_progress
 from seq2seq.runtime.quiet import set_output_encoding

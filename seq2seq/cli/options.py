@@ -2,13 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, NoReturn
 
-from seq2seq import __version__
 from seq2seq.cli.decoding_overrides import override_decoding
-from seq2seq.runtime.verbosity import NORMAL, QUIET, VERBOSE
 from seq2seq.runtime.vocabulary import UNKNOWN_POLICIES
 
 STRATEGIES = ("greedy", "beam", "sample")
@@ -28,49 +26,6 @@ class Parser(argparse.ArgumentParser):
         if action.option_strings and arg_strings == ["--"]:  # argparse takes it away
             return self._get_value(action, "--")
         return super()._get_values(action, arg_strings)
-
-
-def add_version(parser: argparse.ArgumentParser) -> None:
-    """Add the option that prints the version of this package."""
-    parser.add_argument("--version", action="version", version=f"seq2seq {__version__}")
-
-
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every verb has: `--quiet`, `--verbose` and `--version`."""
-    group = parser.add_mutually_exclusive_group()
-    for flag, level, help in (
-        ("quiet", QUIET, "errors and warnings alone on standard error: no progress, no notes"),
-        ("verbose", VERBOSE, "more on standard error: a log, and the traceback of an error"),
-    ):
-        group.add_argument(
-            f"-{flag[0]}",
-            f"--{flag}",
-            action="store_const",
-            const=level,
-            default=NORMAL,
-            dest="verbosity",
-            help=help,
-        )
-    add_version(parser)
-
-
-def split_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Split the flags that are not Hydra's off the arguments of `train`.
-
-    Returns:
-        `jobs` and `verbosity`, and the remaining arguments.
-    """
-    return make_train_parser().parse_known_args(list(arguments))
-
-
-def make_train_parser() -> argparse.ArgumentParser:
-    """Make the parser of the flags of `train` that are not Hydra's."""
-    parser = Parser(prog="python train.py", add_help=False, allow_abbrev=False)
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="runs at a time, with -m (default 1)"
-    )
-    add_common(parser)
-    return parser
 
 
 def add_format(parser: argparse.ArgumentParser, description: str) -> None:

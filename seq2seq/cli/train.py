@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.cli.options import split_flags
+from seq2seq.cli.flags import split_flags
 from seq2seq.runtime.paths import CONFIGS
 from seq2seq.runtime.progress import progress, show_progress
 from seq2seq.runtime.quiet import filtered_stderr, log_engine, quiet_engine, set_output_encoding
