@@ -2,12 +2,16 @@
 
 import contextlib
 import difflib
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import hydra
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -31,14 +35,20 @@ GROUPS = {path.name for path in CONFIGS.glob("*/")}
 ERRORS = (ValueError, FloatingPointError, OSError, HydraException, OmegaConfBaseException)
 
 
-def compose(overrides: list[str]) -> dict:
-    """The configuration of `python train.py OVERRIDES`, resolved, as plain dictionaries."""
-    with _composed(overrides) as config:
+def compose(overrides: list[str], config_dir: str | None = None) -> dict:
+    """The configuration of `python train.py OVERRIDES`, resolved, as plain dictionaries.
+
+    Args:
+        overrides: of the defaults.
+        config_dir: directory of further configurations, which are checked by
+            `seq2seq.cli.composition.compose_checked` alone.
+    """
+    with _composed(overrides, config_dir) as config:
         return resolve(config)
 
 
 @contextlib.contextmanager
-def _composed(overrides: list[str]) -> Iterator[DictConfig]:
+def _composed(overrides: list[str], config_dir: str | None = None) -> Iterator[DictConfig]:
     """Compose a configuration, which can be resolved inside the block.
 
     Hydra's global state is the caller's again when the block ends: a program that calls this
@@ -48,6 +58,8 @@ def _composed(overrides: list[str]) -> Iterator[DictConfig]:
     states = {kind: Singleton._instances.pop(kind, None) for kind in kinds}
     try:
         with hydra.initialize_config_dir(str(CONFIGS), version_base=VERSION_BASE):
+            if config_dir is not None:
+                _add_directory(config_dir)
             config = hydra.compose("train", quote_overrides(overrides), return_hydra_config=True)
             HydraConfig.instance().set_config(config)
             yield config
@@ -56,6 +68,15 @@ def _composed(overrides: list[str]) -> Iterator[DictConfig]:
             Singleton._instances.pop(kind, None)
             if state is not None:
                 Singleton._instances[kind] = state
+
+
+def _add_directory(path: str) -> None:
+    """Let Hydra read the configurations of a directory, too, as its flag `--config-dir` does."""
+    search_path = create_config_search_path(str(CONFIGS))
+    schema = SearchPathQuery(provider="schema")
+    search_path.prepend("command-line", f"file://{os.path.abspath(path)}", anchor=schema)
+    GlobalHydra.instance().clear()
+    Hydra.create_main_hydra2("seq2seq", search_path)
 
 
 def compose_experiment(name: str) -> Experiment:

@@ -3,23 +3,29 @@
 import argparse
 from typing import Any
 
-from seq2seq.cli.options import make_train_parser
+from seq2seq.cli.flags import make_train_parser
 from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
 
 SHELLS = ("bash", "zsh", "tcsh")
 FILES = ("FILE", "FILE.tar.gz", "PATH", "RUN")  # names of arguments that are files or directories
 DIRECTORIES = ("DIR", "DIRECTORY")
-# Words, or files; bash splits a word at each "=", and completes what stands after the last one.
+# Words, or files where no word fits; bash splits a word at each "=", and completes its last part.
 BASH = """
 _seq2seq_words_or_files() {
   local typed="${COMP_LINE:0:COMP_POINT}"
   typed="${typed##* }"
-  compgen -W "$2" -- "$typed" | if [[ $typed == *=* ]]; then sed 's/^[^=]*=//'; else cat; fi
-  compgen -f -- "${typed##*=}"
+  local words="$(compgen -W "$2" -- "$typed")"
+  if [[ -z $words ]]; then
+    compgen -f -- "${typed##*=}"
+  elif [[ $typed == *=* ]]; then
+    sed 's/^[^=]*=//' <<< "$words"
+  else
+    echo "$words"
+  fi
 }
 """
 BASH_WORDS = "\n%s() { _seq2seq_words_or_files \"$1\" '%s'; }\n"
-ZSH_WORDS = '\n%s() { compadd -S "" -- %s; _files; }\n'
+ZSH_WORDS = '\n%s() { compadd -S "" -- %s || _files; }\n'
 
 
 def add_parser(verbs: Any) -> None:

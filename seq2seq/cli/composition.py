@@ -13,7 +13,7 @@ import contextlib
 import copy
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -28,7 +28,8 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from seq2seq.runs.safe_instantiate import read_plain_yaml
+from seq2seq.config import compose
+from seq2seq.runs.safe_instantiate import check_arguments, read_plain_yaml
 
 FILE = "file://"
 ADDED = "command-line"  # Hydra's name for the provider of --config-dir
@@ -167,3 +168,19 @@ def checked_composition() -> Iterator[None]:
         yield
     finally:
         hydra._internal.hydra.ConfigLoaderImpl = loader
+
+
+def compose_checked(overrides: Sequence[str], config_dir: str | None = None) -> dict:
+    """The configuration of `python train.py --config-dir DIRECTORY OVERRIDES`, with its checks.
+
+    Args:
+        overrides: of the defaults.
+        config_dir: directory of further configurations; None: there is none.
+
+    Raises:
+        ValueError: there is no such directory, or a file or an override is refused.
+    """
+    directory = [] if config_dir is None else [f"--config-dir={config_dir}"]
+    check_arguments([*directory, "--", *overrides])
+    with checked_composition():
+        return compose([*overrides], config_dir)

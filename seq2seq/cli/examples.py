@@ -15,7 +15,8 @@ def add_parser(verbs: Any) -> None:
     parser = verbs.add_parser(
         "examples",
         help="show the examples of a task",
-        usage="seq2seq examples task=NAME [task.KEY=VALUE ...] [--split SPLIT] [-n COUNT]",
+        usage="seq2seq examples task=NAME [task.KEY=VALUE ...] [--split SPLIT] [-n COUNT] "
+        "[--config-dir DIR]",
         description="Print examples as source<TAB>target lines (with tags, "
         "source<TAB>target<TAB>tags), one for each right answer.",
     )
@@ -23,16 +24,20 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "-n", type=natural, metavar="COUNT", help="number (default: all, or 10 of endless ones)"
     )
+    parser.add_argument(
+        "--config-dir", metavar="DIR", help="a directory of further configurations, as of train"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """`seq2seq examples`: the examples of a task, a line each."""
-    from seq2seq.config import build_task, compose
+    from seq2seq.cli.composition import compose_checked
+    from seq2seq.config import build_task
     from seq2seq.data.task import Stream
     from seq2seq.runtime.tagged import Tagged
 
     with progress("reading the examples"), filtered_stderr():
-        task = build_task(compose(options.overrides))
+        task = build_task(compose_checked(options.overrides, options.config_dir))
     for text in task.notes:
         note(f"note: {text}")
     examples, count = task.examples(options.split), options.n

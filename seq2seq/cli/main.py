@@ -24,7 +24,9 @@ from seq2seq.cli import (
     score,
 )
 from seq2seq.cli import list as list_verb
-from seq2seq.cli.options import Parser, add_common, add_version
+from seq2seq.cli.decoding_overrides import split_overrides
+from seq2seq.cli.flags import add_common, add_version
+from seq2seq.cli.options import Parser
 from seq2seq.cli.train import cleaned_up_at_sigterm, report_errors, train
 from seq2seq.runtime.extensions import allow
 from seq2seq.runtime.progress import show_progress
@@ -32,6 +34,7 @@ from seq2seq.runtime.quiet import set_output_encoding
 from seq2seq.runtime.verbosity import set_verbosity
 
 TAKE_OVERRIDES = ("examples", "reproduce")
+TAKE_DECODING = ("predict", "score", "evaluate", "inspect", "interpolate")  # `decoding.*` alone
 VERBS = {
     "list": list_verb,
     "examples": examples,
@@ -62,12 +65,15 @@ def main(arguments: list[str] | None = None) -> int:
     if verb not in VERBS:  # --help, --version, or no verb at all
         parser.parse_args(arguments)
         return 0
-    options, overrides = verbs[verb].parse_known_intermixed_args(arguments[1:])
+    decoding, remaining = [], arguments[1:]
+    if verb in TAKE_DECODING:
+        decoding, remaining = split_overrides(verbs[verb], remaining)
+    options, overrides = verbs[verb].parse_known_intermixed_args(remaining)
     if words := [word for word in overrides if verb not in TAKE_OVERRIDES or "=" not in word]:
         advice = "; put -- before a text that begins with a dash"
         dashed = any(word.startswith("-") for word in words)
         verbs[verb].error(f"unrecognised arguments: {' '.join(words)}{advice if dashed else ''}")
-    options.overrides = overrides
+    options.overrides = [*decoding, *overrides]
     set_verbosity(options.verbosity)
     show_progress()
 
@@ -76,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         return VERBS[verb].run(options)
 
     with cleaned_up_at_sigterm():
-        return report_errors(run, overrides)
+        return report_errors(run, options.overrides)
 
 
 def make_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

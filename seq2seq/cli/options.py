@@ -2,12 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, NoReturn
 
-from seq2seq import __version__
-from seq2seq.runtime.verbosity import NORMAL, QUIET, VERBOSE
+from seq2seq.cli.decoding_overrides import override_decoding
 from seq2seq.runtime.vocabulary import UNKNOWN_POLICIES
 
 STRATEGIES = ("greedy", "beam", "sample")
@@ -27,62 +26,6 @@ class Parser(argparse.ArgumentParser):
         if action.option_strings and arg_strings == ["--"]:  # argparse takes it away
             return self._get_value(action, "--")
         return super()._get_values(action, arg_strings)
-
-
-def add_version(parser: argparse.ArgumentParser) -> None:
-    """Add the option that prints the version of this package."""
-    parser.add_argument("--version", action="version", version=f"seq2seq {__version__}")
-
-
-def add_allow(parser: argparse.ArgumentParser) -> None:
-    """Add the option for extensions: modules of the user's own."""
-    parser.add_argument(
-        "--allow",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="package or .py file of your own whose classes the run may name; its code is run, so "
-        "allow only what you trust (again for another)",
-    )
-
-
-def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add the options of every verb: `--allow`, `--quiet`, `--verbose` and `--version`."""
-    group = parser.add_mutually_exclusive_group()
-    for flag, level, help in (
-        ("quiet", QUIET, "errors and warnings alone on standard error: no progress, no notes"),
-        ("verbose", VERBOSE, "more on standard error: a log, and the traceback of an error"),
-    ):
-        group.add_argument(
-            f"-{flag[0]}",
-            f"--{flag}",
-            action="store_const",
-            const=level,
-            default=NORMAL,
-            dest="verbosity",
-            help=help,
-        )
-    add_version(parser)
-    add_allow(parser)
-
-
-def split_flags(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Split the flags that are not Hydra's off the arguments of `train`.
-
-    Returns:
-        `jobs`, `allow` and `verbosity`, and the remaining arguments.
-    """
-    return make_train_parser().parse_known_args(list(arguments))
-
-
-def make_train_parser() -> argparse.ArgumentParser:
-    """Make the parser of the flags of `train` that are not Hydra's."""
-    parser = Parser(prog="python train.py", add_help=False, allow_abbrev=False)
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="runs at a time, with -m (default 1)"
-    )
-    add_common(parser)
-    return parser
 
 
 def add_format(parser: argparse.ArgumentParser, description: str) -> None:
@@ -141,7 +84,10 @@ def add_decoding(
     """
     if ensemble:
         add_ensemble(parser)
-    group = parser.add_argument_group("decoding (default: as the run was configured)")
+    group = parser.add_argument_group(
+        "decoding (default: as the run was configured; overrides of train are taken too, as "
+        "decoding=beam decoding.width=5)"
+    )
 
     def add(flag: str, metavar: str, type: Callable, help: str) -> None:
         group.add_argument(flag, metavar=metavar, type=type, help=help)
@@ -217,28 +163,31 @@ def length(text: str) -> int | str:
 
 
 def choose_decoding(options: argparse.Namespace, decoding: Any) -> Any:
-    """`decoding` with the values of the options.
+    """`decoding` with the overrides and the values of the options.
 
     Raises:
-        ValueError: an option belongs to another strategy, or its value is invalid.
+        ValueError: an option belongs to another strategy, contradicts an override, or its value is
+            invalid.
     """
     from seq2seq.decoding import Beam, Greedy, Sample
 
     strategies = {"greedy": Greedy, "beam": Beam, "sample": Sample}
+    decoding, overriding = override_decoding(decoding, options.overrides, options)
+    named = options.strategy or overriding
     values = {name: value for name, value in vars(options).items() if value is not None}
     chosen = decoding.strategy
-    if options.strategy and not isinstance(chosen, strategies[options.strategy]):
-        chosen = None if options.strategy == "greedy" else strategies[options.strategy]()
-    elif options.strategy == "greedy":
+    if named and not isinstance(chosen, strategies[named]):
+        chosen = None if named == "greedy" else strategies[named]()
+    elif named == "greedy":
         chosen = None
-    if chosen is None and options.strategy is None and values.get("n_best", 1) > 1:
+    if chosen is None and named is None and values.get("n_best", 1) > 1:
         chosen = Beam(width=max(Beam.width, values["n_best"]))  # the likeliest one has no second
     for name, strategy in (("beam", Beam), ("sample", Sample)):
         settings = {f.name: values[f.name] for f in fields(strategy) if f.name in values}
         settings.pop("n_best", None)  # `Predictor.predict` takes care of it
         if not settings:
             continue
-        if chosen is None and options.strategy is None:
+        if chosen is None and named is None:
             chosen = strategy()  # --width 5 alone means beam search
         if not isinstance(chosen, strategy):
             flag = "--" + next(iter(settings)).replace("_", "-")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.runtime.progress import progress
-from seq2seq.runtime.quiet import quiet_engine
+from seq2seq.runtime.quiet import log_engine, quiet_engine
 from seq2seq.runtime.verbosity import logger
 
 RUN_HELP = "a run directory, for example runs/latest, or a model.npz"
@@ -18,6 +18,7 @@ def load_run(run: str, others: Sequence[str] = ()) -> Any:
         from seq2seq.inference.loading import ensemble, load
 
         predictor = ensemble([run, *others]) if others else load(run)
+    log_engine()
     logger.info("loaded %s; decoding as configured: %s", run, predictor.decoding)
     return predictor
 

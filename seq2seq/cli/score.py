@@ -2,8 +2,10 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import Any
 
+from seq2seq.cli.decoding_overrides import override_decoding
 from seq2seq.cli.line_batches import CHUNK, batch_lines
 from seq2seq.cli.options import add_ensemble
 from seq2seq.cli.pair_input import PairInput, add_pairs
@@ -38,6 +40,10 @@ def add_parser(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> None:
     """`seq2seq score`: the log-probabilities of pairs, a line a line."""
     predictor = load_run(options.run, options.others)
+    decoding, choice = override_decoding(predictor.decoding, options.overrides, options)
+    options.unknown = options.unknown or decoding.unknown
+    if choice or replace(decoding, unknown=predictor.decoding.unknown) != predictor.decoding:
+        note("note: of decoding only decoding.unknown changes the score of a known target")
     pairs = PairInput(options, predictor)
     for records in batch_lines(pairs.records(), CHUNK):
         score_records(predictor, pairs, records, options)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seq.cli.options import split_flags
+from seq2seq.cli.flags import split_flags
 from seq2seq.runtime.extensions import allow
 from seq2seq.runtime.paths import CONFIGS
 from seq2seq.runtime.progress import show_progress
-from seq2seq.runtime.quiet import filtered_stderr, quiet_engine, set_output_encoding
+from seq2seq.runtime.quiet import filtered_stderr, log_engine, quiet_engine, set_output_encoding
 from seq2seq.runtime.validation import check_count
 from seq2seq.runtime.verbosity import has_tracebacks, note, set_verbosity, verbosity_flags
 from seq2seq.training.signals import (
@@ -285,6 +285,7 @@ def run_training(
     task = read_task(config, original if resumed is None else resumed.path)
     print_notes(task)
     quiet_engine()
+    log_engine()
     import keras
 
     keras.backend.clear_session()  # of several runs, the ones before need no memory any more

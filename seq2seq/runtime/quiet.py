@@ -47,7 +47,13 @@ def quiet_engine() -> None:
             )
         # The first tensor initializes devices, the first transposed mask oneDNN: both log it.
         keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
-    logger.info("engine: Keras %s with %s, %d cores", keras.__version__, engine, cores())
+
+
+def log_engine() -> None:
+    """Log the engine, which has started, and the cores."""
+    import keras
+
+    logger.info("Keras %s with %s, %d cores", keras.__version__, keras.backend.backend(), cores())
 
 
 def cores() -> int:

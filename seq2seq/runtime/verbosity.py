@@ -35,11 +35,18 @@ def set_verbosity(level: int) -> None:
         logger.removeHandler(_Current.handler)
         logger.setLevel(logging.NOTSET)
         _Current.handler = None
+    logger.removeFilter(_is_no_note)
+    if level == QUIET:
+        logger.addFilter(_is_no_note)
     if level == VERBOSE:
         _Current.handler = logging.StreamHandler(sys.stderr)
         logger.addHandler(_Current.handler)
         logger.setLevel(logging.INFO)
     _Current.level = level
+
+
+def _is_no_note(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("note:")
 
 
 def is_quiet() -> bool:

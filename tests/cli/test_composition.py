@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from seq2seq.cli import main as cli
-from seq2seq.config import CONFIGS
+from seq2seq.cli.composition import compose_checked
+from seq2seq.config import CONFIGS, compose
 from tests.conftest import ROOT, slow_except
 
 GLOBAL = "# @package _global_\n"
@@ -316,3 +317,10 @@ def test_hydras_settings_may_be_changed_on_the_command_line(tmp_path, capsys, mo
     flags = ["--config-dir", ".", "+hydra.job.env_set.COLUMNS='60'", "--cfg", "hydra"]
     assert cli.train(flags) == 0
     assert "COLUMNS: '60'" in capsys.readouterr().out
+
+
+def test_a_checked_composition_is_that_of_the_package(tmp_path):
+    assert compose_checked(["task=sort", "seed=3"]) == compose(["task=sort", "seed=3"])
+    (tmp_path / "cell").mkdir()
+    (tmp_path / "cell/mine.yaml").write_text("defaults: [lstm]\ndropout: 0.5\n")
+    assert compose_checked(["cell=mine"], str(tmp_path))["cell"]["dropout"] == 0.5

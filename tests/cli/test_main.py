@@ -2,16 +2,7 @@
 
 import pytest
 
-from seq2seq import __version__
 from seq2seq.cli import main as cli
-from seq2seq.runtime.verbosity import NORMAL, set_verbosity
-from tests.cli.calls import call
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    yield
-    set_verbosity(NORMAL)
 
 
 @pytest.mark.parametrize(
@@ -32,46 +23,3 @@ def test_wrong_usage_is_one_line_and_exits_with_two(capsys, arguments, message):
     error = capsys.readouterr().err
     assert caught.value.code == 2 and message in error
     assert error.startswith("error: ") and error.count("\n") == 1 and "--help" in error
-
-
-@pytest.mark.parametrize("verb", [None, "train", *cli.VERBS])
-def test_every_verb_prints_the_version(capsys, verb):
-    for words in [["--version"], ["--version", "task=copy"]][: 2 if verb == "train" else 1]:
-        with pytest.raises(SystemExit) as caught:
-            cli.main([*([verb] if verb else []), *words])
-        assert caught.value.code == 0 and capsys.readouterr().out == f"seq2seq {__version__}\n"
-
-
-@pytest.mark.parametrize("verb", ["train", *cli.VERBS])
-def test_every_verb_takes_one_of_quiet_and_verbose(capsys, verb):
-    with pytest.raises(SystemExit) as caught:
-        cli.main([verb, "-q", "--verbose"])
-    error = capsys.readouterr().err
-    assert caught.value.code == 2 and error.count("\n") == 1
-    assert "argument -v/--verbose: not allowed with argument -q/--quiet" in error
-
-
-@pytest.mark.parametrize("flag", ["-q", "--quiet"])
-def test_quiet_leaves_out_notes_and_no_error(capsys, flag):
-    status, out, err = call(capsys, "examples", "task=addition", flag)
-    assert status == 0 and out and err == ""
-    assert "no end" in call(capsys, "examples", "task=addition")[2]  # the next command is not quiet
-    for words in (["examples", "task=adition"], ["train", "task=adition"]):
-        status, _, err = call(capsys, *words, flag)
-        assert status == 2 and err.startswith("error: unknown task 'adition'")
-
-
-def test_verbose_shows_the_traceback_of_an_error(capsys):
-    with pytest.raises(ValueError, match=r"no such file: nowhere\.tsv"):
-        call(capsys, "examples", "-v", "task=pairs", "task.train=nowhere.tsv")
-    with pytest.raises(ValueError, match="steps"):
-        call(capsys, "train", "training.steps=-1", "task=copy", "--verbose")
-
-
-def test_quiet_training_and_prediction(capsys, trained):
-    status, out, err = call(capsys, "predict", trained, "abc", "?", "--unknown", "skip", "-q")
-    assert status == 0 and out.count("\n") == 2 and err == ""
-    status, _, err = call(capsys, "predict", trained, "abc", "?", "-q")
-    assert status == 2 and err.startswith("error: line 2: symbol '?'") and err.count("\n") == 1
-    _, _, err = call(capsys, "predict", trained, "abc", "-v")
-    assert f"loaded {trained}" in err

@@ -49,15 +49,6 @@ def test_resume_needs_one_run(capsys, monkeypatch, arguments):
     assert status == 2 and err.startswith("error: --resume needs one run") and err.count("\n") == 1
 
 
-def test_the_number_of_jobs_may_stand_anywhere():
-    for arguments in (["--jobs", "3", "-m", "seed=0,1"], ["-m", "seed=0,1", "--jobs=3"]):
-        flags, remaining = launch.split_flags(arguments)
-        assert flags.jobs == 3 and remaining == ["-m", "seed=0,1"]
-    words = ["~task", "runs/a", "--resume"]
-    flags, remaining = launch.split_flags([*words, "--allow", "a.py", "--allow=b"])
-    assert (flags.jobs, flags.allow, remaining) == (1, ["a.py", "b"], words)
-
-
 def test_why_a_training_ended_is_a_line_on_standard_error(capsys):
     outcome = SimpleNamespace(error=None, remarks=["training ended: ...", "overfits: ..."])
     assert launch.report_outcome(outcome, "run") == 0

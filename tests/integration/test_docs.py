@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from seq2seq import load
 from seq2seq.cli import main as cli
-from seq2seq.cli.options import split_flags
+from seq2seq.cli.flags import split_flags
 from seq2seq.config import build_task, compose, compose_experiment, train
 from seq2seq.runtime.paths import EXPERIMENTS
 from tests.conftest import ROOT

@@ -32,6 +32,13 @@ def test_warnings_are_printed_at_every_level(caplog, level):
     assert "warning: damaged" in caplog.text
 
 
+def test_notes_of_the_log_are_notes(caplog):
+    for level, count in ((QUIET, 0), (NORMAL, 1), (QUIET, 1), (VERBOSE, 2)):
+        set_verbosity(level)
+        logging.getLogger("seq2seq").warning("note: %s is new", "a run")
+        assert len(caplog.records) == count
+
+
 def test_the_log_has_one_handler_and_loses_it(capsys):
     for level in (VERBOSE, VERBOSE, NORMAL):
         set_verbosity(level)
