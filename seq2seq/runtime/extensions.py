@@ -18,6 +18,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
+from seq2seq.runtime.quiet import filtered_stderr
+
 GROUP = "seq2seq.parts"
 # Modules whose classes do more than compute, whoever asks for them.
 NEVER = frozenset({"seq2seq", "keras", "tensorflow", "jax", "numpy", *sys.stdlib_module_names})
@@ -125,7 +127,8 @@ def _check_name(name: str, source: str) -> None:
 
 def _import(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
+        with filtered_stderr():  # most import Keras
+            return importlib.import_module(name)
     except Exception as error:  # whatever its code raises
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise ValueError(f"the extension {name} can't be imported: {reason}") from error
@@ -150,7 +153,8 @@ def _import_file(path: Path) -> str:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before its code runs: Keras looks the classes' module up
     try:
-        spec.loader.exec_module(module)
+        with filtered_stderr():
+            spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
         if not isinstance(error, Exception):
