@@ -120,6 +120,7 @@ def test_the_readmes_blocks_run(number, trained, tmp_path, monkeypatch):
     exec(compile(blocks(README)[number], "README.md", "exec"), {})
 
 
+@pytest.mark.slow
 def test_training_from_python(tmp_path, monkeypatch, eagerly):
     monkeypatch.chdir(tmp_path)
     names: dict = {}
