@@ -396,6 +396,8 @@ def _chosen(overrides: Sequence[str]) -> dict:
 def suggest_key(key: str, config: dict) -> str:
     """Suggest the key of a configuration nearest to an unknown one, or list its keys."""
     known = [*_keys(config)]
+    if key in known:  # of a default; the chosen file lacks it
+        return f"the chosen {key.partition('.')[0]} has no such key; +{key}=VALUE adds it"
     short = ".".join(key.split(".")[-2:])
     if short in known and short != key:
         return f"did you mean {short!r}?"

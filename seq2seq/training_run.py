@@ -1,7 +1,6 @@
 """A whole training, from reading the examples to the report; `seq2seq.train`."""
 
 import contextlib
-import logging
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,15 +12,13 @@ from seq2seq.runs.existing import Resumed, resume, with_data_files
 from seq2seq.runtime import progress as work
 from seq2seq.runtime.quiet import filtered_stderr, quiet_engine
 from seq2seq.runtime.validation import check_flag
-from seq2seq.runtime.verbosity import note
+from seq2seq.runtime.verbosity import logger, note
 
 if TYPE_CHECKING:
     import keras
 
     from seq2seq.data.task import Task
     from seq2seq.inference.predictor import Predictor
-
-logger = logging.getLogger("seq2seq")
 
 EXAMPLE = 'seq2seq.train("task=pairs", "task.train=my.tsv")'
 

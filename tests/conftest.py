@@ -18,8 +18,8 @@ def slow_except(quick, values):
     parameters = []
     for value in values:
         if value not in quick:
-            values = value if isinstance(value, tuple) else (value,)
-            value = pytest.param(*values, marks=pytest.mark.slow)
+            arguments = value if isinstance(value, tuple) else (value,)
+            value = pytest.param(*arguments, marks=pytest.mark.slow)
         parameters.append(value)
     return parameters
 
@@ -101,19 +101,20 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def no_extensions():
-    """No module is allowed, and none that the test allows stays so."""
+    """No module is allowed, as in a new process; a function that undoes what the test allowed."""
     import keras
 
     from seq2seq.runtime import extensions
 
-    extensions._allowed.clear()
-    yield
-    extensions._allowed.clear()
-    for name in [name for name in sys.modules if name.partition(".")[0].startswith("my_")]:
-        del sys.modules[name]
-    registered = keras.saving.get_custom_objects()
-    for name in [name for name in registered if name.startswith("my_")]:
-        del registered[name]
+    def undo():
+        extensions._allowed.clear()
+        for modules in (sys.modules, keras.saving.get_custom_objects()):
+            for name in [name for name in modules if name.startswith("my_")]:
+                del modules[name]
+
+    undo()
+    yield undo
+    undo()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 
 GROUP = "decoding"
 OVERRIDE = re.compile(rf"{GROUP}(\.\w+)*=")
-FLAGS = {"banned": "ban", "allowed": "allow"}  # where the flag of a key has another name
 
 
 def split_overrides(
@@ -116,8 +115,7 @@ def check_flags(
     settings = {} if choice is None else {GROUP: choice}
     settings |= {f"{GROUP}.{key}": value for key, value in values.items()}
     for name, value in settings.items():
-        key = "strategy" if name == GROUP else name.removeprefix(f"{GROUP}.")
-        flag = FLAGS.get(key, key)
+        flag = "strategy" if name == GROUP else name.removeprefix(f"{GROUP}.")
         flag_value = getattr(options, flag, None)
         if flag_value is None:
             continue
@@ -156,10 +154,10 @@ def override_decoding(
     values, choice = read_overrides(words, current)
     check_flags(words, values, choice, options)
     shared = {key: value for key, value in values.items() if key in decoding.to_config()}
-    own = {key: value for key, value in values.items() if key not in shared}
+    of_strategy = {key: value for key, value in values.items() if key not in shared}
     strategy = decoding.strategy
     if choice not in (None, current):
         strategy = None if choice == "greedy" else STRATEGIES[choice]()
-    if own:
-        strategy = replace(strategy, **own)
+    if of_strategy:
+        strategy = replace(strategy, **of_strategy)
     return replace(decoding, strategy=strategy, **shared), choice

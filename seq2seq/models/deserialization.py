@@ -66,19 +66,28 @@ def check_parts(part: Any, maximum: int) -> None:
 
 def _check_class(part: dict) -> None:
     name, module = part.get("registered_name"), str(part.get("module"))
-    find_extension(module)  # imports it, so that its classes are registered
-    known = keras.saving.get_custom_objects().get(name) if isinstance(name, str) else None
-    is_registered = known is not None and part.get("class_name") == known.__name__
-    if is_registered and {known.__module__.split(".")[0], module.split(".")[0]} == {PACKAGE}:
+    if _is_registered(part, PACKAGE) and module.split(".")[0] == PACKAGE:
         return
-    if is_registered and known.__module__ == module and find_extension(module):
+    extension = find_extension(module)  # imports it, so that its classes are registered
+    if extension and _is_registered(part, module):
         return
     advice = advise(module)
-    if find_extension(module):
+    if extension:
         advice = "decorate the class with @keras.saving.register_keras_serializable"
     raise ForeignPart(
         f"{part.get('class_name')!r} of the module {part.get('module')!r} is not a part of "
         f"this package (registered as {name!r})" + (f"; {advice}" if advice else "")
+    )
+
+
+def _is_registered(part: dict, module: str) -> bool:
+    """Whether Keras knows the class of `part` by its name, and it stands in or below `module`."""
+    name = part.get("registered_name")
+    known = keras.saving.get_custom_objects().get(name) if isinstance(name, str) else None
+    return (
+        known is not None
+        and part.get("class_name") == known.__name__
+        and f"{known.__module__}.".startswith(f"{module}.")
     )
 
 

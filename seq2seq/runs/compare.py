@@ -224,8 +224,8 @@ def format_latex(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         " & ".join("".join(LATEX.get(c, c) for c in cell) for cell in line) + r" \\"
         for line in (heads, *rows)
     ]
-    begin, end = rf"\begin{{tabular}}{{{'l' * len(heads)}}}", r"\end{tabular}"
-    return "\n".join([begin, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", end])
+    start, end = rf"\begin{{tabular}}{{{'l' * len(heads)}}}", r"\end{tabular}"
+    return "\n".join([start, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", end])
 
 
 def read_summary(path: Path) -> dict:

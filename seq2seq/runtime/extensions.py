@@ -143,9 +143,9 @@ def _import_file(path: Path) -> str:
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(path):
         return name
-    found = known or importlib.util.find_spec(name)
-    origin = getattr(found, "__file__", None) or getattr(found, "origin", None)
-    if found is not None and origin != str(path):
+    existing = known or importlib.util.find_spec(name)
+    origin = getattr(existing, "__file__", None) or getattr(existing, "origin", None)
+    if existing is not None and origin != str(path):
         raise ValueError(
             f"{path} can't be allowed: {name} is the name of the module {origin}; rename the file"
         )

@@ -116,7 +116,7 @@ def test_a_key_of_another_strategy_names_it():
             ["decoding=beam"],
             "--strategy greedy and decoding=beam contradict",
         ),
-        ({"ban": ["a", "b"]}, ["decoding.banned=[a]"], "--ban a,b and decoding.banned="),
+        ({"banned": ["a", "b"]}, ["decoding.banned=[a]"], "--banned a,b and decoding.banned="),
         ({"early_stopping": True}, ["decoding.early_stopping=false"], "--early-stopping and decod"),
         ({"unknown": "skip"}, ["decoding.unknown=token"], "--unknown skip and decoding.unknown=t"),
     ],
@@ -167,3 +167,12 @@ def test_evaluation_and_scores_take_overrides(capsys, cached_run, tmp_path):
     assert out == expected[1] and "note: of decoding only decoding.unknown changes" in err
     status, _, err = call(capsys, *score, "decoding.unknown=token", "--unknown", "error")
     assert status == 2 and "contradict each other" in err and err.count("\n") == 1
+
+
+def test_symbols_by_overrides_are_those_by_flags(capsys, cached_run):
+    for key, flag in (("banned", "--banned"), ("allowed", "--allowed")):
+        words = ["predict", cached_run, "abc", "--max-length", 3]
+        by_override = call(capsys, *words, f"decoding.{key}=[a]")
+        assert by_override == call(capsys, *words, flag, "a") and by_override[0] == 0
+        status, _, err = call(capsys, *words, f"decoding.{key}=[a]", flag, "b")
+        assert status == 2 and f"{flag} b and decoding.{key}=[a] contradict each other" in err

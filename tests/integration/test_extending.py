@@ -39,32 +39,15 @@ def files(tmp_path, monkeypatch, eagerly, no_extensions):
     return tmp_path
 
 
-@pytest.fixture
-def forget(no_extensions):
-    """Undo all that was allowed, as in a new process."""
-    import sys
-
-    import keras
-
-    from seq2seq.runtime import extensions
-
-    def undo():
-        extensions._allowed.clear()
-        sys.modules.pop("my_parts", None)
-        registered = keras.saving.get_custom_objects()
-        for name in [name for name in registered if name.startswith("my_parts")]:
-            del registered[name]
-
-    return undo
-
-
 def call(capsys, *arguments):
     status = cli.main([*map(str, arguments)])
     captured = capsys.readouterr()
     return status, captured.out, captured.err
 
 
-def test_a_file_of_parts_is_trained_used_and_resumed_where_it_is_allowed(files, forget, capsys):
+def test_a_file_of_parts_is_trained_used_and_resumed_where_it_is_allowed(
+    files, no_extensions, capsys
+):
     status, _, err = call(capsys, "train", *CHOICES, *SMALL, "run_dir=run")
     assert status == 2 and err.count("\n") == 1
     assert "'my_parts.Rotate' is refused" in err and "--allow PATH/my_parts.py" in err
@@ -73,14 +56,14 @@ def test_a_file_of_parts_is_trained_used_and_resumed_where_it_is_allowed(files, 
     test = json.loads((files / "run/summary.json").read_text())["test"]
     assert test["exact_match"] <= test["bag_accuracy"] <= 1
     assert "val_bag_accuracy" in (files / "run/history.csv").read_text().splitlines()[0]
-    forget()
+    no_extensions()
     for verb in (["predict", "run", "abc"], ["inspect", "run", "abc"], ["evaluate", "run"]):
         status, _, err = call(capsys, *verb)
         assert status == 2 and err.count("\n") == 1 and "--allow PATH/my_parts.py" in err, verb
     status, out, err = call(capsys, "predict", "run", "abc", *ALLOW)
     assert status == 0 and out.count("\n") == 1, err
     assert call(capsys, "inspect", "run", "abc", "--no-figure", *ALLOW)[0] == 0
-    forget()
+    no_extensions()
     status, _, err = call(capsys, "train", "run", "--resume", "training.steps=5")
     assert status == 2 and "--allow PATH/my_parts.py" in err
     status, _, err = call(capsys, "train", "run", "--resume", "training.steps=5", *ALLOW)
@@ -166,3 +149,9 @@ def test_several_runs_are_trained_with_what_was_allowed(files):
     done = run_python("-m", "seq2seq", "train", *words, cwd=files, timeout=600)
     assert done.returncode == 0, done.stderr
     assert len(list(files.glob("runs/grid/*/model.npz"))) == 2
+
+
+def test_a_key_that_a_file_of_ones_own_lacks_is_added_by_a_plus(files, capsys):
+    words = [*ALLOW, *CHOICES, "task.training_examples=5", "run_dir=run"]
+    status, _, err = call(capsys, "train", *words)
+    assert status == 2 and "the chosen task has no such key; +task.training_examples=VALUE" in err
