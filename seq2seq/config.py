@@ -396,11 +396,11 @@ def _chosen(overrides: Sequence[str]) -> dict:
 def suggest_key(key: str, config: dict) -> str:
     """Suggest the key of a configuration nearest to an unknown one, or list its keys."""
     known = [*_keys(config)]
+    short = ".".join(key.split(".")[-2:])
+    if short in known and short != key:  # model.decoder.cell.kind is an interpolation of cell.kind
+        return f"did you mean {short!r}?"
     if key in known:  # of a default; the chosen file lacks it
         return f"the chosen {key.partition('.')[0]} has no such key; +{key}=VALUE adds it"
-    short = ".".join(key.split(".")[-2:])
-    if short in known and short != key:
-        return f"did you mean {short!r}?"
     group, _, last = key.rpartition(".")
     inside = [name for name in known if name.startswith(f"{group.split('.')[0]}.")]
     alike = [name for name in inside if name.rpartition(".")[2] == last]
