@@ -1,11 +1,8 @@
 """Composition of configurations by Hydra, and construction of objects from them."""
 
 import contextlib
-import difflib
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import hydra
@@ -16,23 +13,17 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
-from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.version import VersionBase
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
-from seq2seq.runs.existing import Resumed
 from seq2seq.runs.experiment import Experiment, read_experiment
-from seq2seq.runs.overrides import quote, quote_overrides
+from seq2seq.runs.overrides import quote_overrides
 from seq2seq.runs.safe_instantiate import instantiate
 from seq2seq.runtime.paths import CONFIGS
-from seq2seq.runtime.validation import check_choice, check_count, check_flag
+from seq2seq.runtime.validation import check_count
 
 VERSION_BASE = "1.3"
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 GROUPS = {path.name for path in CONFIGS.glob("*/")}
-# Errors of bad input; a loss that is no number is a FloatingPointError.
-ERRORS = (ValueError, FloatingPointError, OSError, HydraException, OmegaConfBaseException)
 
 
 def compose(overrides: list[str], config_dir: str | None = None) -> dict:
@@ -102,6 +93,11 @@ def resolve(config: DictConfig) -> dict:
         if not isinstance(chosen.get(group), str):
             raise ValueError(f"{group} must be one choice, as in {group}=NAME")
     return resolved
+
+
+def to_yaml(config: dict) -> str:
+    """The text of `config.yaml` of a run."""
+    return OmegaConf.to_yaml(config)
 
 
 def overrides() -> list[str]:
@@ -249,175 +245,3 @@ def _check_number(name: str, value: Any) -> None:
         return
     if not isinstance(value, int | float) or value < 0:
         raise ValueError(f"{name} must be a number of at least 0, got {value!r}")
-
-
-def train(
-    config: dict,
-    task: Any,
-    resumed: Resumed | None = None,
-    callbacks: Sequence[Any] = (),
-    show_progress: bool = True,
-) -> tuple[Any, Path]:
-    """Run a whole configuration: train, test, and write the run directory.
-
-    Args:
-        config: resolved, as `compose` returns it.
-        task: what `build_task` made of it.
-        resumed: the run that is resumed; None: a new one.
-        callbacks: of Keras, see `Trainer.run`.
-        show_progress: whether a bar and a line for each epoch are shown on standard error.
-
-    Returns:
-        The `seq2seq.training.trainer.TrainingResult`, and the path of the run directory.
-
-    Raises:
-        ValueError: anything wrong with the configuration or the data.
-    """
-    from seq2seq.layers.backend import make_deterministic, restored_settings
-
-    with restored_settings():
-        if check_flag("deterministic", config["deterministic"]):
-            make_deterministic()
-        trainer = _build_trainer(config, task)
-        with _start_run(config, task, resumed) as directory:
-            result = trainer.run(directory, callbacks, show_progress)
-    return result, directory.path
-
-
-def _build_trainer(config: dict, task: Any) -> Any:
-    """The trainer of a configuration, with a model of fresh weights."""
-    import keras
-
-    from seq2seq.training.trainer import Trainer
-
-    for split in ("validation", "test"):
-        task.examples(split)  # a space too small for them is an error before anything is written
-    keras.utils.set_random_seed(config["seed"])
-    training = instantiate("training", config["training"])
-    decoding = build_decoding(config)
-    check_choice("precision", config["precision"], PRECISIONS)
-    keras.config.set_dtype_policy(config["precision"])
-    try:
-        model = build_model(config, task)
-    finally:
-        keras.config.set_dtype_policy("float32")  # of whatever else is made while it trains
-    return Trainer(
-        task,
-        model,
-        build_optimizer(config),
-        training,
-        names=config["names"],
-        decoding=decoding,
-        seed=config["seed"],
-    )
-
-
-@contextlib.contextmanager
-def _start_run(config: dict, task: Any, resumed: Resumed | None) -> Iterator[Any]:
-    """Open the `RunDirectory` of a configuration, and describe the run there."""
-    from seq2seq.data.fingerprint import fingerprint
-    from seq2seq.runs.directory import RunDirectory
-    from seq2seq.runs.environment import describe_environment, read_checkout, shorten_patch
-    from seq2seq.runs.existing import default_name
-    from seq2seq.runs.files import keep_data
-
-    name = default_name(config)
-    if resumed is None:
-        start = (config["run_dir"], name, config["overwrite"], config["resume"])
-    else:
-        start = (str(resumed.path), name, False, True)
-    checkout = read_checkout()
-    environment = describe_environment(config["seed"], fingerprint(task), checkout)
-    with RunDirectory(*start) as directory:
-        changed = {} if resumed is None else resumed.changes
-        patch = shorten_patch(checkout.patch)
-        directory.describe(OmegaConf.to_yaml(config), environment, changed, patch)
-        if task.keep_data:
-            keep_data(directory.path, task.files)
-        yield directory
-
-
-def explain(error: Exception, overrides: Sequence[str] = ()) -> str:
-    """Describe an error in one line, with the nearest valid choice.
-
-    Args:
-        error: the exception.
-        overrides: the command line; the groups chosen there have the valid keys.
-    """
-    text = " ".join(str(error).split())
-    if isinstance(error, MissingConfigException) and error.options and error.missing_cfg_file:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        near = difflib.get_close_matches(option, error.options, 1, 0.4)
-        return (
-            f"unknown {group} {option!r}"
-            + (f"; did you mean {near[0]!r}?" if near else ";")
-            + f" There are: {', '.join(error.options)}"
-        )
-    if "Ambiguous value for argument" in text:
-        return (
-            "several values for one key are several runs: add -m (python train.py -m ...); a comma "
-            "that belongs to the value needs quotes (\"key='a,b'\")"
-        )
-    if isinstance(error, OverrideParseException) and "=" not in error.override:
-        return (
-            f"{error.override!r} is no KEY=VALUE; to resume a run: "
-            f"seq2seq train {error.override} --resume"
-        )
-    if isinstance(error, OverrideParseException):
-        key, _, value = error.override.partition("=")
-        return f'{error.override} can\'t be read; put text in quotes: "{key}={quote(value)}"'
-    taken = [override for override in overrides if override.startswith("~")]
-    if taken and isinstance(error, KeyError | InterpolationKeyError):
-        return (
-            f"{taken[0]}: the program needs this key, and takes none away; to leave a part out "
-            "choose none, as in attention=none, or null for a value"
-        )
-    if isinstance(error, KeyError):
-        return (
-            f"the configuration lacks the key {text}: another version of this package wrote it "
-            "(SEQ2SEQ_TRACEBACK=1 shows where it came from)"
-        )
-    unknown = re.search(r"[Cc]ould not override '([^']+)'", text)
-    if unknown:
-        return f"unknown key {unknown[1]!r}; {suggest_key(unknown[1], _chosen(overrides))}"
-    if not isinstance(error, ERRORS):
-        return f"{type(error).__name__}: {text} (SEQ2SEQ_TRACEBACK=1 shows where it came from)"
-    return text
-
-
-def _chosen(overrides: Sequence[str]) -> dict:
-    """Configuration of the groups chosen in `overrides`, without their other keys."""
-    try:
-        return compose([override for override in overrides if override.partition("=")[0] in GROUPS])
-    except ERRORS:  # the choice is invalid, or several: use the defaults
-        return compose([])
-
-
-def suggest_key(key: str, config: dict) -> str:
-    """Suggest the key of a configuration nearest to an unknown one, or list its keys."""
-    known = [*_keys(config)]
-    short = ".".join(key.split(".")[-2:])
-    if short in known and short != key:  # model.decoder.cell.kind is an interpolation of cell.kind
-        return f"did you mean {short!r}?"
-    if key in known:  # of a default; the chosen file lacks it
-        return f"the chosen {key.partition('.')[0]} has no such key; +{key}=VALUE adds it"
-    group, _, last = key.rpartition(".")
-    inside = [name for name in known if name.startswith(f"{group.split('.')[0]}.")]
-    alike = [name for name in inside if name.rpartition(".")[2] == last]
-    if near := alike[:1] or difflib.get_close_matches(key, inside if inside else known, 1, 0.8):
-        return f"did you mean {near[0]!r}?"
-    if inside:
-        keys = [name.partition(".")[2] for name in inside if not name.endswith("._target_")]
-        if not keys:
-            return f"{group.split('.')[0]} as it is chosen has no keys"
-        return f"{group.split('.')[0]} has {', '.join(keys)}"
-    if near := difflib.get_close_matches(key, known, 1, 0.5):
-        return f"did you mean {near[0]!r}?"
-    return "`python train.py --cfg job` shows all keys of a configuration"
-
-
-def _keys(node: dict, prefix: str = "") -> Iterator[str]:
-    for key, value in node.items():
-        yield f"{prefix}{key}"
-        if isinstance(value, dict):
-            yield from _keys(value, f"{prefix}{key}.")

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seq2seq import config as configuration
+from seq2seq.config_errors import ERRORS, explain
 from seq2seq.runs.existing import Resumed, resume, with_data_files
+from seq2seq.runs.safe_instantiate import instantiate
 from seq2seq.runtime import progress as work
 from seq2seq.runtime.quiet import filtered_stderr, quiet_engine
-from seq2seq.runtime.validation import check_flag
+from seq2seq.runtime.validation import check_choice, check_flag
 from seq2seq.runtime.verbosity import logger, note
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from seq2seq.data.task import Task
     from seq2seq.inference.predictor import Predictor
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 EXAMPLE = 'seq2seq.train("task=pairs", "task.train=my.tsv")'
 
 
@@ -92,7 +95,7 @@ def _train(
     if show_progress:
         print_notes(task)
     quiet_engine()
-    outcome, path = configuration.train(config, task, resumed, callbacks, show_progress)
+    outcome, path = train_from_config(config, task, resumed, callbacks, show_progress)
     if show_progress:
         print(format_outcome(outcome, path), file=sys.stderr)
         for line in (*note_smoke_test(config), *outcome.remarks):
@@ -125,11 +128,11 @@ def _errors_in_one_line(overrides: Sequence[str]) -> Iterator[None]:
     """
     try:
         yield
-    except (*configuration.ERRORS, KeyError) as error:
+    except (*ERRORS, KeyError) as error:
         removed = any(override.startswith("~") for override in overrides)
         if type(error) is KeyError and not removed:
             raise
-        message = configuration.explain(error, overrides)
+        message = explain(error, overrides)
         if isinstance(error, ValueError) and message == str(error):
             raise
         raise ValueError(message) from error
@@ -233,3 +236,90 @@ def note_smoke_test(config: dict) -> list[str]:
     if max_steps is None:
         return []
     return [f"note: a smoke test of at most {max_steps} updates: its numbers mean nothing"]
+
+
+def train_from_config(
+    config: dict,
+    task: Any,
+    resumed: Resumed | None = None,
+    callbacks: Sequence[Any] = (),
+    show_progress: bool = True,
+) -> tuple[Any, Path]:
+    """Run a whole configuration: train, test, and write the run directory.
+
+    It changes process-wide settings, see `seq2seq.layers.backend.restored_settings`.
+
+    Args:
+        config: resolved, as `seq2seq.config.compose` returns it.
+        task: what `seq2seq.config.build_task` made of it.
+        resumed: the run that is resumed; None: a new one.
+        callbacks: of Keras, see `Trainer.run`.
+        show_progress: whether a bar and a line for each epoch are shown on standard error.
+
+    Returns:
+        The `seq2seq.training.trainer.TrainingResult`, and the path of the run directory.
+
+    Raises:
+        ValueError: anything wrong with the configuration or the data.
+    """
+    from seq2seq.layers.backend import make_deterministic
+
+    if check_flag("deterministic", config["deterministic"]):
+        make_deterministic()
+    trainer = _build_trainer(config, task)
+    with _start_run(config, task, resumed) as directory:
+        result = trainer.run(directory, callbacks, show_progress)
+    return result, directory.path
+
+
+def _build_trainer(config: dict, task: Any) -> Any:
+    """The trainer of a configuration, with a model of fresh weights."""
+    import keras
+
+    from seq2seq.training.trainer import Trainer
+
+    for split in ("validation", "test"):
+        task.examples(split)  # a space too small for them is an error before anything is written
+    keras.utils.set_random_seed(config["seed"])
+    training = instantiate("training", config["training"])
+    decoding = configuration.build_decoding(config)
+    check_choice("precision", config["precision"], PRECISIONS)
+    keras.config.set_dtype_policy(config["precision"])
+    try:
+        model = configuration.build_model(config, task)
+    finally:
+        keras.config.set_dtype_policy("float32")  # of whatever else is made while it trains
+    return Trainer(
+        task,
+        model,
+        configuration.build_optimizer(config),
+        training,
+        names=config["names"],
+        decoding=decoding,
+        seed=config["seed"],
+    )
+
+
+@contextlib.contextmanager
+def _start_run(config: dict, task: Any, resumed: Resumed | None) -> Iterator[Any]:
+    """Open the `RunDirectory` of a configuration, and describe the run there."""
+    from seq2seq.data.fingerprint import fingerprint
+    from seq2seq.runs.directory import RunDirectory
+    from seq2seq.runs.environment import describe_environment, read_checkout, shorten_patch
+    from seq2seq.runs.existing import default_name
+    from seq2seq.runs.files import keep_data
+
+    name = default_name(config)
+    if resumed is None:
+        start = (config["run_dir"], name, config["overwrite"], config["resume"])
+    else:
+        start = (str(resumed.path), name, False, True)
+    checkout = read_checkout()
+    environment = describe_environment(config["seed"], fingerprint(task), checkout)
+    with RunDirectory(*start) as directory:
+        changed = {} if resumed is None else resumed.changes
+        patch = shorten_patch(checkout.patch)
+        directory.describe(configuration.to_yaml(config), environment, changed, patch)
+        if task.keep_data:
+            keep_data(directory.path, task.files)
+        yield directory

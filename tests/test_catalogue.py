@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from seq2seq.config import CONFIGS, build_model, build_task, compose, instantiate, train
+from seq2seq.config import CONFIGS, build_model, build_task, compose, instantiate
 from seq2seq.data import make_batch
 from seq2seq.inference.artifact import save_model
 from seq2seq.training.losses import cross_entropy
 from seq2seq.training.trainer import make_loss
+from seq2seq.training_run import train_from_config
 
 MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
 SMALL = ["model.encoder.units=12", "model.encoder.embedding_size=12"]
@@ -102,7 +103,7 @@ def learn(tmp_path, monkeypatch, *overrides):
     monkeypatch.chdir(tmp_path)
     keras.backend.clear_session()
     config = compose(list(overrides))
-    outcome, _ = train(config, build_task(config))
+    outcome, _ = train_from_config(config, build_task(config))
     return outcome.summary["test"]["exact_match"]
 
 

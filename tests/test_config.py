@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from hydra.errors import HydraException
 
 from seq2seq.cli import train as launch
 from seq2seq.config import (
@@ -12,10 +11,9 @@ from seq2seq.config import (
     build_optimizer,
     build_task,
     compose,
-    explain,
     instantiate,
-    train,
 )
+from seq2seq.training_run import train_from_config
 from tests.conftest import slow_except
 
 # Those of experiments are tested in test_experiments.py.
@@ -101,7 +99,7 @@ def test_endless_examples_are_not_drawn_again_and_nothing_is_written(tmp_path, m
     monkeypatch.chdir(tmp_path)
     config = compose(["training.replacement=true"])
     with pytest.raises(ValueError, match="training.replacement=true draws .* endless stream"):
-        train(config, build_task(config))
+        train_from_config(config, build_task(config))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,35 +123,6 @@ def test_the_schedule_spans_the_training():
     assert float(rate._learning_rate(10)) == pytest.approx(0.005)  # or over the chosen updates
     constant = build_optimizer(compose(["schedule=constant"]))(40)
     assert float(constant.learning_rate) == pytest.approx(0.01)
-
-
-@pytest.mark.parametrize(
-    "overrides, message",
-    [
-        (["task=adition"], "unknown task 'adition'; did you mean 'addition'? There are: addition"),
-        (["bridge=dens"], "unknown bridge 'dens'; did you mean 'dense'?"),
-        (["taks=copy"], "unknown key 'taks'; did you mean 'task'?"),
-        (["task.max_lenght=5"], "unknown key 'task.max_lenght'; did you mean 'task.max_length'?"),
-        (["model.units=5"], "unknown key 'model.units'; did you mean 'model.encoder.units'?"),
-        (["task=copy", "task.digits=5"], "unknown key 'task.digits'; task has symbols, numbers"),
-        (["task=addition", "task.digit=5"], "unknown key 'task.digit'; did you mean 'task.digits"),
-        (["trainin.epochs=1"], "unknown key 'trainin.epochs'; did you mean 'training.epochs'?"),
-        (["bridge=[copy,dense]", "trainin.epochs=3"], "unknown key 'trainin.epochs'; did you mean"),
-        (["task=[copy,reverse]"], "task must be one choice"),
-        (["attention=[dot,general]"], "attention must be one choice"),
-        (
-            ["model.decoder.cell.kind=gru"],
-            "unknown key 'model.decoder.cell.kind'; did you mean 'cell.",
-        ),
-        (["attention.units=5"], "unknown key 'attention.units'; attention as it is chosen has no"),
-    ],
-)
-def test_unknown_names_come_with_the_nearest_right_one(overrides, message):
-    with pytest.raises((HydraException, ValueError)) as caught:
-        compose(overrides)
-    explained = explain(caught.value, overrides)
-    assert explained.startswith(message)
-    assert "\n" not in explained
 
 
 @pytest.mark.parametrize(
@@ -235,7 +204,7 @@ def test_decoding_that_does_not_fit_is_refused_before_anything_is_written(
     monkeypatch.chdir(tmp_path)
     config = compose(overrides)
     with pytest.raises(ValueError, match=message):
-        train(config, build_task(config))
+        train_from_config(config, build_task(config))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -282,7 +251,7 @@ def test_the_seed_of_a_run_draws_its_first_weights(monkeypatch):
     def draw(seed):
         config = compose(["task=copy", "model.encoder.units=4", f"seed={seed}"])
         with pytest.raises(Started) as started:
-            train(config, build_task(config))
+            train_from_config(config, build_task(config))
         assert started.value.args[0] == seed
         return started.value.args[1]
 

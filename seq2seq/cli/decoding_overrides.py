@@ -85,7 +85,7 @@ def read_overrides(words: Sequence[str], strategy: str) -> tuple[dict[str, Any],
 
 def check_key(key: str, name: str, known: dict) -> None:
     """Raise a ValueError if a strategy lacks a key."""
-    from seq2seq.config import suggest_key
+    from seq2seq.config_errors import suggest_key
     from seq2seq.inference.decoding_options import STRATEGIES
 
     if key in known and key != "_target_":

@@ -6,7 +6,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from seq2seq.config import suggest_key
+from seq2seq.config_errors import suggest_key
 from seq2seq.runs.existing import MAY_CHANGE
 from seq2seq.runs.safe_instantiate import read_config
 

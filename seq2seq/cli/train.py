@@ -104,7 +104,7 @@ def report_errors(command: Callable[[], int | None], overrides: Sequence[str] = 
     except Exception as error:
         if has_tracebacks():
             raise
-        from seq2seq.config import explain
+        from seq2seq.config_errors import explain
 
         print(f"error: {explain(error, overrides)}", file=sys.stderr)
         return EXIT_ERROR
@@ -189,7 +189,8 @@ def check_tasks(configs: Sequence[dict]) -> None:
     The first run whose task can be made ends the check: a mistake that all runs share is reported
     once, before any process is started.
     """
-    from seq2seq.config import build_task, explain
+    from seq2seq.config import build_task
+    from seq2seq.config_errors import explain
 
     errors = []
     for config in configs if len(configs) > 1 else ():
@@ -279,8 +280,13 @@ def run_training(
         resumed: the run that is resumed; None: a new run.
         original: a run whose data is read, if it keeps some.
     """
-    from seq2seq import config as configuration
-    from seq2seq.training_run import format_outcome, note_smoke_test, print_notes, read_task
+    from seq2seq.training_run import (
+        format_outcome,
+        note_smoke_test,
+        print_notes,
+        read_task,
+        train_from_config,
+    )
 
     task = read_task(config, original if resumed is None else resumed.path)
     print_notes(task)
@@ -288,8 +294,11 @@ def run_training(
     log_engine()
     import keras
 
+    from seq2seq.layers.backend import restored_settings
+
     keras.backend.clear_session()  # of several runs, the ones before need no memory any more
-    outcome, path = configuration.train(config, task, resumed)
+    with restored_settings():
+        outcome, path = train_from_config(config, task, resumed)
     print(format_outcome(outcome, path), flush=True)
     for text in note_smoke_test(config):
         note(text)

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from seq2seq.data.batching import MAX_STEPS, EncodedSource, bucket, encode_source
+import numpy as np
+
+from seq2seq.data.batching import MAX_STEPS, EncodedSource, bucket, encode_source, encode_target
 from seq2seq.runtime.codec import Codec
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.tagged import TAB, Tagged
-from seq2seq.runtime.vocabulary import UNKNOWN
+from seq2seq.runtime.vocabulary import START, UNKNOWN
 
 MAX_PAIRS = 2**25  # pairs of a source step and a symbol that it may copy, of a batch
 MAX_ANSWER_STEPS = 2**22  # steps of the answers of a batch, of all hypotheses
@@ -79,6 +81,63 @@ def encode_texts(
         except ValueError as error:
             raise BadSource(number, str(error)) from None
     return sources
+
+
+def encode_prefixes(
+    target: Codec, sources: Sequence[EncodedSource], prefix: str | Sequence[str] | None
+) -> list[list[int]] | None:
+    """Encode the first tokens of each answer.
+
+    Args:
+        target: codec of the target side.
+        sources: encoded sources; a prefix may copy their symbols.
+        prefix: a text for all, or one per source; None: there is none.
+
+    Raises:
+        ValueError: a prefix can't be encoded, or their number differs from that of the sources.
+    """
+    if prefix is None:
+        return None
+    if isinstance(target, Numbers):
+        raise ValueError("real values have no prefix")
+    is_one = isinstance(prefix, str)
+    texts = [prefix] * len(sources) if is_one else list_texts("prefix", prefix)
+    if len(texts) != len(sources):
+        raise ValueError(f"{len(sources)} sources need as many prefixes, got {len(texts)}")
+    rows = []
+    for number, (text, source) in enumerate(zip(texts, sources, strict=True), 1):
+        try:
+            rows.append(encode_target(text, source, target)[:-1])  # without the end
+        except ValueError as error:
+            raise ValueError(f"prefix {number}: {error}") from None
+    return rows
+
+
+def encode_previous(target: Codec, tokens: Sequence | None, batch: int) -> np.ndarray:
+    """Encode previous tokens, the inputs of a decoder's step.
+
+    Args:
+        target: codec of the target side.
+        tokens: a symbol or an id per source; of real values (batch, features); None: the start.
+        batch: number of sources.
+
+    Returns:
+        (batch,) ids, or (batch, features) values.
+
+    Raises:
+        ValueError: a symbol is not in the vocabulary.
+    """
+    if isinstance(target, Numbers):
+        values = np.zeros((batch, target.features)) if tokens is None else tokens
+        return np.asarray(values, "float32")
+    if tokens is None:
+        return np.full(batch, START, "int32")
+    symbols = target.symbols
+    for token in tokens:
+        if isinstance(token, str) and token not in symbols:
+            raise ValueError(f"{token!r} can't be a previous token: it is not in the vocabulary")
+    ids = [symbols.index(token) if isinstance(token, str) else token for token in tokens]
+    return np.array(ids, "int32")
 
 
 def make_source(codec: Codec, length: int) -> str:

@@ -28,6 +28,8 @@ from seq2seq.inference.inputs import (
     BadSource,
     BadTarget,
     batches_by_length,
+    encode_prefixes,
+    encode_previous,
     encode_texts,
     list_texts,
     make_source,
@@ -46,7 +48,6 @@ from seq2seq.runtime.manifest import read_checked
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.validation import check_choice, check_count
-from seq2seq.runtime.vocabulary import START
 
 logger = logging.getLogger("seq2seq")
 
@@ -164,7 +165,7 @@ class Predictor:
         self, sources, plan: DecodingPlan, prefix=None, attention: bool = False, lengths=None
     ) -> list[list[Hypothesis]]:
         encoded = self.encode_texts(list_texts("sources", sources), plan.unknown)
-        prefixes = self._encode_prefixes(encoded, prefix)
+        prefixes = encode_prefixes(self.target, encoded, prefix)
         self._warn_about_length(encoded, plan)
         answers = [[Hypothesis("", [], 0.0)] for _ in encoded]  # of sources without a step
         with progress("predicting", len(encoded), "sources") as advance:
@@ -297,7 +298,9 @@ class Predictor:
                 (batch, features).
             state, memory: from `encode`, or the state of a step before.
         """
-        return self.model.log_prob_step(self._encode_previous(tokens, state), state, memory)
+        return self.model.log_prob_step(
+            encode_previous(self.target, tokens, _count(state)), state, memory
+        )
 
     def decode(
         self,
@@ -325,7 +328,7 @@ class Predictor:
         """
         plan = self.plan(decoding, strategy, n_best)
         mask = np.asarray((memory if isinstance(memory, Memory) else memory[0]).mask)
-        batch, steps = len(tree.flatten(state)[0]), mask.sum(1)
+        batch, steps = _count(state), mask.sum(1)
         encoded = None
         if sources is not None:
             encoded = self.encode_texts(list_texts("sources", sources), "token")
@@ -337,7 +340,7 @@ class Predictor:
             constraints.append(CopyRange(np.full(batch, len(self.target))))
         copies_attended = encoded is not None and plan.copies_attended
         hypotheses = self.model.continue_decoding(
-            self._encode_previous(tokens, state),
+            encode_previous(self.target, tokens, batch),
             state,
             memory,
             plan.strategy,
@@ -490,41 +493,6 @@ class Predictor:
                 raise BadSource(number, "it is empty: there is no value to read")
         return encoded
 
-    def _encode_prefixes(self, sources: list[EncodedSource], prefix) -> list[list[int]] | None:
-        """First tokens of each answer."""
-        if prefix is None:
-            return None
-        if isinstance(self.target, Numbers):
-            raise ValueError("real values have no prefix")
-        is_one = isinstance(prefix, str)
-        texts = [prefix] * len(sources) if is_one else list_texts("prefix", prefix)
-        if len(texts) != len(sources):
-            raise ValueError(f"{len(sources)} sources need as many prefixes, got {len(texts)}")
-        rows = []
-        for number, (text, source) in enumerate(zip(texts, sources, strict=True), 1):
-            try:
-                rows.append(encode_target(text, source, self.target)[:-1])  # without the end
-            except ValueError as error:
-                raise ValueError(f"prefix {number}: {error}") from None
-        return rows
-
-    def _encode_previous(self, tokens: Sequence | None, state: Any) -> np.ndarray:
-        """Inputs of a step from previous tokens; None: the start."""
-        batch = len(tree.flatten(state)[0]) if tokens is None else len(tokens)
-        if isinstance(self.target, Numbers):
-            values = np.zeros((batch, self.target.features)) if tokens is None else tokens
-            return np.asarray(values, "float32")
-        if tokens is None:
-            return np.full(batch, START, "int32")
-        symbols = self.target.symbols
-        for token in tokens:
-            if isinstance(token, str) and token not in symbols:
-                raise ValueError(
-                    f"{token!r} can't be a previous token: it is not in the vocabulary"
-                )
-        ids = [symbols.index(token) if isinstance(token, str) else token for token in tokens]
-        return np.array(ids, "int32")
-
     def _warn_about_length(self, sources: list[EncodedSource], plan: DecodingPlan) -> None:
         longest = max((len(source.row) for source in sources), default=0)
         if self._has_warned or not longest:
@@ -610,3 +578,8 @@ class Predictor:
         """
         settings = {**self.settings, "decoding": self.decoding.to_config()}
         save_model(Path(path).expanduser(), self.model, self.source, self.target, settings, weights)
+
+
+def _count(state: Any) -> int:
+    """Number of sources of a state."""
+    return len(tree.flatten(state)[0])

@@ -6,7 +6,8 @@ import pytest
 
 from seq2seq.cli import main as cli
 from seq2seq.cli.decoding_overrides import check_key, override_decoding, split_overrides
-from seq2seq.config import build_decoding, compose, explain
+from seq2seq.config import build_decoding, compose
+from seq2seq.config_errors import explain
 from seq2seq.decoding import Beam, Sample
 from seq2seq.inference.decoding_options import Decoding
 from tests.cli.calls import call, pipe

@@ -8,13 +8,14 @@ import pytest
 
 from seq2seq.cli import experiment_runs
 from seq2seq.cli.multirun import plan
-from seq2seq.config import build_task, compose, compose_experiment, train
+from seq2seq.config import build_task, compose, compose_experiment
 from seq2seq.data import pronunciation
 from seq2seq.runs.compare import read_history, read_summary
 from seq2seq.runs.experiment import Expected, Experiment, Row, measure, read_results
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
+from seq2seq.training_run import train_from_config
 from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
 
@@ -73,7 +74,7 @@ def check_run(name, row):
     path = Path(f"{name}-{row.name}")
     few = ["training=quick", "training.max_steps=2", "training.max_eval_examples=8"]
     chosen = compose([f"experiment={name}", *row.overrides, *few, f"run_dir={path}"])
-    outcome, _ = train(chosen, build_task(chosen))
+    outcome, _ = train_from_config(chosen, build_task(chosen))
     assert outcome.error is None
     test, rows = read_summary(path)["test"], read_history(path)
     for expected in row.expected:

@@ -12,8 +12,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from seq2seq import load
 from seq2seq.cli import main as cli
 from seq2seq.cli.flags import split_flags
-from seq2seq.config import build_task, compose, compose_experiment, train
+from seq2seq.config import build_task, compose, compose_experiment
 from seq2seq.runtime.paths import EXPERIMENTS
+from seq2seq.training_run import train_from_config
 from tests.conftest import ROOT
 from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
@@ -166,7 +167,7 @@ def small_runs(tmp_path_factory):
         ["task=reverse", "task.max_length=3", "task.test_examples=60", "model.encoder.units=8"]
         + ["training.steps=2", "task.validation_examples=2", f"run_dir={directory}/runs/units/8"]
     )
-    train(config, build_task(config))
+    train_from_config(config, build_task(config))
     (directory / "runs/latest").symlink_to(directory / "runs/units/8")
     return directory
 

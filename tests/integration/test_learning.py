@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from seq2seq.config import build_task, compose, train
+from seq2seq.config import build_task, compose
+from seq2seq.training_run import train_from_config
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +18,7 @@ def in_an_empty_directory(tmp_path, monkeypatch):
 def learn(*overrides):
     keras.backend.clear_session()
     config = compose(list(overrides))
-    outcome, _ = train(config, build_task(config))
+    outcome, _ = train_from_config(config, build_task(config))
     return outcome.summary["test"]
 
 

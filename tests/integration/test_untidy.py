@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import seq2seq
-from seq2seq.config import build_task, compose, train
+from seq2seq.config import build_task, compose
 from seq2seq.data.files import unescape
 from seq2seq.evaluation.predictions import read_examples
 from seq2seq.runtime import predictor as numpy_runtime
+from seq2seq.training_run import train_from_config
 from tests.cli.calls import call, pipe
 
 UNTIDY = Path(__file__).parents[1] / "untidy"
@@ -72,7 +73,7 @@ def read(name, row, ending="\n"):
 def learn(*overrides):
     """Train for two updates; the run as it is loaded by its users, and by the NumPy runtime."""
     config = compose([*overrides, *SMALL])
-    outcome, path = train(config, build_task(config))
+    outcome, path = train_from_config(config, build_task(config))
     assert outcome.error is None
     return seq2seq.load(path), numpy_runtime.load(path / "model.npz")
 

@@ -6,7 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from seq2seq.cli import main as cli
-from seq2seq.config import compose, explain
+from seq2seq.config import compose
+from seq2seq.config_errors import explain
 from seq2seq.runs.overrides import quote_overrides
 from tests.conftest import ROOT
 
