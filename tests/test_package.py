@@ -14,7 +14,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # the command line.
 FLOORS = [
     *("runtime", "data", "layers", "decoding", "models", "inference", "evaluation", "runs"),
-    *("training", "analysis", "export", "config", "training_run", "cli", "__main__"),
+    *(
+        "training",
+        "analysis",
+        "export",
+        "config",
+        "config_errors",
+        "training_run",
+        "cli",
+        "__main__",
+    ),
 ]
 
 
