@@ -63,7 +63,10 @@ def test_the_command_line_wins_over_what_a_task_sets():
 
 @pytest.mark.parametrize(
     "task, model",
-    [("pairs", "attention"), ("pronunciation", "attention_large"), ("inflection", "pointer")],
+    slow_except(
+        [("inflection", "pointer")],
+        [("pairs", "attention"), ("pronunciation", "attention_large"), ("inflection", "pointer")],
+    ),
 )
 def test_a_task_has_the_default_model_that_suits_it(task, model):
     """And a model of the command line is what its file makes it, nothing of the default left."""

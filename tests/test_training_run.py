@@ -58,6 +58,7 @@ def test_it_returns_the_run_and_shows_what_the_command_line_shows(capsys):
         assert line in err
 
 
+@pytest.mark.slow
 def test_progress_can_be_left_out(capfd):
     seq2seq.train(*SHORT, progress=False)
     assert capfd.readouterr() == ("", "")
@@ -120,6 +121,7 @@ def test_a_callback_must_be_one():
             seq2seq.train(*SHORT, callbacks=wrong)
 
 
+@pytest.mark.slow
 def test_errors_of_a_callback_pass_unchanged():
     def fail(epoch):
         raise KeyError("mine")
@@ -141,6 +143,7 @@ def test_ctrl_c_keeps_the_best_model_and_the_run_can_be_resumed(caplog, capfd):
     assert "run is complete; there is nothing to do" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_keyboard_interrupt_in_a_thread_keeps_the_best_model(caplog):
     def interrupt(epoch):
         raise KeyboardInterrupt
@@ -192,6 +195,7 @@ def test_it_trains_on_rows_in_memory_and_notes_them(capsys):
     assert config["task"]["in_memory"] is True and config["names"]["task"] == "pairs"
 
 
+@pytest.mark.slow
 def test_a_run_of_rows_in_memory_is_resumed_with_them_alone(caplog, capsys):
     interrupt = Recorder(lambda epoch: signal.raise_signal(signal.SIGINT))
     seq2seq.train(*SMALL, task=pairs(), callbacks=[interrupt], progress=False)
@@ -207,6 +211,7 @@ def test_a_run_of_rows_in_memory_is_resumed_with_them_alone(caplog, capsys):
     assert "made in Python" in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_task_object_of_a_file_is_as_the_command_line(tmp_path):
     (tmp_path / "my.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in WORDS))
     seq2seq.train(*SMALL, task=seq2seq.Pairs("my.tsv"), progress=False)

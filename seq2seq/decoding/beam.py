@@ -22,7 +22,7 @@ from seq2seq.decoding.search import (
     at_limit,
 )
 from seq2seq.layers.lstm import Tensor
-from seq2seq.layers.structure import map_tensors, select
+from seq2seq.layers.structure import flatten_tensors, map_tensors, select
 from seq2seq.runtime.validation import check_count, check_flag, check_number
 
 AVERAGE = "average"
@@ -285,12 +285,13 @@ class Beam(Strategy):
 
 def gather_beams(structure, index: Tensor):
     """Entries `index` (batch, count) of the second axis of tensors (batch, size, ...)."""
-    index = ops.cast(index, "int32")
     batch, count = ops.shape(index)
+    size = ops.shape(flatten_tensors(structure)[0][0])[1]
+    first = size * ops.arange(batch, dtype="int32")[:, None]  # row of each source's entry 0
+    rows = ops.reshape(ops.cast(index, "int32") + first, (-1,))  # (batch * count,)
 
     def gather(tensor):
-        size, trailing = ops.shape(tensor)[1], ops.shape(tensor)[2:]
-        rows = ops.reshape(index + ops.arange(batch, dtype="int32")[:, None] * size, (-1,))
+        trailing = ops.shape(tensor)[2:]
         gathered = ops.take(ops.reshape(tensor, (-1, *trailing)), rows, axis=0)
         return ops.reshape(gathered, (batch, count, *trailing))
 

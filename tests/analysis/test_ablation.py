@@ -69,6 +69,7 @@ def test_as_trained_equals_evaluation_and_zeroed_equals_an_uninformed_decoder():
     assert rows["zeroed"].tokens.value == pytest.approx(expected["token_accuracy"])
 
 
+@pytest.mark.slow
 def test_rows_are_of_what_the_model_has():
     """A GRU has no cell, one layer is not left alone, attention is there or not."""
     gru = make({"cell": "gru"}, {"cell": "gru", "attention": Additive()})
@@ -107,6 +108,7 @@ def test_no_noise_changes_nothing_and_much_changes_all():
     assert rows["noise 50"].exact.successes < rows["as trained"].exact.successes == 6
 
 
+@pytest.mark.slow
 def test_with_attention_off_all_sources_of_one_state_are_alike():
     """The output then depends on the state alone: a bridge that passes none gives one answer."""
     run = make({}, {"attention": Additive()}, Zero())
@@ -117,6 +119,7 @@ def test_with_attention_off_all_sources_of_one_state_are_alike():
     assert off.exact.successes <= max(answers.count(answer) for answer in answers)
 
 
+@pytest.mark.slow
 def test_a_pointer_spells_what_it_copies():
     run = make({}, {"attention": Additive(), "readout": "pointer"})
     run.model.decoder.readout.p_gen.bias.assign(np.array([-9.0], "float32"))

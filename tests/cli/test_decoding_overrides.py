@@ -155,6 +155,7 @@ def test_a_text_that_begins_so_is_a_text_after_two_dashes(capsys, cached_run, mo
     assert call(capsys, *flags, "a=b")[1].count("\n") == 1
 
 
+@pytest.mark.slow
 def test_evaluation_and_scores_take_overrides(capsys, cached_run, tmp_path):
     words = ("decoding=beam", "decoding.width=3")
     expected = call(capsys, "evaluate", cached_run, "--json", "--width", 3)
@@ -170,6 +171,7 @@ def test_evaluation_and_scores_take_overrides(capsys, cached_run, tmp_path):
     assert status == 2 and "contradict each other" in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_symbols_by_overrides_are_those_by_flags(capsys, cached_run):
     for key, flag in (("banned", "--banned"), ("allowed", "--allowed")):
         words = ["predict", cached_run, "abc", "--max-length", 3]

@@ -16,10 +16,11 @@ from seq2seq.runs.overrides import quote
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
 from seq2seq.training_run import train_from_config
+from tests.conftest import slow_except
 from tests.runs.fake_runs import config, history, lengths, summary, write_run
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", slow_except(EXPERIMENTS[:4], EXPERIMENTS))
 def test_a_file_opens_with_its_command_and_expects_what_can_be_measured(name):
     text = (CONFIGS / f"experiment/{name}.yaml").read_text("utf-8")
     comment = text.partition("\ndefaults:")[0]
@@ -33,7 +34,7 @@ def test_a_file_opens_with_its_command_and_expects_what_can_be_measured(name):
                 assert low < high and not (low, high) == (0, 1)  # a band that excludes something
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", slow_except(EXPERIMENTS[:4], EXPERIMENTS))
 def test_an_experiment_does_not_lean_on_the_default_model_of_a_task(name):
     """A better default must not change what a published number is of."""
     config = compose([f"experiment={name}"])

@@ -289,6 +289,7 @@ def test_from_the_command_to_the_table(call):
     assert [row[7:10] for row in rows[2:]] == [["20.00", "±", "14.14"]] * 2
 
 
+@pytest.mark.slow
 def test_the_failed_are_named_and_the_worst_decides(call):
     status, out, err = call("-m", "seed=1,9,2", "run_dir=grid")
     assert status == 128 + signal.SIGKILL and "| 2 " in out

@@ -34,6 +34,7 @@ def test_options_and_texts_stand_in_any_order(arguments, expected, monkeypatch):
     assert {name: getattr(received[0], name) for name in expected} == expected
 
 
+@pytest.mark.slow
 def test_constraints_on_the_command_line(capsys, cached_run, tmp_path):
     (tmp_path / "words").write_text("abba\ncc\n")
     _, out, _ = call(capsys, "predict", cached_run, "ab", "c", "--lexicon", tmp_path / "words")

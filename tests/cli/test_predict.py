@@ -117,6 +117,7 @@ def test_a_line_end_inside_an_answer_does_not_end_the_line(capsys, shape):
     assert out.count("\n") == (3 if shape == "tsv" else 2) and "\r" not in out
 
 
+@pytest.mark.slow
 def test_several_answers_with_scores(capsys, cached_run):
     beam = ("--strategy", "beam", "--width", 4, "--n-best", 3)
     status, out, _ = call(capsys, "predict", cached_run, "ab", "c", *beam, "--scores")

@@ -1,5 +1,7 @@
 """The verb `probe`."""
 
+import pytest
+
 from seq2seq.analysis import probing
 from seq2seq.cli import probe
 from seq2seq.cli.run_argument import predictions_of
@@ -7,6 +9,7 @@ from seq2seq.evaluation.predictions import read_examples
 from tests.cli.calls import call, check_files
 
 
+@pytest.mark.slow
 def test_probe(capsys, cached_run, tmp_path, monkeypatch):
     monkeypatch.setattr(probing, "MIN_TEST", 1)
     status, out, err = call(capsys, "probe", cached_run, "--examples", 3000, "-o", tmp_path)

@@ -185,6 +185,7 @@ ROWS = st.fixed_dictionaries({"source": st.text(), "target": st.text()})
 NASTY = ["", "[" * 100_000, '{"a":' * 50_000, "9" * 5000, '{"source":"\\ud800","target":""}', "nan"]
 
 
+@pytest.mark.slow
 @given(st.lists(ROWS | JSON | st.sampled_from(NASTY), max_size=8))
 def test_json_lines_are_read_or_the_first_bad_line_is_named(rows):
     content = "".join((row if row in NASTY else json.dumps(row)) + "\n" for row in rows).encode()

@@ -53,7 +53,7 @@ def test_the_papers_examples(command, actions):
     assert list(commands()[command]) == actions.split()
 
 
-@pytest.mark.parametrize("split", PUBLISHED)
+@pytest.mark.parametrize("split", slow_except(["simple", "length", "jump"], PUBLISHED))
 def test_published_sizes(split):
     task = Scan(split, validation_examples=0)
     train, test = task.examples("train"), task.examples("test")
@@ -78,6 +78,7 @@ def test_validation_comes_from_training_and_leaves_the_primitive(split, primitiv
 
 
 # Lines of the published files complex_jump_numN; their repetitions are 10 % of the lines.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "added, lines",
     slow_except(

@@ -43,7 +43,7 @@ def test_a_wide_beam_finds_the_best_of_all(markov, tables, length_penalty):
     assert result.ended.all()
 
 
-@pytest.mark.parametrize("max_length", [1, 3, 9])
+@pytest.mark.parametrize("max_length", slow_except([3], [1, 3, 9]))
 def test_a_beam_of_one_is_greedy(markov, max_length):
     tables = 2 * np.random.default_rng(1).normal(size=(40, 6, 6))
     tables[:, :, END] += 1  # that some end soon and others never
@@ -119,7 +119,7 @@ def test_no_source_depends_on_the_others(markov, strategy):
     order = np.array([5, 1, 7, 3, 0, 2, 6, 4])
     for field, mixed in zip(together[:5], run(order)[:5], strict=True):
         np.testing.assert_allclose(field[order], mixed, atol=1e-5)
-    for row in range(8):
+    for row in (0, 3, 6):
         for field, alone in zip(together[:5], run([row])[:5], strict=True):
             np.testing.assert_allclose(field[row], alone[0], atol=1e-5)
 
@@ -153,6 +153,7 @@ def test_early_stopping_takes_the_first_that_end(markov):
     assert decoded(model(Beam(2))) == (3, 4)
 
 
+@pytest.mark.slow
 def test_a_coverage_penalty_prefers_what_attends_to_all(markov):
     """The toy attends to (last token) mod 3: 3 4 5 covers all of the source, 3 3 3 one step."""
     probabilities = np.full((6, 6), 1e-9)

@@ -43,7 +43,7 @@ def run(markov, strategy, *constraints, limit=LIMIT):
     return hypotheses
 
 
-@pytest.mark.parametrize("strategy", slow_except(QUICK, STRATEGIES), ids=str)
+@pytest.mark.parametrize("strategy", slow_except(QUICK[1:], STRATEGIES), ids=str)
 def test_banned_and_allowed(markov, strategy):
     for _, tokens, *_ in run(markov, strategy, SuppressTokens(np.array([0, 1, 3]))):
         assert set(tokens) <= {4, 5, 6}
@@ -51,7 +51,7 @@ def test_banned_and_allowed(markov, strategy):
         assert set(tokens) <= {3, 5}
 
 
-@pytest.mark.parametrize("strategy", slow_except(QUICK, STRATEGIES), ids=str)
+@pytest.mark.parametrize("strategy", slow_except(QUICK[1:], STRATEGIES), ids=str)
 def test_prefix(markov, strategy):
     prefixes = [[3, 3, 4], [], [6]]
     for row, tokens, _, _ in run(markov, strategy, Prefix.of(prefixes)):
@@ -61,7 +61,7 @@ def test_prefix(markov, strategy):
     assert [tokens for _, tokens, *_ in free] == [tokens for _, tokens, *_ in none]
 
 
-@pytest.mark.parametrize("strategy", slow_except(QUICK, STRATEGIES), ids=str)
+@pytest.mark.parametrize("strategy", slow_except(QUICK[1:], STRATEGIES), ids=str)
 def test_length(markov, strategy):
     minimum, maximum = np.array([2, 0, 5]), np.array([3, 0, 5])
     for row, tokens, _, ended in run(markov, strategy, Length(minimum, maximum)):
@@ -92,7 +92,7 @@ def test_no_repeat_changes_nothing_else(markov):
             prefix.append(token)
 
 
-@pytest.mark.parametrize("strategy", slow_except(QUICK, STRATEGIES), ids=str)
+@pytest.mark.parametrize("strategy", slow_except(QUICK[1:], STRATEGIES), ids=str)
 def test_a_lexicon_of_one_gives_that_one(markov, strategy):
     for _, tokens, _, ended in run(markov, strategy, Lexicon.of([[4, 3, 3]], SYMBOLS, END)):
         assert tokens == [4, 3, 3] and ended
@@ -105,7 +105,7 @@ def test_a_lexicon_holds(markov, strategy):
     assert all(tokens in lexicon and ended for _, tokens, _, ended in hypotheses)
 
 
-@pytest.mark.parametrize("strategy", slow_except(QUICK, STRATEGIES), ids=str)
+@pytest.mark.parametrize("strategy", slow_except(QUICK[1:], STRATEGIES), ids=str)
 def test_a_lexicon_of_all_changes_nothing(markov, strategy):
     symbols = [symbol for symbol in range(SYMBOLS) if symbol != END]
     every = [[]]
@@ -125,7 +125,7 @@ def test_a_lexicon_in_a_beam_is_the_best_of_it(markov):
         assert [tokens for index, tokens, *_ in answers(result) if index == row] == best
 
 
-@pytest.mark.parametrize("strategy", slow_except(QUICK, STRATEGIES), ids=str)
+@pytest.mark.parametrize("strategy", slow_except(QUICK[1:], STRATEGIES), ids=str)
 def test_contradictory_constraints_have_no_hypothesis(markov, strategy):
     rules = [Prefix.of([[3], [4], [4]]), SuppressTokens(np.array([3]))]
     result = markov(TABLES)(strategy, constraints=rules)

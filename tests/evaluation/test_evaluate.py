@@ -37,6 +37,7 @@ def test_evaluation_judges_free_running_answers(tmp_path, predictor):
     assert [answer.verdict for answer in stored] == evaluation.verdicts()
 
 
+@pytest.mark.slow
 def test_the_oracles_length_forgives_wrong_ends_and_no_wrong_tokens(predictor, eager):
     predicted = predictor.predict(["ab"], decoding=Decoding(min_length=5, max_length=5))[0]
     wrong = predicted[0] + ("a" if predicted[1] != "a" else "b") + predicted[2:]

@@ -34,6 +34,7 @@ def test_a_missing_part_of_a_run_is_named(tmp_path):
         seq2seq.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_ensembles_of_runs(predictor):
     together = seq2seq.ensemble([predictor, predictor])
     assert together.predict(["ab", "c"]) == predictor.predict(["ab", "c"])

@@ -207,6 +207,7 @@ def test_gates_are_there_on_request(tmp_path, run, trace):
     assert same(type(plain).load(tmp_path / "trace.npz"), plain)
 
 
+@pytest.mark.slow
 def test_the_choices_of_a_strategy_are_traced():
     run = KINDS["lstm"]()
     for strategy in (Beam(4), Sample(temperature=3.0, seed=4)):
@@ -219,6 +220,7 @@ def test_the_choices_of_a_strategy_are_traced():
     assert set(run.trace("ab", decoding=banned).outputs[0]) <= {"c", "<unknown>", "<end>"}
 
 
+@pytest.mark.slow
 def test_a_pointer_names_what_it_copies():
     run = make({}, {"attention": Additive(), "readout": "pointer"}, unknown="token")
     run.model.decoder.readout.p_gen.bias.assign([-50.0])  # every output is copied
@@ -257,6 +259,7 @@ def test_swapped_states_swap_answers():
     assert run.decode(state, memory) == plain[::-1]
 
 
+@pytest.mark.slow
 def test_zeroing_is_the_bridge_that_passes_nothing():
     run = KINDS["lstm"]()
     uninformed_model = Seq2Seq(
@@ -273,6 +276,7 @@ def test_zeroing_is_the_bridge_that_passes_nothing():
     assert [best[0].text for best in hypotheses] != run.predict(SOURCES)
 
 
+@pytest.mark.slow
 def test_state_and_memory_are_exchanged_each_by_itself():
     run = KINDS["attention"]()
     sources, back = ["abc", "cab"], [1, 0]
@@ -315,6 +319,7 @@ def test_step_by_step_decoding_equals_predict():
     assert continuation[0].tokens[: len(best[0].tokens) - 1] == best[0].tokens[1:]
 
 
+@pytest.mark.slow
 def test_decoding_applies_the_settings_as_predict_does():
     """Neither padding, start, banned tokens nor copies beyond the vocabulary are generated."""
     run = make({}, {"attention": General(), "readout": "pointer"}, banned=["a"], max_length=3)
@@ -329,6 +334,7 @@ def test_decoding_applies_the_settings_as_predict_does():
         run.step(["x"], state, memory)
 
 
+@pytest.mark.slow
 def test_unknown_symbols_are_copied_from_a_state_too():
     run = make({}, {"attention": General()}, unknown="copy", max_length=4)
     run.model.decoder.readout.logits.bias.assign(np.where(np.arange(len(LETTERS)) == 3, 99.0, 0.0))
@@ -369,12 +375,14 @@ def test_bad_requests_are_refused(call, message):
         call(KINDS["lstm"]())
 
 
+@pytest.mark.slow
 def test_the_states_of_an_ensemble_are_decoded():
     run = KINDS["lstm"]()
     together = ensemble([run, run])
     assert together.decode(*together.encode(SOURCES)) == run.predict(SOURCES)
 
 
+@pytest.mark.slow
 def test_samples_of_given_sources_are_those_of_predict(run):
     strategy = Sample(seed=7, temperature=2.0)
     if run.model.features is not None:

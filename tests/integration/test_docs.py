@@ -130,6 +130,7 @@ def test_training_from_python(tmp_path, monkeypatch, eagerly):
     assert len(names["run"].predict(["abc"])) == 1
 
 
+@pytest.mark.slow
 def test_the_commands_on_tasks_make_their_data():
     commands = re.findall(r"^python train.py (.*?)^```", TASKS, re.M | re.S)
     assert len(commands) == 2
@@ -202,6 +203,7 @@ def test_the_pictures_of_the_second_lesson_are_there():
     assert {"ablate.png", "probe.png", "capacity.png", "inspect.png"} == pictures
 
 
+@pytest.mark.slow
 def test_states_are_values(small_runs, monkeypatch):
     monkeypatch.chdir(small_runs)
     names = {}
@@ -217,6 +219,7 @@ def test_states_are_values(small_runs, monkeypatch):
     assert same_trace.outputs == trace.outputs
 
 
+@pytest.mark.slow
 def test_the_reports_run(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib", reason="charts need keras-seq2seq[analysis]")
     monkeypatch.chdir(tmp_path)
@@ -271,6 +274,7 @@ def test_every_choice_is_in_the_table():
             assert f"`{path.stem}`" in MODELS, f"{group}={path.stem}"
 
 
+@pytest.mark.slow
 def test_the_tables_of_results_equal_their_files():
     path = ROOT / "benchmarks/results.py"
     spec = importlib.util.spec_from_file_location("results", path)

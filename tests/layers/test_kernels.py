@@ -154,6 +154,7 @@ def test_it_is_its_steps(mask):
     np.testing.assert_allclose(np.array(outputs)[shown], np.array(expected)[shown], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "policy", slow_except(["mixed_float16"], ["mixed_bfloat16", "mixed_float16"])
 )

@@ -5,6 +5,7 @@ import pytest
 
 from seq2seq.layers import LSTM, LSTMState
 from seq2seq.layers.lstm import lstm_gates, lstm_step
+from tests.conftest import slow_except
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.normal(size=(3, 7, 5)).astype("float32")
@@ -42,8 +43,9 @@ def make_layer(**arguments):
     return layer
 
 
-@pytest.mark.parametrize("training", [True, False])  # the kernel of this package, and Keras's loop
-@pytest.mark.parametrize("masked", [False, True])
+# In training the kernel of this package runs, else Keras's loop.
+@pytest.mark.parametrize("training", slow_except([True], [True, False]))
+@pytest.mark.parametrize("masked", slow_except([True], [False, True]))
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("start", [None, START])
 def test_a_sequence_is_the_papers_equations(masked, backwards, start, training):

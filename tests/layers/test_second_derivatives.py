@@ -53,7 +53,9 @@ def penalty(layer, mask):
     return of
 
 
-@pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
+@pytest.mark.parametrize(
+    "mask", [pytest.param(None, marks=pytest.mark.slow), MASK], ids=["whole", "masked"]
+)
 @pytest.mark.parametrize("kind", PAIRS)
 def test_a_gradient_penalty_is_keras_own_and_that_of_finite_differences(kind, mask):
     ours, keras_own = make(kind)

@@ -64,7 +64,8 @@ def traces(monkeypatch):
     return traced
 
 
-@pytest.mark.parametrize("kind", slow_except([Beam], [Sample, Beam]))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [Sample, Beam])
 def test_other_numbers_are_no_other_program(model, traces, kind):
     model._compiled_functions().clear()
     answers, first = {}, None

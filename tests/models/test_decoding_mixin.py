@@ -160,6 +160,7 @@ def test_the_most_attended_step_is_found_without_keeping_all_weights(kind, strat
     np.testing.assert_array_equal(np.where(generated, actual, 0), np.where(generated, expected, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", slow_except(["int64"], ["int64", "int16", "int32"]))
 def test_samples_do_not_depend_on_how_numbers_are_kept(kind):
     model, inputs = make("attention")
@@ -170,7 +171,11 @@ def test_samples_do_not_depend_on_how_numbers_are_kept(kind):
     )
 
 
-@pytest.mark.parametrize("strategy", [Greedy(), Beam(3, n_best=2), Sample(num_samples=2)], ids=str)
+@pytest.mark.parametrize(
+    "strategy",
+    slow_except([Greedy()], [Greedy(), Beam(3, n_best=2), Sample(num_samples=2)]),
+    ids=str,
+)
 @pytest.mark.parametrize("attention", slow_except([True], [True, ARGMAX]))
 def test_an_empty_batch_has_no_hypotheses(strategy, attention):
     model, inputs = make("attention")
@@ -182,7 +187,7 @@ def test_an_empty_batch_has_no_hypotheses(strategy, attention):
         model.decode(np.zeros((2, 0), "int32"), max_length=3)
 
 
-@pytest.mark.parametrize("floatx", ["float64", "float16"])
+@pytest.mark.parametrize("floatx", slow_except(["float64"], ["float64", "float16"]))
 @pytest.mark.parametrize(
     "strategy", slow_except([Greedy()], [Greedy(), Beam(2, n_best=2), Sample(seed=1)]), ids=str
 )

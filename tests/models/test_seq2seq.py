@@ -124,6 +124,7 @@ def test_saves_and_loads(tmp_path, bridge):
     np.testing.assert_array_equal(original.tokens, restored.tokens)
 
 
+@pytest.mark.slow
 def test_fits_and_evaluates():
     model = make_model()
     model.compile(keras.optimizers.Adam(0.05), cross_entropy(), run_eagerly=True)
@@ -230,6 +231,7 @@ def test_padding_changes_neither_loss_nor_gradient_of_a_pointer(coverage, before
         np.testing.assert_allclose(expected, actual, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_pointer_decodes_each_row_as_it_would_alone():
     model = make_pointer(coverage=True)
     together = model.decode(SOURCE, SOURCE > 0, max_length=6, tags=TAGS, copies=COPIES)

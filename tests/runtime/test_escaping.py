@@ -56,6 +56,7 @@ def test_reports_of_a_strangers_runs_are_harmless():
     assert len(rows) == 3 and not any(cell.startswith("=") for row in rows for cell in row)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_terminal", [True, False])
 def test_examples_are_exact_in_a_pipe_and_harmless_on_a_terminal(is_terminal, tmp_path):
     rows = "".join(f"\x1b[3{n}mword{n}\tW{n}\n" for n in range(40))

@@ -175,6 +175,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(monkeypatch, e
     assert everything("straight") == expected
 
 
+@pytest.mark.slow
 def test_a_complete_training_is_only_tested_again(monkeypatch, eagerly):
     overrides = ["task=reverse", *WORDS, *FEW, *TINY, "training.steps=2"]
     run("run", overrides)
@@ -271,6 +272,7 @@ def test_without_a_share_only_the_end_is_kept():
     assert not writer._is_due()
 
 
+@pytest.mark.slow
 def test_a_record_that_was_made_by_hand_is_named(monkeypatch, eagerly):
     with monkeypatch.context() as patch:
         cut(patch, 1)

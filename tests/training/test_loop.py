@@ -94,6 +94,7 @@ def test_a_callback_of_keras_stops_training_after_its_epoch():
     assert result.summary["train"]["steps"] == 4
 
 
+@pytest.mark.slow
 def test_a_callback_may_change_the_learning_rate():
     rates = []
 

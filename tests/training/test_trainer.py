@@ -71,6 +71,7 @@ def test_a_forget_bias_is_not_drawn_over():
         check_start(model, Training(initialization="pytorch"))
 
 
+@pytest.mark.slow
 def test_the_oracle_length_is_used_in_the_test_alone(monkeypatch):
     monkeypatch.setattr("seq2seq.data.Copy.oracle_length", True)
     test = run().summary["test"]
@@ -113,6 +114,7 @@ def test_the_summary_is_of_free_running_predictions_of_the_saved_model():
     assert outcome.summary["test"]["exact_match"] == pytest.approx(np.mean(right))
 
 
+@pytest.mark.slow
 def test_few_updates_are_noted_at_the_start_and_the_end_is_explained(capsys):
     outcome = run(training=Training(epochs=2, steps_per_epoch=2, batch_size=8))
     lines = capsys.readouterr().err.splitlines()
@@ -178,6 +180,7 @@ def test_a_signal_before_the_first_evaluation_keeps_what_there_is(monkeypatch):
     assert run().summary["test"]["count"] == 5
 
 
+@pytest.mark.slow
 def test_a_signal_in_the_test_comes_too_late_to_stop_anything(monkeypatch):
     def interrupted(*arguments, **options):
         signal.raise_signal(signal.SIGTERM)
@@ -194,6 +197,7 @@ def test_longest_lengths_count_the_end():
     assert longest_lengths(build_task(config)) == (6, 4)
 
 
+@pytest.mark.slow
 def test_real_values_are_trained_and_judged_by_their_error():
     config = compose(["task=running_mean", "model.encoder.units=8", "task.test_examples=20"])
     task = build_task(config)

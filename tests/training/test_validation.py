@@ -48,6 +48,7 @@ def test_the_best_weights_are_kept_not_the_last(monkeypatch):
     assert saved == [2, 4, 6]
 
 
+@pytest.mark.slow
 def test_patience_waits_and_stops(monkeypatch):
     replace_scores(monkeypatch, [0.5, 0.6, 0.4, 0.3, 0.2, 0.1])
     outcome = run(training=Training(epochs=6, steps_per_epoch=1, batch_size=8, patience=2))
