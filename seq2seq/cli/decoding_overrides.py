@@ -150,8 +150,9 @@ def override_decoding(
         return decoding, None
     from seq2seq.inference.decoding_options import STRATEGIES
 
-    current = "greedy" if decoding.strategy is None else decoding.strategy.name
-    values, choice = read_overrides(words, current)
+    kinds = {type(None): "greedy", **{kind: name for name, kind in STRATEGIES.items()}}
+    current = kinds.get(type(decoding.strategy))  # None: one of the user's own
+    values, choice = read_overrides(words, current or "greedy")
     check_flags(words, values, choice, options)
     shared = {key: value for key, value in values.items() if key in decoding.to_config()}
     of_strategy = {key: value for key, value in values.items() if key not in shared}

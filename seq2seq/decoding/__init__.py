@@ -12,7 +12,7 @@ from seq2seq.decoding.constraints import (
 )
 from seq2seq.decoding.regression import Regression
 from seq2seq.decoding.sample import Sample
-from seq2seq.decoding.search import Greedy, Hypotheses, Strategy, search
+from seq2seq.decoding.search import Greedy, Hypotheses, Independent, Strategy, search
 
 __all__ = [
     "AllowTokens",
@@ -20,6 +20,7 @@ __all__ = [
     "Constraint",
     "Greedy",
     "Hypotheses",
+    "Independent",
     "Length",
     "Lexicon",
     "NoRepeat",

@@ -16,6 +16,7 @@ import keras
 from seq2seq.export.formats import FORMATS, check_packages, quiet
 from seq2seq.export.signatures import Graph, trace
 from seq2seq.inference.predictor import Predictor
+from seq2seq.models.deserialization import foreign_parts
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.atomic import UMASK, where_supported
 from seq2seq.runtime.validation import check_choice
@@ -41,7 +42,8 @@ def export_graphs(predictor: Predictor, format: str, path: str | Path) -> Path:
 
     Raises:
         ValueError: the folder exists; the format is unknown or needs a package that is not
-            installed; Keras runs on another engine than TensorFlow; or there is not one model.
+            installed; Keras runs on another engine than TensorFlow; a part of the model is of an
+            extension (SavedModel takes those); or there is not one model.
     """
     path = Path(path).expanduser()
     check_choice("format", format, FORMATS)
@@ -56,8 +58,9 @@ def export_graphs(predictor: Predictor, format: str, path: str | Path) -> Path:
     if not isinstance(predictor.model, Seq2Seq):
         kind = type(predictor.model).__name__
         raise ValueError(f"one Seq2Seq is exported, got {kind}; export each model by itself")
-    check_packages(format)
     kind = FORMATS[format]
+    _check_parts(predictor.model, format)
+    check_packages(format)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _whole_folder(path) as folder, quiet():
         graphs = trace(predictor.model, kind.loop, kind.greedy)
@@ -65,6 +68,17 @@ def export_graphs(predictor: Predictor, format: str, path: str | Path) -> Path:
         header = json.dumps(describe(predictor, format, graphs, files), indent=2)
         (folder / "header.json").write_text(header + "\n", "utf-8")
     return path
+
+
+def _check_parts(model: Seq2Seq, format: str) -> None:
+    """Raise a ValueError if a part is of an extension, whose operations `format` may lack."""
+    if format == "saved_model":  # TensorFlow's own operations
+        return
+    for module, name in foreign_parts(keras.saving.serialize_keras_object(model)):
+        raise ValueError(
+            f"{module}.{name} is no part of this package: format={format} supports those of this "
+            "package only; format=saved_model takes any"
+        )
 
 
 def describe(

@@ -6,22 +6,27 @@ no pickle. It is read by `seq2seq.runtime`, which needs NumPy only.
 
 import io
 import json
+import logging
 import re
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from seq2seq.models.deserialization import ForeignPart, check_parts, make_model
+from seq2seq.models.deserialization import ForeignPart, check_parts, foreign_parts, make_model
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.codec import Codec, make_codec
+from seq2seq.runtime.extensions import ForeignClass, describe_extensions
 from seq2seq.runtime.file_format import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artifact
 from seq2seq.runtime.manifest import checksum
 from seq2seq.runtime.real_values import Numbers
 from seq2seq.runtime.tagged import Tagged
 from seq2seq.runtime.validation import check_choice
 from seq2seq.runtime.vocabulary import END, START, Vocabulary
+
+logger = logging.getLogger("seq2seq")
+EXTENSIONS = "extensions"  # key of the header, of models that need some
 
 
 def save_model(
@@ -60,6 +65,8 @@ def save_model(
         "target": target.to_config(),
         "settings": settings,
     }
+    if needed := describe_extensions(foreign_modules(structure, settings)):
+        header[EXTENSIONS] = needed
     write_arrays(path, header, arrays)
 
 
@@ -87,6 +94,13 @@ def describe_model(model: Seq2Seq) -> dict:
             "model, and keras.models.load_model loads it where the class is registered"
         ) from None
     return structure
+
+
+def foreign_modules(structure: dict, settings: dict) -> list[str]:
+    """Modules of the parts of a model, and of its search strategy, that are of extensions."""
+    strategy = settings.get("decoding", {}).get("strategy", {})
+    targets = [strategy["_target_"].rpartition(".")[0]] if "_target_" in strategy else []
+    return [*(module for module, _ in foreign_parts(structure)), *targets]
 
 
 def write_arrays(path: Path, header: dict, arrays: dict[str, np.ndarray]) -> None:
@@ -139,10 +153,13 @@ def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
     header, arrays = read_artifact(path)
     try:
         source, target = make_codec(header["source"]), make_codec(header["target"])
+        needed = _read_extensions(header)
         model = make_model(header["model"], {name: array.shape for name, array in arrays.items()})
         _check_sides(model, source, target)
-    except ForeignPart as error:
-        raise ValueError(f"{path} can't be loaded: {error}") from None
+    except (ForeignPart, ForeignClass) as error:
+        packages = ", ".join(filter(None, needed.values()))
+        saved = f" (it was saved with {packages})" if packages else ""
+        raise ValueError(f"{path} can't be loaded: {error}{saved}") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         reason = error if type(error) is ValueError else f"its header can't be read ({error!r})"
         raise ValueError(f"{path} is damaged: {reason}") from error
@@ -150,7 +167,24 @@ def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
         if not np.isfinite(arrays[weight.path]).all():
             raise ValueError(f"{path} is damaged: {weight.path} holds values that are not finite")
         weight.assign(arrays[weight.path])
+    installed = describe_extensions(needed)
+    for name, package in installed.items():
+        if needed[name] != package:
+            logger.warning(
+                "warning: %s was saved with %s of %s, and is loaded with %s",
+                *(path, name, needed[name] or "a file", package or "a file"),
+            )
     return model, source, target, header["settings"]
+
+
+def _read_extensions(header: dict) -> dict[str, str | None]:
+    """Distributions of the extensions that a model needs, by their modules."""
+    needed = header.get(EXTENSIONS, {})
+    if not isinstance(needed, dict) or not all(
+        isinstance(package, str | None) for package in needed.values()
+    ):
+        raise ValueError("its extensions must be texts by module")
+    return needed
 
 
 def _check_sides(model: Seq2Seq, source: Codec, target: Codec) -> None:

@@ -2,14 +2,15 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from typing import Any
 
 from seq2seq.decoding.beam import Beam
 from seq2seq.decoding.constraints import Lexicon
 from seq2seq.decoding.sample import Sample
-from seq2seq.decoding.search import Greedy
+from seq2seq.decoding.search import Greedy, Strategy
 from seq2seq.runtime import vocabulary
+from seq2seq.runtime.extensions import find_class
 from seq2seq.runtime.predictor import MAX_ANSWER_LENGTH, RELATIVE_LENGTH
 from seq2seq.runtime.validation import check_choice, check_count
 from seq2seq.runtime.vocabulary import END, Vocabulary
@@ -23,7 +24,8 @@ class Decoding:
     """Decoding options.
 
     Args:
-        strategy: `Beam` or `Sample`; None: greedy, or real values as they are predicted.
+        strategy: `Beam`, `Sample`, or one of your own; None: greedy, or real values as they are
+            predicted.
         max_length: tokens after which an answer is cut off, at most 100,000; None: see
             `Predictor.max_length`. Real values have the length that their task sets.
         min_length: tokens before which no answer ends. Both lengths are numbers, or relative to the
@@ -41,7 +43,7 @@ class Decoding:
         ValueError: a length below 1 or of another form, an unknown policy, an empty lexicon.
     """
 
-    strategy: Beam | Sample | None = None
+    strategy: Strategy | None = None
     max_length: int | str | None = None
     min_length: int | str | None = None
     unknown: str = "error"
@@ -51,7 +53,11 @@ class Decoding:
     lexicon: Sequence[str] | None = None
 
     def __post_init__(self):
-        if not isinstance(self.strategy, (*STRATEGIES.values(), type(None))):
+        if self.strategy is not None and not (
+            isinstance(self.strategy, Strategy)
+            and self.strategy.for_tokens
+            and is_dataclass(self.strategy)
+        ):
             raise ValueError(
                 f"decoding.strategy must be a strategy, as Beam(5), got {self.strategy!r}"
             )
@@ -79,17 +85,27 @@ class Decoding:
         """Dictionary for JSON; see `from_config`."""
         strategy = Greedy() if self.strategy is None else self.strategy
         fields = {name: self.__dict__[name] for name in self.__dataclass_fields__}
-        return {**fields, "strategy": {"name": strategy.name, **asdict(strategy)}}
+        kind = type(strategy)
+        if kind in STRATEGIES.values():
+            described = {"name": strategy.name}
+        else:
+            described = {"_target_": f"{kind.__module__}.{kind.__qualname__}"}
+        return {**fields, "strategy": {**described, **asdict(strategy)}}
 
     @classmethod
     def from_config(cls, config: dict) -> "Decoding":
         """Make the options that `to_config` described.
 
         Raises:
+            ForeignClass: the strategy is no class of this package or of an extension.
             ValueError, TypeError, KeyError: the description is invalid.
         """
         arguments = dict(config["strategy"])
-        strategy = STRATEGIES[check_choice("strategy", arguments.pop("name"), STRATEGIES)]
+        if "_target_" in arguments:
+            module, _, name = str(arguments.pop("_target_")).rpartition(".")
+            strategy = find_class(module, name)
+        else:
+            strategy = STRATEGIES[check_choice("strategy", arguments.pop("name"), STRATEGIES)]
         return cls(**{**config, "strategy": None if strategy is Greedy else strategy(**arguments)})
 
     def with_best(self, strategy: Any, n_best: int | None) -> Any:

@@ -7,6 +7,7 @@ from seq2seq.inference.artifact import load_model
 from seq2seq.inference.decoding_options import Decoding
 from seq2seq.inference.predictor import Predictor
 from seq2seq.models.ensemble import Ensemble
+from seq2seq.runtime.extensions import ForeignClass
 from seq2seq.runtime.predictor import check_lengths
 from seq2seq.runtime.quiet import quiet_engine
 
@@ -43,6 +44,8 @@ def load(path: str | Path) -> Predictor:
         check_lengths(settings)
     except KeyError as error:
         raise ValueError(f"{path} is damaged: its settings lack {error}") from None
+    except ForeignClass as error:
+        raise ValueError(f"{path} can't be loaded: its search strategy: {error}") from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged: its settings can't be read: {error}") from None
     predictor = Predictor(model, source, target, decoding, settings)

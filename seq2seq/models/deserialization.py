@@ -5,7 +5,7 @@ user trusts, and the weights have the shapes of the stored ones. Nothing else is
 larger is ever allocated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -62,6 +62,18 @@ def check_parts(part: Any, maximum: int) -> None:
     if isinstance(part, list):
         for child in part:
             check_parts(child, maximum)
+
+
+def foreign_parts(part: Any) -> Iterator[tuple[str, str]]:
+    """Yield module and class of each part of a structure that is of an extension."""
+    if isinstance(part, dict):
+        module = str(part.get("module"))
+        if part.get("class_name") is not None and find_extension(module):
+            yield module, part["class_name"]
+        part = [value for key, value in part.items() if key not in TRAINING_KEYS]
+    if isinstance(part, list):
+        for child in part:
+            yield from foreign_parts(child)
 
 
 def _check_class(part: dict) -> None:

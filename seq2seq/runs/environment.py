@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.runs.compare import changes
+from seq2seq.runtime.extensions import describe_extensions, imported_extensions
 from seq2seq.runtime.file_format import parse_json
 from seq2seq.runtime.manifest import NotAsWritten, read_checked
 from seq2seq.runtime.quiet import cores
@@ -65,6 +66,7 @@ def describe_environment(seed: int, data: str, checkout: Checkout) -> dict:
         "devices": keras.distribution.list_devices(),
         "engine": keras.backend.backend(),
         "packages": {name: installed for name in packages if (installed := _version(name))},
+        "extensions": describe_extensions(imported_extensions()),
         "git_commit": checkout.commit,
         "git_changes": checkout.digest,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

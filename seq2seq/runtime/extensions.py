@@ -14,7 +14,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from importlib.metadata import entry_points
+from collections.abc import Iterable
+from importlib.metadata import entry_points, packages_distributions, version
 from pathlib import Path
 from types import ModuleType
 
@@ -67,6 +68,11 @@ def allowed_sources() -> list[str]:
     return list(_allowed.values())
 
 
+def imported_extensions() -> list[str]:
+    """Modules of extensions that this process has imported."""
+    return [name for name in (*_allowed, *registered_modules()) if name in sys.modules]
+
+
 def registered_modules() -> list[str]:
     """Modules that installed distributions register in the entry point group `seq2seq.parts`."""
     return [entry.value.partition(":")[0] for entry in entry_points(group=GROUP)]
@@ -84,6 +90,21 @@ def find_extension(module: str) -> str | None:
                 _import(extension)
             return extension
     return None
+
+
+def describe_extensions(modules: Iterable[str]) -> dict[str, str | None]:
+    """Distribution of each extension that contains one of `modules`.
+
+    Returns:
+        `"NAME==VERSION"` by the extension's module; None: no distribution has it, as of a file.
+    """
+    names = {name for name in map(find_extension, modules) if name}
+    distributions = packages_distributions() if names else {}
+    described: dict[str, str | None] = {}
+    for name in sorted(names):
+        owners = distributions.get(name.partition(".")[0], [])
+        described[name] = f"{owners[0]}=={version(owners[0])}" if owners else None
+    return described
 
 
 def find_class(module: str, name: str) -> type:

@@ -182,7 +182,7 @@ class NumpyPredictor:
     def _choose_beam(self, width, length_penalty, n_best) -> Beam | None:
         """Beam of the arguments, or of the file; None: no beam."""
         stored = self.decoding.get("strategy") or {"name": "greedy"}
-        name = stored.get("name")
+        name = stored.get("name", stored.get("_target_"))
         if width is None:
             if name not in ("greedy", "beam"):
                 raise ValueError(f"this runtime lacks the strategy {name!r}: pass width=5, a beam")

@@ -18,6 +18,7 @@ PAGE = (ROOT / "docs/extending.md").read_text("utf-8")
 SMALL = ["training.steps=3", "training.batch_size=4", "task.validation_examples=3"]
 SMALL += ["task.test_examples=4", "model.encoder.units=8", "task.max_length=4"]
 CHOICES = ["--config-dir", "own", "task=rotate", "attention=nearest", "bridge=scaled_copy"]
+CHOICES += ["decoding=nth_best"]
 ALLOW = ["--allow", "my_parts.py"]
 
 
@@ -71,21 +72,41 @@ def test_a_file_of_parts_is_trained_used_and_resumed_where_it_is_allowed(
     assert status == 0 and "resuming after step 3" in err
     run = seq2seq.load("run")
     assert [run.predict(["abc"])[0]] == call(capsys, "predict", "run", "abc")[1].splitlines()
+    assert run.decoding.strategy.rank == 1  # the likeliest
+    assert run.predict(["abc"]) == run.predict(["abc"], strategy=seq2seq.Greedy())
+    header, _ = read_artifact("run/model.npz")
+    assert header["extensions"] == {"my_parts": None}
     with pytest.raises(ValueError, match="my_parts>ScaledCopy"):
         numpy_runtime.load("run/model.npz")
+    for kind in ("onnx", "litert"):
+        status, _, err = call(capsys, "export", "run", "--format", kind, "-o", "exported", *ALLOW)
+        assert status == 2 and f"my_parts.Nearest is no part of this package: format={kind}" in err
+    assert not (files / "exported").exists()
 
 
-def test_a_package_that_registers_its_parts_needs_no_permission(files, capsys, monkeypatch):
+def test_a_package_that_registers_its_parts_needs_no_permission(files, capsys, monkeypatch, caplog):
     site = files / "site"
     information = site / "my_parts-1.0.dist-info"
     information.mkdir(parents=True)
     shutil.move(files / "my_parts.py", site / "my_parts.py")
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-parts\nVersion: 1.0\n")
+    (information / "top_level.txt").write_text("my_parts\n")
     (information / "entry_points.txt").write_text("[seq2seq.parts]\nmine = my_parts\n")
     monkeypatch.syspath_prepend(site)
     status, _, err = call(capsys, "train", *CHOICES, *SMALL, "run_dir=run")
     assert status == 0, err
-    assert call(capsys, "predict", "run", "abc")[0] == 0
+    environment = json.loads((files / "run/environment.json").read_text())
+    assert environment["extensions"] == {"my_parts": "my-parts==1.0"}
+    status, _, err = call(capsys, "predict", "run", "abc")
+    assert status == 0 and "my-parts" not in err
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: my-parts\nVersion: 2.0\n")
+    status, _, err = call(capsys, "predict", "run", "abc")
+    versions = "with my_parts of my-parts==1.0, and is loaded with my-parts==2.0"
+    assert status == 0 and versions in caplog.text
+    (information / "entry_points.txt").unlink()
+    status, _, err = call(capsys, "predict", "run", "abc")
+    assert status == 2 and "allow it by --allow my_parts" in err
+    assert "(it was saved with my-parts==1.0)" in err and err.count("\n") == 1
 
 
 STRANGE = [  # module, class and registered name in a model that somebody else wrote
@@ -102,26 +123,75 @@ STRANGE = [  # module, class and registered name in a model that somebody else w
 ]
 
 
-@pytest.mark.parametrize("module, name, registered", STRANGE)
-def test_a_model_names_registered_classes_of_the_allowed_module_alone(
-    files, module, name, registered
-):
-    seq2seq.allow("my_parts.py")
-    config = ["task=copy", *SMALL]
+@pytest.fixture
+def edited(files):
+    """A function that writes a model, with its header edited, as a stranger may."""
     from seq2seq.config import build_model, build_task, compose
     from seq2seq.inference.artifact import save_model
+    from seq2seq.inference.decoding_options import Decoding
 
-    settings = compose(config)
-    task = build_task(settings)
-    save_model(files / "model.npz", build_model(settings, task), task.source, task.target, {})
-    header, arrays = read_artifact(files / "model.npz")
+    seq2seq.allow("my_parts.py")
+    config = compose(["task=copy", *SMALL])
+    task = build_task(config)
+    settings = {"decoding": Decoding().to_config(), "longest_source": 4, "longest_target": 4}
+    settings["target_length"] = None
+    model = build_model(config, task)
+    save_model(files / "model.npz", model, task.source, task.target, settings)
+
+    def edit(change):
+        header, arrays = read_artifact(files / "model.npz")
+        change(header)
+        header = {key: header[key] for key in header if key not in ("arrays", "checksums")}
+        write_arrays(files / "other.npz", header, {k: np.array(v) for k, v in arrays.items()})
+        return files / "other.npz"
+
+    return edit
+
+
+@pytest.mark.parametrize("module, name, registered", STRANGE)
+def test_a_model_names_registered_classes_of_the_allowed_module_alone(
+    edited, module, name, registered
+):
     part = {"module": module, "class_name": name, "registered_name": registered, "config": {}}
-    header["model"]["config"]["bridge"] = part
-    header = {key: header[key] for key in header if key not in ("arrays", "checksums")}
-    write_arrays(files / "other.npz", header, {k: np.array(v) for k, v in arrays.items()})
-    assert json.loads(np.load(files / "other.npz")[HEADER].tobytes())["model"]
+    path = edited(lambda header: header["model"]["config"].update(bridge=part))
+    assert json.loads(np.load(path)[HEADER].tobytes())["model"]
     with pytest.raises(ValueError, match="is not a part of this package"):
-        seq2seq.load(files / "other.npz")
+        seq2seq.load(path)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("os.system", "builtins.eval", "subprocess.Popen", "my_parts.os.system", "my_parts.ops"),
+        *("my_parts.bag_accuracy", "my_parts.Rotate", "my_parts.Independent", "my_parts..NthBest"),
+        *("my_parts.NthBest.choose", "my_parts", "my_other.NthBest", "keras.layers.Lambda"),
+        *("seq2seq.decoding.Beam", "seq2seq.inference.artifact.save_model", "", "NthBest"),
+        *(None, 5, ["my_parts.NthBest"], {"_target_": "my_parts.NthBest"}, "my_parts.NthBest\0"),
+    ],
+)
+def test_a_model_names_strategies_of_the_allowed_module_alone(edited, target):
+    strategy = {"_target_": target, "rank": 1}
+    path = edited(lambda header: header["settings"]["decoding"].update(strategy=strategy))
+    with pytest.raises(ValueError, match=r"other\.npz (can't be loaded|is damaged)"):
+        seq2seq.load(path)
+
+
+def test_a_strategy_of_the_allowed_module_is_loaded(edited):
+    strategy = {"_target_": "my_parts.NthBest", "rank": 3}
+    path = edited(lambda header: header["settings"]["decoding"].update(strategy=strategy))
+    run = seq2seq.load(path)
+    assert run.decoding.strategy.rank == 3 and run.predict(["abc"]) != run.predict(
+        ["abc"], strategy=seq2seq.Greedy()
+    )
+    with pytest.raises(ValueError, match=r"lacks the strategy 'my_parts\.NthBest'"):
+        numpy_runtime.load(path).predict(["abc"])
+
+
+@pytest.mark.parametrize("extensions", [[], 5, {"my_parts": 1}, {"my_parts": []}, "os"])
+def test_damaged_extensions_are_refused(edited, extensions):
+    path = edited(lambda header: header.update(extensions=extensions))
+    with pytest.raises(ValueError, match="damaged: its extensions must be texts"):
+        seq2seq.load(path)
 
 
 @pytest.mark.parametrize(
