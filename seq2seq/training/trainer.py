@@ -99,6 +99,8 @@ class Trainer:
         seed: int,
     ):
         check_start(model, training)
+        if training.initialization == "pytorch":
+            initialize_as_pytorch(model, seed)
         self.task, self.model, self.training = task, model, training
         self.names, self.seed = names, seed
         self.loss = make_loss(model, training)
@@ -184,8 +186,6 @@ class Trainer:
         def draw_mask(shape: tuple[int, int], step: int):
             return training.forcing.draw(shape, self.seed, step, total)
 
-        if training.initialization == "pytorch":
-            initialize_as_pytorch(model, self.seed)
         model.compile(self.optimizer, self.loss, jit_compile=False)
         counters = TrainingCounters(total, per_epoch, draw_mask)
         examples = evenly_spaced(task.examples("validation"), training.max_eval_examples)
