@@ -11,6 +11,7 @@ import numpy as np
 from seq2seq.data.task import Task
 from seq2seq.inference.loading import load
 from seq2seq.inference.predictor import Predictor
+from seq2seq.layers.cell import WEIGHT_SETTINGS
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.files import MODEL
 from seq2seq.runtime.codec import Codec
@@ -24,6 +25,7 @@ FREE = (
     *("name", "dtype", "trainable", "frozen", "allow_uninformed"),
     *("vocabulary_size", "tags"),  # rows are copied by symbol
     *("dropout", "recurrent_dropout", "output_dropout", "variational", "forget_bias"),
+    *("embeddings_initializer", "embeddings_regularizer", *WEIGHT_SETTINGS),
 )
 SHOWN = 5  # symbols of a note
 

@@ -286,17 +286,23 @@ def check_start(model: Seq2Seq, training: Training) -> None:
     """Check that the model can be saved, and that the initial weights are set by one setting only.
 
     Raises:
-        ValueError: see `describe_model`; or a forget bias beside PyTorch's initial weights, which
-            have none.
+        ValueError: see `describe_model`; or a forget bias or an initializer beside PyTorch's
+            initial weights.
     """
     describe_model(model)
     for part in (model.encoder, model.decoder):
-        bias = part.stack.cell.forget_bias
-        if training.initialization == "pytorch" and bias is not None:
-            raise ValueError(
-                f"cell.forget_bias={bias}: training.initialization=pytorch draws the biases; "
-                "choose cell.forget_bias=null, or training.initialization=keras"
-            )
+        initial = {
+            "cell.forget_bias": part.stack.cell.forget_bias,
+            "cell.kernel_initializer": part.stack.cell.kernel_initializer,
+            "cell.recurrent_initializer": part.stack.cell.recurrent_initializer,
+            "embeddings_initializer": part.get_config()["embeddings_initializer"],
+        }
+        for name, value in initial.items():
+            if training.initialization == "pytorch" and value is not None:
+                raise ValueError(
+                    f"{name}={value}: training.initialization=pytorch draws the weights; choose "
+                    f"{name}=null, or training.initialization=keras"
+                )
 
 
 def _figures(

@@ -31,6 +31,7 @@ from tests.conftest import without_compiling
 
 TINY = ["model=lstm", "model.encoder.units=4", "model.encoder.embedding_size=3"]
 TINY += ["training.batch_size=8", "training.steps_per_epoch=1", "training.steps=2"]
+TINY += ["decoding.max_length=3"]
 
 
 @pytest.fixture(autouse=True)
