@@ -29,7 +29,9 @@ def serialize_setting(argument: str, value: Initializer | Regularizer) -> str | 
         return None
     module, base = KINDS[argument.rpartition("_")[2]]
     if isinstance(value, str):
-        return check_choice(argument, value, [name for name in dir(module) if find(module, name)])
+        return check_choice(
+            argument, value, [name for name in dir(module) if find_class(module, name)]
+        )
     if isinstance(value, dict):
         value = keras.saving.deserialize_keras_object(value)
     if not isinstance(value, base):
@@ -39,15 +41,15 @@ def serialize_setting(argument: str, value: Initializer | Regularizer) -> str | 
     return keras.saving.serialize_keras_object(value)
 
 
-def find(module: Any, name: Any) -> type | None:
+def find_class(module: Any, name: Any) -> type | None:
     """The initializer or regularizer of Keras's `module` with this name; None: there is none."""
-    bases = [base for home, base in KINDS.values() if home is module]
-    found = getattr(module, name, None) if bases and isinstance(name, str) else None
-    return found if inspect.isclass(found) and issubclass(found, bases[0]) else None
+    bases = [base for kind, base in KINDS.values() if kind is module]
+    cls = getattr(module, name, None) if bases and isinstance(name, str) else None
+    return cls if inspect.isclass(cls) and issubclass(cls, bases[0]) else None
 
 
 def is_setting(part: dict) -> bool:
     """Whether a serialized part is one of Keras's own initializers or regularizers."""
-    modules = {home.__name__: home for home, _ in KINDS.values()}
+    modules = {kind.__name__: kind for kind, _ in KINDS.values()}
     module = modules.get(part.get("module")) if isinstance(part.get("module"), str) else None
-    return part.get("registered_name") is None and bool(find(module, part.get("class_name")))
+    return part.get("registered_name") is None and bool(find_class(module, part.get("class_name")))

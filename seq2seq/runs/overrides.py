@@ -51,10 +51,10 @@ def follow_latest(arguments: Sequence[str]) -> list[str]:
 
     The link soon points at the run that begins.
     """
-    return [_follow(argument) for argument in arguments]
+    return [_follow_latest(argument) for argument in arguments]
 
 
-def _follow(argument: str) -> str:
+def _follow_latest(argument: str) -> str:
     key, _, value = argument.partition("=")
     if key != "init_from" or not Path(value).absolute().is_relative_to(LATEST.absolute()):
         return argument

@@ -148,10 +148,10 @@ def check_structure(model: Seq2Seq, earlier: Seq2Seq) -> None:
     """Raise a ValueError that names the first difference by which weights do not fit."""
     settings, known = (dict(_settings(m.get_config())) for m in (model, earlier))
     for name in {**settings, **known}:
-        value, other = settings.get(name), known.get(name)
-        if value != other:
+        value, earlier_value = settings.get(name), known.get(name)
+        if value != earlier_value:
             raise ValueError(
-                f"init_from: the earlier model has {name}={other}, this one {name}={value}; "
+                f"init_from: the earlier model has {name}={earlier_value}, this one {name}={value}; "
                 "choose the same"
             )
 
@@ -210,10 +210,10 @@ def _common(symbols: list, earlier: list) -> tuple[list[int], list[int]]:
 
 def _count(name: str, symbols: list, earlier: list) -> str:
     fresh = _missing(earlier, symbols)
-    kept = sum(isinstance(symbol, str) for symbol in symbols) - len(fresh)
+    copied = sum(isinstance(symbol, str) for symbol in symbols) - len(fresh)
     shown = ", ".join(map(repr, fresh[:SHOWN])) + (", ..." if fresh[SHOWN:] else "")
     kind = name if name == "tags" else f"{name} symbols"
-    return f"{kind}: {kept:,} kept, {len(fresh):,} fresh" + (f" ({shown})" if fresh else "")
+    return f"{kind}: {copied:,} kept, {len(fresh):,} fresh" + (f" ({shown})" if fresh else "")
 
 
 def freeze(model: Seq2Seq, names: list[str]) -> None:

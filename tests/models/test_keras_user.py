@@ -10,6 +10,7 @@ from seq2seq.inference.artifact import load_model, save_model
 from seq2seq.layers import Cell
 from seq2seq.models import train_step
 from seq2seq.runtime.vocabulary import Vocabulary
+from tests.conftest import slow_except
 
 SOURCE = np.random.default_rng(0).integers(4, 10, (8, 3)).astype("int32")
 INPUTS = {"source": SOURCE, "source_mask": SOURCE > 0, "target": SOURCE}
@@ -167,6 +168,7 @@ def test_weights_of_examples_are_refused_in_words(step):
         fit(compile(make()), sample_weight=np.arange(8.0))
 
 
+@pytest.mark.slow
 def test_weights_of_steps_count_as_such(step):
     weights = np.ones((8, 3), "float32")
     weights[4:] = 0
@@ -244,7 +246,9 @@ def test_a_fit_is_restored_from_a_backup(tmp_path):
         np.testing.assert_allclose(restored, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("policy", ["float64", "float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", slow_except(["float64"], ["float64", "float16", "mixed_bfloat16"])
+)
 def test_the_global_dtype_policy_is_respected(policy, tmp_path, eagerly):
     keras.config.set_dtype_policy(policy)
     try:

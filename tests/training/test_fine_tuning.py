@@ -227,6 +227,7 @@ class Interrupt(keras.callbacks.Callback):
         signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_a_resumed_fine_tuning_equals_an_uninterrupted_one(first):
     settings = [f"init_from={first}", "freeze=[encoder]", "training.initialization=pytorch"]
     uninterrupted = train(*settings, "run_dir=one", task=pairs("abd"))
