@@ -151,8 +151,8 @@ def check_structure(model: Seq2Seq, earlier: Seq2Seq) -> None:
         value, earlier_value = settings.get(name), known.get(name)
         if value != earlier_value:
             raise ValueError(
-                f"init_from: the earlier model has {name}={earlier_value}, this one {name}={value}; "
-                "choose the same"
+                f"init_from: the earlier model has {name}={earlier_value}, this one "
+                f"{name}={value}; choose the same"
             )
 
 
