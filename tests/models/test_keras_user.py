@@ -7,7 +7,6 @@ from keras import initializers, regularizers
 
 from seq2seq import Additive, Decoder, Dense, Encoder, Seq2Seq, cross_entropy
 from seq2seq.inference.artifact import load_model, save_model
-from seq2seq.layers import Cell
 from seq2seq.models import train_step
 from seq2seq.runtime.vocabulary import Vocabulary
 from tests.conftest import slow_except
@@ -93,27 +92,6 @@ def test_what_is_no_mean_over_shards_is_left_to_keras():
     assert train_step.make_train_step(compile(make(bridge=Watched())), {}) is None
 
 
-@pytest.mark.parametrize(
-    "settings, kernels",
-    [
-        ({"kernel_initializer": "zeros", "recurrent_initializer": "ones"}, (0.0, 1.0)),
-        (
-            {
-                "kernel_initializer": initializers.Constant(0.5),
-                "recurrent_initializer": initializers.Constant(-2),
-            },
-            (0.5, -2.0),
-        ),
-    ],
-)
-@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
-def test_initializers_make_the_weights(kind, settings, kernels):
-    layer = Cell(kind, **settings).build_layer(4, 3, "layer", None).cell
-    for weight, value in zip((layer.kernel, layer.recurrent_kernel), kernels, strict=True):
-        np.testing.assert_array_equal(weight, np.full(weight.shape, value))
-    assert Cell.of(Cell(kind, **settings).to_config()) == Cell(kind, **settings)
-
-
 def test_embeddings_have_an_initializer_on_each_side():
     twos = initializers.Constant(2)
     model = make({"embeddings_initializer": "ones"}, embeddings_initializer=twos)
@@ -126,20 +104,6 @@ def test_embeddings_have_an_initializer_on_each_side():
         )
     with pytest.raises(ValueError, match="real values have no embeddings, and no embeddings_init"):
         Encoder(4, features=1, embeddings_initializer="ones")
-
-
-@pytest.mark.parametrize(
-    "settings, message",
-    [
-        ({"kernel_initializer": "he_norml"}, "unknown kernel_initializer 'he_norml'; did you mean"),
-        ({"kernel_initializer": regularizers.L2()}, "kernel_initializer must be a keras.Initializ"),
-        ({"recurrent_regularizer": 0.1}, "recurrent_regularizer must be a keras.Regularizer, its"),
-        ({"recurrent_regularizer": "Dense"}, "unknown recurrent_regularizer 'Dense'"),
-    ],
-)
-def test_other_settings_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Cell(**settings)
 
 
 COPIES = {
