@@ -12,15 +12,16 @@ class Layer(keras.layers.Layer):
         kwargs: of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
 
     Raises:
-        ValueError: the dtype policy keeps the weights themselves in bfloat16.
+        ValueError: the dtype policy keeps the weights themselves in 16 bits.
     """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        if self.variable_dtype == "bfloat16":
+        if self.variable_dtype.endswith("float16"):
+            policy = self.variable_dtype
             raise ValueError(
-                "the dtype policy 'bfloat16' draws and keeps weights in 16 bits, which no engine "
-                "can for recurrent kernels; choose 'mixed_bfloat16'"
+                f"the dtype policy {policy!r} keeps weights in 16 bits, in which no engine draws "
+                f"recurrent kernels; choose 'mixed_{policy}'"
             )
         self.supports_masking = True  # masks are arguments here, never attached to tensors
 

@@ -169,8 +169,8 @@ class RunDirectory:
             )
         if "init_from.sha256" in different:
             raise ValueError(
-                f"{current['init_from']['path']} is not the model that the run in {self.path} "
-                "began with: it has changed since; the run can't be resumed"
+                f"init_from is not the model that the run in {self.path} began with: its file has "
+                "changed since, or another was named; the run can't be resumed"
             )
         if different:
             logger.warning(

@@ -130,7 +130,7 @@ def copy_weights(model: Seq2Seq, task: Task, earlier: Predictor) -> list[str]:
         ValueError: the models differ otherwise; the first difference is named.
     """
     check_structure(model, earlier.model)
-    tables = {name: pair for name, pair in _symbol_tables(task, earlier)}
+    tables = dict(_symbol_tables(task, earlier))
     axes = _symbol_axes(model)
     for weight, stored in zip(model.weights, earlier.model.weights, strict=True):
         values = keras.ops.convert_to_numpy(stored)
@@ -162,8 +162,8 @@ def _settings(config: dict, prefix: str = "") -> Iterator[tuple[str, Any]]:
         name = prefix + key
         if key in FREE:
             continue
-        if isinstance(value, dict) and "class_name" in value:
-            yield name, value["class_name"]
+        if isinstance(value, dict) and isinstance(value.get("config"), dict):
+            yield name, value.get("class_name")
             yield from _settings(value["config"], f"{name}.")
         elif isinstance(value, dict):
             yield from _settings(value, f"{name}.")

@@ -76,7 +76,7 @@ class Trainer:
 
     Args:
         task: examples and metrics.
-        model: with fresh weights.
+        model: with fresh weights, which PyTorch's replace (`training.initialization`).
         make_optimizer: makes an optimizer, given the number of updates.
         training: training arguments.
         names: names of `task` and `model`, for the summary.

@@ -79,6 +79,16 @@ def test_regularizers_are_in_the_loss_of_either_step(step):
     np.testing.assert_allclose(steps[table], -0.5 * 2 * 0.2 * before[table], atol=1e-5)
 
 
+def test_either_step_leaves_frozen_weights_as_they_are(step):
+    model = make(bridge=Dense())
+    model.encoder.stack.trainable = model.bridge.trainable = False
+    before = {weight.path: np.array(weight) for weight in model.weights}
+    fit(compile(model))
+    for weight in model.weights:
+        is_frozen = weight.path.startswith(("encoder/stack", "bridge"))
+        assert np.array_equal(weight, before[weight.path]) == is_frozen
+
+
 @pytest.mark.parametrize("bridge", [Penalized, Watched])
 def test_losses_of_layers_are_in_the_loss_of_either_step(bridge, step):
     model = compile(make(bridge=bridge()))
@@ -211,7 +221,7 @@ def test_a_fit_is_restored_from_a_backup(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "policy", slow_except(["float64"], ["float64", "float16", "mixed_bfloat16"])
+    "policy", slow_except(["float64"], ["float64", "mixed_float16", "mixed_bfloat16"])
 )
 def test_the_global_dtype_policy_is_respected(policy, tmp_path, eagerly):
     keras.config.set_dtype_policy(policy)
@@ -226,6 +236,7 @@ def test_the_global_dtype_policy_is_respected(policy, tmp_path, eagerly):
     assert np.isfinite(fit(model)["loss"]).all()
 
 
-def test_a_policy_that_keras_cannot_draw_weights_in_is_refused():
-    with pytest.raises(ValueError, match="choose 'mixed_bfloat16'"):
-        Encoder(**SIZES, dtype="bfloat16")
+@pytest.mark.parametrize("policy", ["float16", "bfloat16"])
+def test_weights_of_16_bits_are_refused(policy):
+    with pytest.raises(ValueError, match=f"choose 'mixed_{policy}'"):
+        Encoder(**SIZES, dtype=policy)

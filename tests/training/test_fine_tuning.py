@@ -246,7 +246,7 @@ def test_a_run_is_not_resumed_from_another_earlier_model(first):
     run = seq2seq.load("first")
     run.model.weights[0].assign(run.model.weights[0] + 1)
     run.save(Path("first/model.npz"))
-    with pytest.raises(ValueError, match=r"first/model.npz is not the model that the run in run"):
+    with pytest.raises(ValueError, match="init_from is not the model that the run in run began"):
         seq2seq.train("run_dir=run", "resume=true", task=pairs("abc"))
 
 
