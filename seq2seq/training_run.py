@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seq2seq import config as configuration
 from seq2seq.config_errors import ERRORS, explain
 from seq2seq.runs.existing import Resumed, resume, with_data_files
+from seq2seq.runs.overrides import follow_latest
 from seq2seq.runs.safe_instantiate import instantiate
 from seq2seq.runtime import progress as work
 from seq2seq.runtime.quiet import filtered_stderr, quiet_engine
@@ -67,6 +68,7 @@ def train(
     from seq2seq.layers.backend import restored_settings
 
     with _errors_in_one_line(overrides), restored_settings():
+        overrides = follow_latest(overrides)
         config, resumed = find_resumed(_compose(overrides, task), overrides)
         if resumed is not None and resumed.complete:
             return load(resumed.path)
@@ -263,23 +265,39 @@ def train_from_config(
         ValueError: anything wrong with the configuration or the data.
     """
     from seq2seq.layers.backend import make_deterministic
+    from seq2seq.training.fine_tuning import load_pretrained
 
     if check_flag("deterministic", config["deterministic"]):
         make_deterministic()
-    trainer = _build_trainer(config, task)
-    with _start_run(config, task, resumed) as directory:
+    pretrained = None
+    if config.get("init_from") is not None:  # older runs lack the key
+        pretrained = load_pretrained(config["init_from"])
+    trainer, notes = _build_trainer(config, task, pretrained)
+    if show_progress:
+        for text in notes:
+            note(text)
+    with _start_run(config, task, resumed, pretrained) as directory:
         result = trainer.run(directory, callbacks, show_progress)
     return result, directory.path
 
 
-def _build_trainer(config: dict, task: Any) -> Any:
-    """The trainer of a configuration, with a model of fresh weights."""
+def _build_trainer(config: dict, task: Any, pretrained: Any) -> tuple[Any, list[str]]:
+    """The trainer of a configuration, with notes on its weights.
+
+    Args:
+        config: of the run.
+        task: of the run.
+        pretrained: a `Pretrained` whose weights the model starts from; None: fresh weights.
+    """
     import keras
 
+    from seq2seq.training.fine_tuning import copy_weights, extend_vocabularies, freeze
     from seq2seq.training.trainer import Trainer
 
     for split in ("validation", "test"):
         task.examples(split)  # a space too small for them is an error before anything is written
+    if pretrained is not None:
+        task = extend_vocabularies(task, pretrained.predictor)
     keras.utils.set_random_seed(config["seed"])
     training = instantiate("training", config["training"])
     decoding = configuration.build_decoding(config)
@@ -289,7 +307,7 @@ def _build_trainer(config: dict, task: Any) -> Any:
         model = configuration.build_model(config, task)
     finally:
         keras.config.set_dtype_policy("float32")  # of whatever else is made while it trains
-    return Trainer(
+    trainer = Trainer(
         task,
         model,
         configuration.build_optimizer(config),
@@ -298,10 +316,17 @@ def _build_trainer(config: dict, task: Any) -> Any:
         decoding=decoding,
         seed=config["seed"],
     )
+    notes = []
+    if pretrained is not None:
+        counts = copy_weights(model, task, pretrained.predictor)
+        notes.append("; ".join([f"note: starts from {pretrained.origin['path']}", *counts]))
+    if config.get("freeze") is not None:
+        freeze(model, config["freeze"])
+    return trainer, notes
 
 
 @contextlib.contextmanager
-def _start_run(config: dict, task: Any, resumed: Resumed | None) -> Iterator[Any]:
+def _start_run(config: dict, task: Any, resumed: Resumed | None, pretrained: Any) -> Iterator[Any]:
     """Open the `RunDirectory` of a configuration, and describe the run there."""
     from seq2seq.data.fingerprint import fingerprint
     from seq2seq.runs.directory import RunDirectory
@@ -316,6 +341,8 @@ def _start_run(config: dict, task: Any, resumed: Resumed | None) -> Iterator[Any
         start = (str(resumed.path), name, False, True)
     checkout = read_checkout()
     environment = describe_environment(config["seed"], fingerprint(task), checkout)
+    if pretrained is not None:
+        environment["init_from"] = pretrained.origin
     with RunDirectory(*start) as directory:
         changed = {} if resumed is None else resumed.changes
         patch = shorten_patch(checkout.patch)

@@ -207,6 +207,12 @@ MUTANTS = (
            "    if chunk:\n        yield chunk", "    if len(chunk) == size:\n        yield chunk"),
     Mutant("bad-line-numbered-by-batch", "cli/predict.py",
            'f"line {done + number}: {why}"', 'f"line {number}: {why}"'),
+    Mutant("regularizers-left-out", "models/train_step.py",
+           "sum(model.losses)", "sum(scope.losses)", "tests/models/test_keras_user.py"),
+    Mutant("fine-tuned-by-position", "training/fine_tuning.py",
+           "np.moveaxis(values, axis, 0)[old]", "np.moveaxis(values, axis, 0)[sorted(old)]"),
+    Mutant("nothing-frozen", "training/fine_tuning.py",
+           "parts[name].trainable = False", "parts[name].trainable = True"),
 )
 # fmt: on
 

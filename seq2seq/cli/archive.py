@@ -101,6 +101,11 @@ def list_files(path: Path, with_data: bool) -> Iterator[tuple[str, Path]]:
     for key, files in data.items():
         for number, file in enumerate(files, 1):
             yield f"{KEPT_DATA}/{key}/{number}/{file.name}", file
+    if config.get("init_from") is not None:
+        note(
+            f"note: {path}: the model that it starts from is not in the archive "
+            f"(init_from={config['init_from']})"
+        )
     named = {key: config["task"].get(key) for key in ("train", "validation", "test", "path")}
     if missing := [f"task.{key}={value}" for key, value in named.items() if value and not data]:
         note(

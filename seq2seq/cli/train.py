@@ -57,12 +57,13 @@ def launch(arguments: Sequence[str], at_once: int = 1) -> int:
     """
     from seq2seq.cli.composition import checked_composition
     from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
+    from seq2seq.runs.overrides import follow_latest
     from seq2seq.runs.safe_instantiate import check_arguments
 
     statuses, jobs = [], []
     check_count("--jobs", at_once)
     check_resumed(arguments)
-    sys.argv = [*sys.argv[:1], *to_hydra_arguments(arguments)]
+    sys.argv = [*sys.argv[:1], *to_hydra_arguments(follow_latest(arguments))]
     options = check_arguments(sys.argv[1:])
     check_launcher(options, at_once)
 

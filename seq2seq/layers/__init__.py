@@ -1,5 +1,10 @@
 """Layers: recurrent cells with a step, stacks of them, bridges, attention and copying."""
 
+# ruff: noqa: E402
+from seq2seq.runtime.quiet import import_engine
+
+import_engine()  # quietly; another engine than ours is refused before Keras looks for it
+
 from seq2seq.layers.attention import (
     Additive,
     Attention,

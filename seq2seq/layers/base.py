@@ -10,15 +10,29 @@ class Layer(keras.layers.Layer):
 
     Args:
         kwargs: of `keras.layers.Layer`: `name`, `dtype`, `trainable`.
+
+    Raises:
+        ValueError: the dtype policy keeps the weights themselves in 16 bits.
     """
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        if self.variable_dtype.endswith("float16"):
+            policy = self.variable_dtype
+            raise ValueError(
+                f"the dtype policy {policy!r} keeps weights in 16 bits, in which no engine draws "
+                f"recurrent kernels; choose 'mixed_{policy}'"
+            )
         self.supports_masking = True  # masks are arguments here, never attached to tensors
 
     def get_config(self) -> dict:
         """Arguments of `keras.layers.Layer`, with the name of the dtype policy for the policy."""
         return {**super().get_config(), "dtype": self.dtype_policy.name}
+
+    def mark_built(self) -> None:
+        """Mark this layer as built; a summary then shows its `output_shape`, if it has one."""
+        self.built = True
+        self._build_shapes_dict = {"input_shape": None}
 
     def freeze_weights(self) -> Self:
         """Freeze weights created after this layer, or a layer inside it, was frozen."""

@@ -51,7 +51,12 @@ class Bridge(Layer):
                 f"this {type(self).__name__} belongs to another model already; make a new one"
             )
         self.encoder_sizes, self.decoder_sizes = encoder_sizes, decoder_sizes
-        self.built = True  # a subclass creates its weights right after
+        self.mark_built()  # a subclass creates its weights right after
+
+    @property
+    def output_shape(self) -> tuple:
+        """Shapes of the decoder's initial state, which a summary shows."""
+        return tuple((None, size) for size in tree.flatten(self.decoder_sizes))
 
     def size_error(
         self, encoder_sizes: States, decoder_sizes: States, reason: str, alternative: str = ""

@@ -8,6 +8,7 @@ import keras
 from seq2seq.layers.lstm import LSTMState
 from seq2seq.layers.normalized import NormalizedGRU, NormalizedLSTM, NormalizedRNN
 from seq2seq.layers.recurrent import GRU, LSTM, RNNState, SimpleRNN, State
+from seq2seq.layers.weight_settings import Initializer, Regularizer, serialize_setting
 from seq2seq.runtime.validation import check_choice, check_flag, check_rate
 
 CELLS = {  # kind: its layer, its normalized layer, its state
@@ -15,6 +16,10 @@ CELLS = {  # kind: its layer, its normalized layer, its state
     "gru": (GRU, NormalizedGRU, RNNState),
     "rnn": (SimpleRNN, NormalizedRNN, RNNState),
 }
+WEIGHT_SETTINGS = (
+    *("kernel_initializer", "recurrent_initializer"),
+    *("kernel_regularizer", "recurrent_regularizer"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,9 +42,15 @@ class Cell:
         output_dropout: dropout rate of the outputs of the top layer, and of the attention context
             or attentional vector that a decoder reads; None: equal to `dropout`; 0: none, as in
             PyTorch's layers and its tutorial.
+        kernel_initializer, recurrent_initializer: initial weights from the inputs and from the
+            hidden state, as of `keras.layers.LSTM`: a name (`"he_normal"`) or an object; None:
+            Keras's defaults, Glorot's and orthogonal.
+        kernel_regularizer, recurrent_regularizer: penalties of the same weights, in the loss; a
+            name (`"l2"`) or an object; None: no penalty.
 
     Raises:
-        ValueError: an unknown kind, a rate outside [0, 1), or a forget bias of another kind.
+        ValueError: an unknown kind or name, a rate outside [0, 1), or a forget bias of another
+            kind.
     """
 
     kind: str = "lstm"
@@ -50,6 +61,10 @@ class Cell:
     forget_bias: float | None = None
     variational: bool = True
     output_dropout: float | None = None
+    kernel_initializer: Initializer = None
+    recurrent_initializer: Initializer = None
+    kernel_regularizer: Regularizer = None
+    recurrent_regularizer: Regularizer = None
 
     def __post_init__(self):
         check_choice("cell.kind", self.kind, tuple(CELLS))
@@ -60,6 +75,9 @@ class Cell:
         check_flag("cell.residual", self.residual)
         check_flag("cell.layer_norm", self.layer_norm)
         check_flag("cell.variational", self.variational)
+        for name in WEIGHT_SETTINGS:
+            value = serialize_setting(name, getattr(self, name))
+            object.__setattr__(self, name, value)  # for JSON, and to be compared
         bias = self.forget_bias
         number = isinstance(bias, int | float) and not isinstance(bias, bool)
         if bias is not None and not (number and math.isfinite(bias)):
@@ -90,7 +108,11 @@ class Cell:
     def build_layer(self, units: int, input_size: int, name: str, dtype: str | None) -> keras.Layer:
         """Recurrent layer with its weights."""
         cls = CELLS[self.kind][1 if self.layer_norm else 0]
-        layer = cls(units, return_sequences=True, return_state=True, name=name, dtype=dtype)
+        settings = {key: getattr(self, key) for key in WEIGHT_SETTINGS}
+        settings = {key: value for key, value in settings.items() if value is not None}
+        layer = cls(
+            units, return_sequences=True, return_state=True, name=name, dtype=dtype, **settings
+        )
         layer.build((None, None, input_size))
         if self.forget_bias is not None:
             bias = keras.ops.convert_to_numpy(layer.cell.bias).copy()

@@ -5,6 +5,7 @@ from keras import ops
 
 from seq2seq.layers.base import Layer
 from seq2seq.layers.lstm import Tensor
+from seq2seq.layers.weight_settings import Initializer, Regularizer, serialize_setting
 from seq2seq.runtime.validation import check_count
 
 
@@ -31,6 +32,8 @@ class InputEmbedding(Layer):
         vocabulary_size: number of tokens; None for real values.
         features: values per step; None for tokens.
         embedding_size: size of a token's embedding; real values are not embedded.
+        embeddings_initializer, embeddings_regularizer: of the embeddings, as of
+            `keras.layers.Embedding`; None: Keras's defaults.
     """
 
     def __init__(
@@ -41,13 +44,26 @@ class InputEmbedding(Layer):
         name: str = "input_embedding",
         dtype: str | None = None,
         trainable: bool = True,
+        embeddings_initializer: Initializer = None,
+        embeddings_regularizer: Regularizer = None,
     ):
         super().__init__(name=name, dtype=dtype, trainable=trainable)
         self.vocabulary_size = vocabulary_size
+        settings = {
+            "embeddings_initializer": embeddings_initializer,
+            "embeddings_regularizer": embeddings_regularizer,
+        }
+        self.settings = {key: serialize_setting(key, value) for key, value in settings.items()}
+        if features is not None and any(self.settings.values()):
+            raise ValueError(f"real values have no embeddings, and no {' or '.join(settings)}")
         if features is None:
             self.output_size = check_count("embedding_size", embedding_size)
             self.embedding = keras.layers.Embedding(
-                vocabulary_size, embedding_size, name="embedding", dtype=self.dtype_policy
+                vocabulary_size,
+                embedding_size,
+                name="embedding",
+                dtype=self.dtype_policy,
+                **{key: value for key, value in self.settings.items() if value is not None},
             )
         else:
             self.output_size, self.embedding = features, None

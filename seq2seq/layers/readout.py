@@ -37,6 +37,11 @@ class Readout(Layer):
             self.logits = projection(self.size, output, "logits", "float32")
         self.built = True
 
+    @property
+    def symbol_weights(self) -> list[keras.Variable]:
+        """Weights whose last axis is that of the symbols."""
+        return self.logits.weights
+
     def precompute(self, extended_source_ids: Tensor | None) -> Tensor | None:
         """Compute `copies` of `call` from the source, once before the first step."""
         return extended_source_ids
@@ -79,6 +84,11 @@ class Tied(Readout):
             self.projection = projection(table.output_dim, output, "projection", self.dtype_policy)
             self.bias = self.add_weight(shape=(self.size,), initializer="zeros", name="bias")
         self.built = True
+
+    @property
+    def symbol_weights(self) -> list[keras.Variable]:
+        """Weights whose last axis is that of the symbols: the bias, beside the shared table."""
+        return [self.bias]
 
     def call(self, output, inputs, context, weights, copies) -> Tensor:
         """Compute logits; see `Readout.call`."""

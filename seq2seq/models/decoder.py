@@ -66,6 +66,7 @@ class Decoder(DecoderLayers):
         tags: number of tags that a source may have; None: none. The sum of their embeddings is an
             input of every step.
         dtype, trainable: see `keras.layers.Layer`.
+        embeddings_initializer, embeddings_regularizer: see `Encoder`.
 
     Raises:
         ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, or a

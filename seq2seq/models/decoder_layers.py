@@ -10,6 +10,7 @@ from seq2seq.layers.input_embedding import InputEmbedding, require_tokens_or_fea
 from seq2seq.layers.projection import projection
 from seq2seq.layers.readout import Readout, Tied
 from seq2seq.layers.stack import MAX_LAYERS, Stack, States
+from seq2seq.layers.weight_settings import Initializer, Regularizer, serialize_setting
 from seq2seq.runtime.validation import check_choice, check_count
 
 READOUTS = {"dense": Readout, "tied": Tied, "pointer": Pointer}
@@ -32,6 +33,8 @@ class DecoderLayers(Layer):
         name: str = "decoder",
         dtype: str | None = None,
         trainable: bool = True,
+        embeddings_initializer: Initializer = None,
+        embeddings_regularizer: Regularizer = None,
     ):
         super().__init__(
             name=name,
@@ -52,6 +55,12 @@ class DecoderLayers(Layer):
         self.readout_type = self._check_readout(readout)
         self.tags = None if tags is None else check_count("tags", tags)
         self.memory_size = None
+        self.embedding_settings = {
+            "embeddings_initializer": embeddings_initializer,
+            "embeddings_regularizer": embeddings_regularizer,
+        }
+        for key, value in self.embedding_settings.items():
+            self.embedding_settings[key] = serialize_setting(key, value)
 
     def _check_readout(self, readout: str) -> str:
         check_choice("readout", readout, READOUTS)
@@ -68,6 +77,11 @@ class DecoderLayers(Layer):
                 "attention, for example attention=additive"
             )
         return readout
+
+    @property
+    def output_shape(self) -> tuple:
+        """Shape of the logits (or values) of a whole target, which a summary shows."""
+        return (None, None, self.vocabulary_size or self.features)
 
     @property
     def state_sizes(self) -> States:
@@ -118,12 +132,17 @@ class DecoderLayers(Layer):
         self.memory_size = memory_size
         with keras.name_scope(self.name):
             self._make_layers(memory_size)
-        self.built = True
+        self.mark_built()
         self.freeze_weights()
 
     def _choose_input_embedding(self, shared: InputEmbedding | None) -> InputEmbedding | None:
         """`shared`, a new embedding, or None for a decoder that reads no tokens."""
-        sizes = (self.vocabulary_size, self.embedding_size)
+        sizes, settings = (self.vocabulary_size, self.embedding_size), self.embedding_settings
+        if any(settings.values()) and (shared is not None or not self.reads_tokens):
+            raise ValueError(
+                f"the decoder has no embeddings of its own, and no {' or '.join(settings)}; set "
+                "the encoder's if it shares those"
+            )
         if not self.reads_tokens:
             if shared is not None:
                 raise ValueError(
@@ -132,7 +151,9 @@ class DecoderLayers(Layer):
                 )
             return None
         if shared is None:
-            return InputEmbedding(sizes[0], self.features, sizes[1], dtype=self.dtype_policy)
+            return InputEmbedding(
+                sizes[0], self.features, sizes[1], dtype=self.dtype_policy, **settings
+            )
         if shared.embedding is None or (shared.vocabulary_size, shared.output_size) != sizes:
             raise ValueError(
                 f"a decoder of {sizes[0]} tokens with embeddings of {sizes[1]} can't share an "
@@ -183,6 +204,7 @@ class DecoderLayers(Layer):
             "attention": attention and keras.saving.serialize_keras_object(attention),
             "readout": self.readout_type,
             "tags": self.tags,
+            **self.embedding_settings,
         }
 
     @classmethod

@@ -1,8 +1,8 @@
 """Safe deserialization of a model from its serialized structure, which may be untrusted.
 
 The structure is checked first: every part is a class of this package or of an extension that the
-user trusts, and the weights have the shapes of the stored ones. Nothing else is made, and nothing
-larger is ever allocated.
+user trusts, or one of Keras's initializers and regularizers, and the weights have the shapes of the
+stored ones. Nothing else is made, and nothing larger is ever allocated.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from seq2seq.layers.weight_settings import is_setting
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.extensions import advise, find_extension
 
@@ -79,6 +80,8 @@ def foreign_parts(part: Any) -> Iterator[tuple[str, str]]:
 def _check_class(part: dict) -> None:
     name, module = part.get("registered_name"), str(part.get("module"))
     if _is_registered(part, PACKAGE) and module.split(".")[0] == PACKAGE:
+        return
+    if is_setting(part):
         return
     extension = find_extension(module)  # imports it, so that its classes are registered
     if extension and _is_registered(part, module):

@@ -11,6 +11,7 @@ from seq2seq.layers.input_embedding import InputEmbedding, require_tokens_or_fea
 from seq2seq.layers.lstm import Tensor
 from seq2seq.layers.stack import LayerTrace, Stack, States, reverse
 from seq2seq.layers.structure import map_tensors
+from seq2seq.layers.weight_settings import Initializer, Regularizer
 from seq2seq.runtime.validation import check_flag
 
 
@@ -52,6 +53,8 @@ class Encoder(Layer):
         backwards: whether the source is read from its end to its beginning, which brings the
             beginnings of source and target close together (Sutskever et al. 2014, section 3.3).
         dtype, trainable: see `keras.layers.Layer`.
+        embeddings_initializer, embeddings_regularizer: see `keras.layers.Embedding`; None: its
+            defaults.
 
     Raises:
         ValueError: a size below 1, neither (or both) of `vocabulary_size` and `features`, or both
@@ -78,6 +81,8 @@ class Encoder(Layer):
         name: str = "encoder",
         dtype: str | None = None,
         trainable: bool = True,
+        embeddings_initializer: Initializer = None,
+        embeddings_regularizer: Regularizer = None,
     ):
         super().__init__(name=name, dtype=dtype, trainable=trainable)
         require_tokens_or_features(vocabulary_size, features, "the encoder")
@@ -86,7 +91,12 @@ class Encoder(Layer):
         self.backwards = check_flag("backwards", backwards)
         dtype = self.dtype_policy
         self.input_embedding = InputEmbedding(
-            vocabulary_size, features, embedding_size, dtype=dtype
+            vocabulary_size,
+            features,
+            embedding_size,
+            dtype=dtype,
+            embeddings_initializer=embeddings_initializer,
+            embeddings_regularizer=embeddings_regularizer,
         )
         self.stack = Stack(
             self.input_embedding.output_size, units, layers, cell, bidirectional, dtype=dtype
@@ -97,6 +107,12 @@ class Encoder(Layer):
                 "already; choose one"
             )
         self.build()
+        self.mark_built()
+
+    @property
+    def output_shape(self) -> tuple:
+        """Shape of `Memory.values`, which a summary shows."""
+        return (None, None, self.output_size)
 
     @property
     def state_sizes(self) -> States:
@@ -160,4 +176,5 @@ class Encoder(Layer):
             "cell": self.stack.cell.to_config(),
             "bidirectional": self.stack.bidirectional,
             "backwards": self.backwards,
+            **self.input_embedding.settings,
         }

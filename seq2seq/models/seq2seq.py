@@ -94,7 +94,7 @@ class Seq2Seq(keras.Model, DecodingMixin):
         trainable: bool = True,
         frozen: Sequence[str] = (),
     ):
-        super().__init__(name=name, trainable=trainable)
+        super().__init__(name=name, trainable=trainable, dtype=encoder.dtype_policy)
         self.bridge = Copy() if bridge is None else bridge
         self.allow_uninformed = check_flag("allow_uninformed", allow_uninformed)
         if not isinstance(self.bridge, Bridge):
@@ -141,6 +141,21 @@ class Seq2Seq(keras.Model, DecodingMixin):
             teacher_forcing_mask=inputs.get("teacher_forcing_mask"),
             training=training,
         ).logits
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training: bool = True
+    ) -> Tensor:
+        """Compute the loss of a batch, with regularizers and other losses; see `keras.Model`.
+
+        Raises:
+            ValueError: weights of examples, which would weigh padding, too.
+        """
+        if sample_weight is not None and len(sample_weight.shape) == 1:
+            raise ValueError(
+                "sample_weight (or class_weight) is a weight for each example; losses need one for "
+                "each step, (batch, time), 0 for padding: sample_weight[:, None] * (targets > 0)"
+            )
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def make_train_function(self, force: bool = False) -> None:
         """Set `train_function`, for `fit` and `train_on_batch`; see `train_step`."""

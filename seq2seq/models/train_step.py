@@ -38,7 +38,7 @@ def make_train_step(
     """Make the train step of a compiled model; None where Keras's own step is better.
 
     Keras's own serves other engines, which compile the step themselves, GPUs, half precision, eager
-    execution, and losses that are no mean.
+    execution, losses that are no mean, and regularizers of activities, which are sums over a batch.
 
     Args:
         model: compiled.
@@ -47,6 +47,8 @@ def make_train_step(
     if keras.backend.backend() != "tensorflow" or not on_cpu():
         return None
     if model.compute_dtype != "float32" or model.run_eagerly or model.steps_per_execution != 1:
+        return None
+    if any(layer.activity_regularizer is not None for layer in model._flatten_layers()):
         return None
     try:
         loss = keras.losses.get(model.loss)
@@ -143,7 +145,8 @@ class ShardedTrainStep:
             tape.watch(trainable)
             with keras.StatelessScope(mapping, collect_losses=True) as scope:
                 outputs = model(inputs, training=True)
-                mean = self.loss(targets, outputs, weights) + sum(scope.losses)
+                # Regularizers, and what `add_loss` was called with, beside the loss.
+                mean = self.loss(targets, outputs, weights) + sum(model.losses)
             loss = mean * total
         gradients = tape.gradient(loss, trainable, unconnected_gradients="zero")
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]

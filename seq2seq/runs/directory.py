@@ -21,10 +21,12 @@ from seq2seq.runs.files import (
     DESCRIPTION,
     FILES,
     KEPT_DATA,
+    LATEST,
     MODEL,
     PATCH,
     PREVIOUS,
     RESULTS,
+    RUNS,
     SUMMARY,
     TENSORBOARD,
 )
@@ -34,8 +36,6 @@ from seq2seq.runtime.manifest import MANIFEST, NotAsWritten, describe_files
 from seq2seq.runtime.validation import check_flag, check_path
 
 logger = logging.getLogger("seq2seq")
-
-RUNS, LATEST = Path("runs"), Path("runs/latest")
 
 
 class RunDirectory:
@@ -166,6 +166,11 @@ class RunDirectory:
             raise ValueError(
                 f"the examples are not those that the run in {self.path} began with: their data "
                 "has changed since, or the version of this package; it can't be resumed"
+            )
+        if "init_from.sha256" in different:
+            raise ValueError(
+                f"init_from is not the model that the run in {self.path} began with: its file has "
+                "changed since, or another was named; the run can't be resumed"
             )
         if different:
             logger.warning(

@@ -17,6 +17,7 @@ from seq2seq.runtime.validation import check_path
 logger = logging.getLogger("seq2seq")
 
 STARTUP_KEYS = ("run_dir", "overwrite", "resume")  # of the start of a run, not of its result
+NEWER_KEYS = ("init_from", "freeze")  # older runs lack them
 # Settings that may change when a run is resumed: its length, and its logging.
 MAY_CHANGE = (
     *STARTUP_KEYS,
@@ -144,7 +145,7 @@ def read_whole_config(path: Path, known: dict) -> dict:
     Raises:
         ValueError: it can't be read, or lacks some: another version of this package wrote it.
     """
-    saved = read_config(path / "config.yaml")
+    saved = {**dict.fromkeys(NEWER_KEYS), **read_config(path / "config.yaml")}
     groups = [key for key, value in known.items() if isinstance(value, dict)]
     wrong = [key for key in groups if not isinstance(saved.get(key, {}), dict)]
     if wrong := [key for key in known if key not in saved] + wrong:

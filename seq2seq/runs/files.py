@@ -13,6 +13,7 @@ CONFIG, PATCH, KEPT_DATA = "config.yaml", "changes.patch", "kept_data"
 MODEL, SUMMARY, HISTORY, PREDICTIONS = "model.npz", "summary.json", "history.csv", "predictions.tsv"
 CHECKPOINTS, PREVIOUS, TENSORBOARD = "checkpoints", "previous", "tensorboard"
 DESCRIPTION, RESULTS = (CONFIG, ENVIRONMENT, PATCH), (HISTORY, MODEL, PREDICTIONS, SUMMARY)
+RUNS, LATEST = Path("runs"), Path("runs/latest")
 FILES = (MANIFEST, *DESCRIPTION, KEPT_DATA, CHECKPOINTS, *RESULTS)
 
 

@@ -4,15 +4,19 @@ Many characters of file names and symbols have a meaning in that grammar: a valu
 read is text, and is put in quotes.
 """
 
+import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
 from hydra.errors import HydraException
 
+from seq2seq.runs.files import LATEST
+
 # Keys that hold text: what looks like a number or a list of choices is text there, too.
-PATH_KEYS = ("run_dir", "task.train", "task.validation", "task.test", "task.path")
+PATH_KEYS = ("run_dir", "init_from", "task.train", "task.validation", "task.test", "task.path")
 TEXT_KEYS = (*PATH_KEYS, "task.tag_separator")
 
 
@@ -40,6 +44,21 @@ def quote_overrides(arguments: Sequence[str], is_multirun: bool = False) -> list
     ["run_dir='1e3'", 'seed=1,2', 'task.train=null']
     """
     return [_quote_override(argument, is_multirun) for argument in arguments]
+
+
+def follow_latest(arguments: Sequence[str]) -> list[str]:
+    """Return `arguments` with the name of the run that `init_from=runs/latest` means.
+
+    The link soon points at the run that begins.
+    """
+    return [_follow_latest(argument) for argument in arguments]
+
+
+def _follow_latest(argument: str) -> str:
+    key, _, value = argument.partition("=")
+    if key != "init_from" or not Path(value).absolute().is_relative_to(LATEST.absolute()):
+        return argument
+    return f"{key}={os.path.relpath(Path(value).resolve())}"
 
 
 def _quote_override(argument: str, is_multirun: bool) -> str:

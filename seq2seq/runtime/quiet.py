@@ -17,6 +17,7 @@ from seq2seq.runtime.escaping import Terminal
 from seq2seq.runtime.progress import progress
 from seq2seq.runtime.verbosity import logger
 
+ENGINES = ("tensorflow", "jax")
 EXPECTED_MESSAGES = re.compile(
     rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuInit|DT_BOOL))"
 )
@@ -27,11 +28,25 @@ def import_engine() -> None:
 
     TensorFlow does not warn of functions compiled for several shapes, which are few by design. No
     device is initialized, so a program may still select one.
+
+    Raises:
+        ValueError: Keras is configured for another engine than TensorFlow and JAX.
     """
+    check_engine(os.environ.get("KERAS_BACKEND"))  # it may not be installed
     logging.getLogger("tensorflow").addFilter(_is_news)
     if "keras" not in sys.modules:
         with filtered_stderr():
             importlib.import_module("keras")
+    check_engine(sys.modules["keras"].config.backend())
+
+
+def check_engine(name: str | None) -> None:
+    """Raise a ValueError unless Keras's backend `name` is an engine of this package, or not set."""
+    if name and name not in ENGINES:
+        raise ValueError(
+            f"KERAS_BACKEND={name} is no engine of this package: set tensorflow, the default, or "
+            "jax"
+        )
 
 
 def quiet_engine() -> None:
@@ -40,11 +55,6 @@ def quiet_engine() -> None:
         import_engine()
         import keras
 
-        if (engine := keras.backend.backend()) == "torch":
-            raise ValueError(
-                f"KERAS_BACKEND={engine} is no engine of this package: set tensorflow, the "
-                "default, or jax"
-            )
         # The first tensor initializes devices, the first transposed mask oneDNN: both log it.
         keras.ops.transpose(keras.ops.zeros((2, 2), "bool"))
 

@@ -76,7 +76,7 @@ class Trainer:
 
     Args:
         task: examples and metrics.
-        model: with fresh weights.
+        model: with fresh weights, which PyTorch's replace (`training.initialization`).
         make_optimizer: makes an optimizer, given the number of updates.
         training: training arguments.
         names: names of `task` and `model`, for the summary.
@@ -99,6 +99,8 @@ class Trainer:
         seed: int,
     ):
         check_start(model, training)
+        if training.initialization == "pytorch":
+            initialize_as_pytorch(model, seed)
         self.task, self.model, self.training = task, model, training
         self.names, self.seed = names, seed
         self.loss = make_loss(model, training)
@@ -184,8 +186,6 @@ class Trainer:
         def draw_mask(shape: tuple[int, int], step: int):
             return training.forcing.draw(shape, self.seed, step, total)
 
-        if training.initialization == "pytorch":
-            initialize_as_pytorch(model, self.seed)
         model.compile(self.optimizer, self.loss, jit_compile=False)
         counters = TrainingCounters(total, per_epoch, draw_mask)
         examples = evenly_spaced(task.examples("validation"), training.max_eval_examples)
@@ -286,17 +286,23 @@ def check_start(model: Seq2Seq, training: Training) -> None:
     """Check that the model can be saved, and that the initial weights are set by one setting only.
 
     Raises:
-        ValueError: see `describe_model`; or a forget bias beside PyTorch's initial weights, which
-            have none.
+        ValueError: see `describe_model`; or a forget bias or an initializer beside PyTorch's
+            initial weights.
     """
     describe_model(model)
     for part in (model.encoder, model.decoder):
-        bias = part.stack.cell.forget_bias
-        if training.initialization == "pytorch" and bias is not None:
-            raise ValueError(
-                f"cell.forget_bias={bias}: training.initialization=pytorch draws the biases; "
-                "choose cell.forget_bias=null, or training.initialization=keras"
-            )
+        initial = {
+            "cell.forget_bias": part.stack.cell.forget_bias,
+            "cell.kernel_initializer": part.stack.cell.kernel_initializer,
+            "cell.recurrent_initializer": part.stack.cell.recurrent_initializer,
+            "embeddings_initializer": part.get_config()["embeddings_initializer"],
+        }
+        for name, value in initial.items():
+            if training.initialization == "pytorch" and value is not None:
+                raise ValueError(
+                    f"{name}={value}: training.initialization=pytorch draws the weights; choose "
+                    f"{name}=null, or training.initialization=keras"
+                )
 
 
 def _figures(

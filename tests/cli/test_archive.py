@@ -42,6 +42,14 @@ def test_one_run_stands_in_a_directory_of_the_archives_name(run, capsys, tmp_pat
         assert (tmp_path / "there/mine" / name).read_bytes() == (run / name).read_bytes()
 
 
+def test_the_model_that_a_run_starts_from_is_named_as_missing(run, capsys, tmp_path):
+    (run / "manifest.json").unlink()  # the configuration is edited
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(text.replace("init_from: null", "init_from: runs/large"))
+    _, _, err = call(capsys, "archive", run, "-o", tmp_path / "mine.tar.gz")
+    assert "starts from is not in the archive (init_from=runs/large)" in err
+
+
 def test_several_runs_keep_their_places_and_the_same_runs_make_the_same_file(run, capsys, tmp_path):
     shutil.copytree(run, tmp_path / "runs/grid/seed=0,units=8")
     (tmp_path / "again").mkdir()

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from seq2seq.runtime.quiet import cores, filtered_stderr, quiet_engine, read_quota
+from tests.conftest import slow_except
 
 
 @pytest.mark.parametrize(
@@ -33,13 +34,33 @@ def test_a_quota_counts_as_cores_do(quota, expected, monkeypatch):
     assert cores() == (all_cores if expected is None else expected)
 
 
-@pytest.mark.slow
-def test_an_unsupported_backend_is_named_at_the_start(python):
-    code = "import sys, types, keras\nkeras.backend.backend = lambda: 'torch'\n"
-    code += "from seq2seq.cli.main import main\nsys.exit(main(['predict', 'run', 'a']))"
-    done = python("-c", code)
-    assert done.returncode == 2
-    assert "error: KERAS_BACKEND=torch is no engine of this package: set tensorf" in done.stderr
+DOORS = {
+    "import": ["-c", "import seq2seq; seq2seq.Encoder"],
+    "submodule": ["-c", "from seq2seq.layers import Cell"],
+    "train in Python": ["-c", "import seq2seq; seq2seq.train('task=copy')"],
+    "load in Python": ["-c", "import seq2seq; seq2seq.load('run')"],
+    "predict": ["-m", "seq2seq", "predict", "run", "a"],
+    "train": ["-m", "seq2seq", "train", "task=copy"],
+}
+
+
+@pytest.mark.parametrize("door", slow_except(["import", "predict"], DOORS))
+def test_another_engine_is_refused_in_one_line(door, python):
+    done = python(*DOORS[door], KERAS_BACKEND="torch")
+    message = (
+        "KERAS_BACKEND=torch is no engine of this package: set tensorflow, the default, or jax"
+    )
+    assert done.stderr.splitlines()[-1].endswith(f"rror: {message}")
+    if "-m" in DOORS[door]:
+        assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "No module named" not in done.stderr
+
+
+def test_an_engine_of_kerass_own_configuration_is_refused(monkeypatch):
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setattr("keras.config.backend", lambda: "torch")
+    with pytest.raises(ValueError, match="KERAS_BACKEND=torch is no engine of this package"):
+        quiet_engine()
 
 
 def test_noise_is_held_back_and_errors_pass(capfd, monkeypatch):
