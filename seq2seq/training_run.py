@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seq2seq import config as configuration
 from seq2seq.config_errors import ERRORS, explain
 from seq2seq.runs.existing import Resumed, resume, with_data_files
+from seq2seq.runs.files import MODEL
 from seq2seq.runs.overrides import follow_latest
 from seq2seq.runs.safe_instantiate import instantiate
 from seq2seq.runtime import progress as work
@@ -269,6 +270,7 @@ def train_from_config(
 
     if check_flag("deterministic", config["deterministic"]):
         make_deterministic()
+    tracker = build_tracker(config)
     pretrained = None
     if config.get("init_from") is not None:  # older runs lack the key
         pretrained = load_pretrained(config["init_from"])
@@ -276,9 +278,23 @@ def train_from_config(
     if show_progress:
         for text in notes:
             note(text)
-    with _start_run(config, task, resumed, pretrained) as directory:
+    with _start_run(config, task, resumed, pretrained, tracker) as directory:
+        if tracker is not None:
+            callbacks = [*callbacks, tracker]
         result = trainer.run(directory, callbacks, show_progress)
+        if tracker is not None:
+            tracker.finish(result.summary, directory.path / MODEL)
     return result, directory.path
+
+
+def build_tracker(config: dict) -> Any:
+    """The tracker of a configuration; None: it has none.
+
+    Raises:
+        ValueError: what it needs is not installed.
+    """
+    node = config.get("tracker")  # older runs lack the key
+    return instantiate("tracker", node) if node and node["_target_"] else None
 
 
 def _build_trainer(config: dict, task: Any, pretrained: Any) -> tuple[Any, list[str]]:
@@ -326,8 +342,10 @@ def _build_trainer(config: dict, task: Any, pretrained: Any) -> tuple[Any, list[
 
 
 @contextlib.contextmanager
-def _start_run(config: dict, task: Any, resumed: Resumed | None, pretrained: Any) -> Iterator[Any]:
-    """Open the `RunDirectory` of a configuration, and describe the run there."""
+def _start_run(
+    config: dict, task: Any, resumed: Resumed | None, pretrained: Any, tracker: Any
+) -> Iterator[Any]:
+    """Open the `RunDirectory` of a configuration, start its tracker, and describe the run there."""
     from seq2seq.data.fingerprint import fingerprint
     from seq2seq.runs.directory import RunDirectory
     from seq2seq.runs.environment import describe_environment, read_checkout, shorten_patch
@@ -343,10 +361,29 @@ def _start_run(config: dict, task: Any, resumed: Resumed | None, pretrained: Any
     environment = describe_environment(config["seed"], fingerprint(task), checkout)
     if pretrained is not None:
         environment["init_from"] = pretrained.origin
-    with RunDirectory(*start) as directory:
+    with RunDirectory(*start) as directory, _tracked(tracker, config, environment, directory):
         changed = {} if resumed is None else resumed.changes
         patch = shorten_patch(checkout.patch)
         directory.describe(configuration.to_yaml(config), environment, changed, patch)
         if task.keep_data:
             keep_data(directory.path, task.files)
         yield directory
+
+
+@contextlib.contextmanager
+def _tracked(tracker: Any, config: dict, environment: dict, directory: Any) -> Iterator[None]:
+    """Start a tracker before anything is written, and end it if the run fails."""
+    from seq2seq.runs.environment import ENVIRONMENT, read_environment
+    from seq2seq.training.trackers import TrackedRun
+
+    if tracker is None:
+        yield
+        return
+    is_resumed = (directory.path / ENVIRONMENT).is_file()  # that of a new run is written later
+    original = read_environment(directory.path) if is_resumed else environment
+    tracker.start(TrackedRun(directory.path.resolve(), config, original["started"]))
+    try:
+        yield
+    except BaseException:
+        tracker.finish(None, directory.path / MODEL)
+        raise

@@ -13,7 +13,7 @@ from seq2seq.runtime.file_format import parse_json
 from seq2seq.runtime.manifest import NotAsWritten, read_checked
 
 SEEDS = ("seed", "task.seed")
-NOT_COMPARED = ("run_dir", "overwrite", "resume")
+NOT_COMPARED = ("run_dir", "overwrite", "resume", "tracker")
 FAILURES = {"nan": "its loss was no number", "interrupted": "interrupted"}  # by what stopped it
 
 

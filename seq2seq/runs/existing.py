@@ -17,12 +17,14 @@ from seq2seq.runtime.validation import check_path
 logger = logging.getLogger("seq2seq")
 
 STARTUP_KEYS = ("run_dir", "overwrite", "resume")  # of the start of a run, not of its result
-NEWER_KEYS = ("init_from", "freeze")  # older runs lack them
+# Keys that older runs lack.
+NEWER_KEYS = {"init_from": None, "freeze": None, "tracker": {"_target_": None}}
 # Settings that may change when a run is resumed: its length, and its logging.
 MAY_CHANGE = (
     *STARTUP_KEYS,
     *("training.steps", "training.epochs", "training.patience"),
-    *("training.tensorboard", "training.checkpoint_time_fraction", "task.keep_data"),
+    *("training.checkpoint_time_fraction", "task.keep_data"),
+    *("tracker", "tracker._target_", "tracker.project", "tracker.experiment"),
 )
 
 
@@ -122,7 +124,7 @@ def resume(config: dict, overrides: Sequence[str]) -> tuple[dict, Resumed | None
         )
     chosen = {override.lstrip("+").partition("=")[0] for override in overrides}
     if chosen <= {*MAY_CHANGE}:
-        resolved = dict(saved)
+        resolved = {**saved, **({"tracker": config["tracker"]} if "tracker" in chosen else {})}
         for group, _, key in (name.partition(".") for name in sorted(chosen) if "." in name):
             resolved[group] = {**resolved[group], key: config[group][key]}
     else:
@@ -145,7 +147,7 @@ def read_whole_config(path: Path, known: dict) -> dict:
     Raises:
         ValueError: it can't be read, or lacks some: another version of this package wrote it.
     """
-    saved = {**dict.fromkeys(NEWER_KEYS), **read_config(path / "config.yaml")}
+    saved = {**NEWER_KEYS, **read_config(path / "config.yaml")}
     groups = [key for key, value in known.items() if isinstance(value, dict)]
     wrong = [key for key in groups if not isinstance(saved.get(key, {}), dict)]
     if wrong := [key for key in known if key not in saved] + wrong:

@@ -28,6 +28,7 @@ TRUSTED_MODULES = (
     "seq2seq.training.arguments",
     "seq2seq.training.curriculum",
     "seq2seq.training.teacher_forcing",
+    "seq2seq.training.trackers",
     "keras.optimizers",
 )
 KERAS_HOME = "keras.src.optimizers"  # where Keras defines what `keras.optimizers` names

@@ -1,6 +1,5 @@
 """Training arguments: how long and how a model is trained."""
 
-import importlib.util
 from dataclasses import dataclass
 
 from seq2seq.runtime.validation import check_choice, check_count, check_flag, check_rate
@@ -33,7 +32,6 @@ class Training:
         curriculum: None: all examples from the beginning; else short ones first.
         replacement: whether examples of a finite set are drawn with replacement; else each comes
             once a pass.
-        tensorboard: whether to write events for TensorBoard (in `tensorboard/`).
         checkpoint_time_fraction: fraction of the time that checkpoints may take, which decides how
             often one is written; 0: only when training ends or is interrupted.
         max_steps: updates at most, whatever `steps` and `epochs` are; None: no limit.
@@ -41,7 +39,7 @@ class Training:
             None: all.
 
     Raises:
-        ValueError: a number below 1, or TensorBoard is wanted and not installed.
+        ValueError: a number below 1.
     """
 
     epochs: int = 10
@@ -55,7 +53,6 @@ class Training:
     forcing: InputPolicy = TeacherForcing()
     curriculum: LengthCurriculum | None = None
     replacement: bool = False
-    tensorboard: bool = False
     checkpoint_time_fraction: float = 0.01
     max_steps: int | None = None
     max_eval_examples: int | None = None
@@ -65,18 +62,12 @@ class Training:
         check_choice("training.normalization", self.normalization, NORMALIZATIONS)
         check_choice("training.initialization", self.initialization, INITIALIZATIONS)
         check_rate("training.checkpoint_time_fraction", self.checkpoint_time_fraction)
-        check_flag("training.tensorboard", self.tensorboard)
         check_flag("training.replacement", self.replacement)
         for name in ("epochs", "batch_size"):
             check_count(f"training.{name}", getattr(self, name))
         for name in ("steps", "steps_per_epoch", "patience", "max_steps", "max_eval_examples"):
             if getattr(self, name) is not None:
                 check_count(f"training.{name}", getattr(self, name))
-        if self.tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise ValueError(
-                "training.tensorboard=true needs TensorBoard: "
-                "pip install 'keras-seq2seq[tensorboard]'"
-            )
 
     def plan(self, one_pass: int | None) -> tuple[int, int]:
         """Number of updates, and updates per epoch.

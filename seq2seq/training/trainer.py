@@ -17,7 +17,7 @@ from seq2seq.inference.loading import load
 from seq2seq.inference.predictor import Predictor
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runs.directory import RunDirectory
-from seq2seq.runs.files import MODEL, TENSORBOARD
+from seq2seq.runs.files import MODEL
 from seq2seq.runs.monitor import summarize_validation
 from seq2seq.training.arguments import Training
 from seq2seq.training.checkpoint_writer import CheckpointWriter
@@ -197,8 +197,6 @@ class Trainer:
         checkpoints.restore_newest(model)
         bar = ProgressBar(total, validation, list_notes(task, plan), show_progress)
         callbacks = [bar, *callbacks]
-        if training.tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(str(directory.path / TENSORBOARD)))
         error = None
         try:
             with warnings.catch_warnings():

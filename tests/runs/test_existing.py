@@ -42,7 +42,7 @@ def test_a_resumed_run_keeps_its_configuration(run, overrides):
 
 @pytest.mark.parametrize("overrides", [[], BEGUN])
 def test_length_and_logging_of_a_resumed_run_may_change(run, overrides):
-    changed = ["training.steps=80", "training.patience=3", "training.tensorboard=true"]
+    changed = ["training.steps=80", "training.patience=3", "tracker=tensorboard"]
     config, resumption = resumed(
         run, *[override for override in overrides if "steps" not in override], *changed
     )
@@ -50,7 +50,7 @@ def test_length_and_logging_of_a_resumed_run_may_change(run, overrides):
     assert resumption.changes == {
         "training.steps": [50, 80],
         "training.patience": [None, 3],
-        "training.tensorboard": [False, True],
+        "tracker._target_": [None, "seq2seq.training.trackers.TensorBoard"],
     }
 
 

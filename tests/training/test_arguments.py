@@ -32,9 +32,3 @@ def test_plans(arguments, one_pass, plan):
 def test_impossible_plans_are_refused(arguments):
     with pytest.raises(ValueError, match=f"training.{[*arguments][0]} must be a whole number"):
         Training(**arguments)
-
-
-def test_tensorboard_must_be_there(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="needs TensorBoard: pip install"):
-        Training(tensorboard=True)
