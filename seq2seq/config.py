@@ -31,8 +31,8 @@ def compose(overrides: list[str], config_dir: str | None = None) -> dict:
 
     Args:
         overrides: of the defaults.
-        config_dir: directory of further configurations, which are checked by
-            `seq2seq.cli.composition.compose_checked` alone.
+        config_dir: directory of further configurations, which are checked inside
+            `seq2seq.cli.composition.checked_directory` alone.
     """
     with _composed(overrides, config_dir) as config:
         return resolve(config)
@@ -70,13 +70,17 @@ def _add_directory(path: str) -> None:
     Hydra.create_main_hydra2("seq2seq", search_path)
 
 
-def compose_experiment(name: str) -> Experiment:
+def compose_experiment(name: str, config_dir: str | None = None) -> Experiment:
     """Compose the file of an experiment: its rows and expected results.
+
+    Args:
+        name: of the file, without its extension.
+        config_dir: see `compose`.
 
     Raises:
         ValueError: they are missing or invalid.
     """
-    with _composed([f"experiment={name}"]) as config:
+    with _composed([f"experiment={name}"], config_dir) as config:
         node = config["reproduction"]
         plain = OmegaConf.to_container(node) if OmegaConf.is_config(node) else node
     return read_experiment(name, plain)

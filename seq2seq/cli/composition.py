@@ -170,17 +170,32 @@ def checked_composition() -> Iterator[None]:
         hydra._internal.hydra.ConfigLoaderImpl = loader
 
 
+@contextlib.contextmanager
+def checked_directory(config_dir: str | None, overrides: Sequence[str] = ()) -> Iterator[None]:
+    """Let `seq2seq.config` compose with `--config-dir` until the block ends, as `train` does.
+
+    Args:
+        config_dir: directory of further configurations; None: there is none.
+        overrides: of the defaults.
+
+    Raises:
+        ValueError: there is no such directory, or an override is refused; in the block, a file is.
+    """
+    directory = [] if config_dir is None else [f"--config-dir={config_dir}"]
+    check_arguments([*directory, "--", *overrides])
+    with checked_composition():
+        yield
+
+
 def compose_checked(overrides: Sequence[str], config_dir: str | None = None) -> dict:
     """The configuration of `python train.py --config-dir DIRECTORY OVERRIDES`, with its checks.
 
     Args:
         overrides: of the defaults.
-        config_dir: directory of further configurations; None: there is none.
+        config_dir: see `checked_directory`.
 
     Raises:
-        ValueError: there is no such directory, or a file or an override is refused.
+        ValueError: see `checked_directory`.
     """
-    directory = [] if config_dir is None else [f"--config-dir={config_dir}"]
-    check_arguments([*directory, "--", *overrides])
-    with checked_composition():
+    with checked_directory(config_dir, overrides):
         return compose([*overrides], config_dir)

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seq2seq.cli.composition import compose_checked
 from seq2seq.cli.multirun import Multirun
 from seq2seq.cli.train import train_several
+from seq2seq.config import Job
 from seq2seq.runs.compare import read_history, read_summary
 from seq2seq.runs.environment import read_environment
 from seq2seq.runs.experiment import (
@@ -40,7 +42,8 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
 
     Args:
         experiment: the content of its file.
-        options: of the command line: `overrides`, `seeds`, `rows`, `jobs` and `output`.
+        options: of the command line: `overrides`, `seeds`, `rows`, `jobs`, `output` and
+            `config_dir`.
 
     Returns:
         The exit status: 1 if something was not reproduced or is missing; that of the worst run, or
@@ -55,7 +58,7 @@ def reproduce(experiment: Experiment, options: argparse.Namespace) -> int:
     for row in experiment.rows:
         note(f"{experiment.name}: {row.name}, seeds {', '.join(map(str, seeds))}")
         words = [*row.overrides, *options.overrides]
-        status = launch(experiment.name, words, seeds, folder / row.name, options.jobs)
+        status = launch(experiment.name, words, seeds, folder / row.name, options)
         if status > 128:  # a signal: finished runs are kept for the next time
             return status
         worst = max(worst, status)
@@ -98,21 +101,33 @@ def name_place(name: str, overrides: Sequence[str]) -> str:
 
 
 def launch(
-    name: str, overrides: Sequence[str], seeds: Sequence[int], folder: Path, jobs: int
+    name: str,
+    overrides: Sequence[str],
+    seeds: Sequence[int],
+    folder: Path,
+    options: argparse.Namespace,
 ) -> int:
-    """Make the runs of a row, `jobs` of them at a time; the worst exit status."""
-    from seq2seq.config import Job, compose
+    """Make the runs of a row; the worst exit status.
 
+    Args:
+        name: of the experiment.
+        overrides: of the row and of the command line.
+        seeds: of the runs.
+        folder: of the row.
+        options: `jobs`, the number of runs at a time, and `config_dir`.
+    """
     shared = [f"experiment={name}", *overrides, f"run_dir={quote(str(folder))}", "resume=true"]
+    words = {f"seed={seed}": [*shared, f"seed={seed}"] for seed in seeds}
+    directory = options.config_dir
     planned = [
-        Job(compose([*shared, f"seed={seed}"]), [*shared, f"seed={seed}"], [f"seed={seed}"])
-        for seed in seeds
+        Job(compose_checked(chosen, directory), chosen, [seed]) for seed, chosen in words.items()
     ]
+    flags = [*([] if directory is None else [f"--config-dir={directory}"]), *verbosity_flags()]
     with contextlib.ExitStack() as stack:
         # Standard output is for the table of verdicts; a quiet command prints nothing of each run.
         output = stack.enter_context(open(os.devnull, "w")) if is_quiet() else sys.stderr
         stack.enter_context(contextlib.redirect_stdout(output))
-        return train_several(planned, Multirun(jobs, verbosity_flags(), stdout=output))
+        return train_several(planned, Multirun(options.jobs, flags, stdout=output))
 
 
 def collect(experiment: Experiment, folder: Path) -> Iterator[Result]:

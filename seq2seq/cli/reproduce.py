@@ -17,7 +17,7 @@ def add_parser(verbs: Any) -> None:
         "reproduce",
         help="an experiment of the literature with its seeds and verdicts; or a run, once more",
         usage="seq2seq reproduce EXPERIMENT [KEY=VALUE ...] [--seeds N,N] [--rows NAME,NAME] "
-        "[--jobs N]\n       seq2seq reproduce RUN [--tolerance X]",
+        "[--jobs N] [--config-dir DIR]\n       seq2seq reproduce RUN [--tolerance X]",
         description="Of an EXPERIMENT (configs/experiment/NAME.yaml) the runs that are missing are "
         "made, and compared with the published values, with a verdict: reproduced if "
         "our mean lies in the band that the file names. Of a RUN its config.yaml is trained again "
@@ -29,6 +29,11 @@ def add_parser(verbs: Any) -> None:
         "what",
         metavar="EXPERIMENT|RUN",
         help=f"a run directory, or one of: {', '.join(EXPERIMENTS)}",
+    )
+    parser.add_argument(
+        "--config-dir",
+        metavar="DIR",
+        help="a directory of further configurations, as of train: DIR/experiment/NAME.yaml",
     )
     parser.add_argument(
         "-o", "--output", metavar="PATH", help="where the runs go (default: in runs/)"
@@ -57,17 +62,23 @@ def run(options: argparse.Namespace) -> int:
     """`seq2seq reproduce`: an experiment, or a run."""
     path = Path(options.what).expanduser()
     if (path / "config.yaml").is_file() or len(path.parts) > 1:
-        if options.overrides or options.seeds or options.rows or options.jobs != 1 or options.latex:
+        for_experiments = ("overrides", "seeds", "rows", "latex", "config_dir")
+        if options.jobs != 1 or any(getattr(options, name) for name in for_experiments):
             raise ValueError(
-                f"{options.what} is a run, which is made again as it was; seeds, rows, jobs, LaTeX "
-                "and overrides are for experiments"
+                f"{options.what} is a run, which is made again as it was; seeds, rows, jobs, "
+                "LaTeX, overrides and --config-dir are for experiments"
             )
         return reproduce_run(options)
+    from seq2seq.cli.composition import checked_directory
     from seq2seq.cli.experiment_runs import reproduce
     from seq2seq.config import compose_experiment
 
-    check_choice("run or experiment", options.what, EXPERIMENTS)
-    return reproduce(compose_experiment(options.what), options)
+    with checked_directory(options.config_dir):
+        own = Path(options.config_dir or "").expanduser().glob("experiment/*.yaml")
+        names = {*EXPERIMENTS, *(file.stem for file in own if options.config_dir)}
+        check_choice("run or experiment", options.what, sorted(names))
+        experiment = compose_experiment(options.what, options.config_dir)
+    return reproduce(experiment, options)
 
 
 def reproduce_run(options: argparse.Namespace) -> int:

@@ -23,6 +23,12 @@ NO_SHARES = ("bleu", "edit_distance", "mae", "rmse")  # metrics that are not sho
 # those whose targets have lengths from .. to; or a column of the history after a number of updates.
 METRIC = re.compile(r"(?P<name>[a-z_]+)(?:@(?P<low>\d+)(?:-(?P<high>\d+))?|#(?P<step>\d+))?")
 
+# An override that a row may have: files of others become arguments of a command.
+OVERRIDE = re.compile(
+    r"\+{0,2}(?!(?:run_dir|resume|overwrite|experiment|seed|reproduction)=|hydra[./=])"
+    r"[a-z]\w*(?:[./]\w+)*=[^$\n]*"
+)
+
 
 class Expected(NamedTuple):
     """Published value of a metric, and the values that count as reproduced.
@@ -130,6 +136,12 @@ def _read_row(key: str, name: str, node: object) -> Row:
         isinstance(override, str) for override in overrides
     ):
         raise ValueError(f"{key}.overrides must be a list of texts, got {overrides!r}")
+    for override in overrides:
+        if not OVERRIDE.fullmatch(override):
+            raise ValueError(
+                f"{key}.overrides: {override!r} is refused: a row chooses the KEY=VALUE of a "
+                "configuration; flags, Hydra's settings and the run directory are the command's"
+            )
     if not isinstance(node["expected"], dict) or not node["expected"]:
         raise ValueError(f"{key}.expected must name at least one metric, got {node['expected']!r}")
     expected = tuple(

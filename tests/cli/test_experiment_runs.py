@@ -111,6 +111,7 @@ def options(**more):
         "jobs": 1,
         "output": None,
         "latex": False,
+        "config_dir": None,
     }
     return argparse.Namespace(**{**chosen, **more})
 
@@ -120,8 +121,8 @@ def launched(monkeypatch, tmp_path):
     """Runs are not trained but made up; the arguments that each row was launched with."""
     calls = []
 
-    def launch(name, words, seeds, directory, jobs):
-        calls.append((name, list(words), list(seeds), str(directory), jobs))
+    def launch(name, words, seeds, directory, options):
+        calls.append((name, list(words), list(seeds), str(directory), options.jobs))
         for seed in seeds:
             if not (directory / f"seed={seed}").exists():
                 test = summary(0.4 + seed / 5, lengths(1.0, 0.25))
@@ -193,7 +194,7 @@ def test_runs_of_a_row_are_those_of_train_and_may_be_resumed(monkeypatch, tmp_pa
 
     monkeypatch.setattr(experiment_runs, "train_several", train_several)
     words = ["cell=gru", "training=quick"]
-    assert experiment_runs.launch("scan_length", words, [0, 2], tmp_path, 2) == 3
+    assert experiment_runs.launch("scan_length", words, [0, 2], tmp_path, options(jobs=2)) == 3
     [(jobs, multirun)] = calls
     assert multirun.at_once == 2 and [job.swept for job in jobs] == [["seed=0"], ["seed=2"]]
     for job, seed in zip(jobs, (0, 2), strict=True):

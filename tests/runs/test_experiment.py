@@ -81,6 +81,35 @@ def test_what_makes_no_sense_is_named(path, value, message):
         read_experiment("mine", put(NODE, path))
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("--allow=evil.py", "-m", "--config-dir=/tmp", "hydra.run.dir=/tmp", "+hydra.x=1"),
+        *(
+            "hydra/launcher=joblib",
+            "++hydra.callbacks.a._target_=os.mkdir",
+            "~task",
+            "overwrite=true",
+        ),
+        *("run_dir=/tmp", "resume=false", "seed=3", "experiment=scan_length", "reproduction=null"),
+        *(
+            "task=copy\n--allow=x.py",
+            "",
+            "training",
+            "=",
+            "cell.kind=${oc.env:HOME}",
+            "'a'=b",
+            " a=b",
+        ),
+        *("+run_dir=/tmp", "../task=copy", "task=pairs\r\nrun_dir=/"),
+    ],
+)
+def test_an_override_that_is_the_commands_is_refused(override):
+    with pytest.raises(ValueError, match="overrides: .* is refused: a row chooses the KEY=VALUE"):
+        best = {**NODE["rows"]["best"], "overrides": [override]}
+        read_experiment("mine", {**NODE, "rows": {"best": best}})
+
+
 def test_metrics_are_read_from_test_by_length_and_history():
     by_length = {
         "3": {"exact_match": 1.0, "oracle_exact_match": 1.0, "count": 1},
