@@ -22,7 +22,8 @@ from seq2seq.runs.safe_instantiate import instantiate
 from seq2seq.runtime.paths import CONFIGS
 from seq2seq.runtime.validation import check_count
 
-VERSION_BASE = "1.3"
+# Behaviour that Hydra 1.3 asks for; 1.4 has no other.
+BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 GROUPS = {path.name for path in CONFIGS.glob("*/")}
 
 
@@ -48,7 +49,7 @@ def _composed(overrides: list[str], config_dir: str | None = None) -> Iterator[D
     kinds = (GlobalHydra, HydraConfig, VersionBase)
     states = {kind: Singleton._instances.pop(kind, None) for kind in kinds}
     try:
-        with hydra.initialize_config_dir(str(CONFIGS), version_base=VERSION_BASE):
+        with hydra.initialize_config_dir(str(CONFIGS), **BASE):
             if config_dir is not None:
                 _add_directory(config_dir)
             config = hydra.compose("train", quote_overrides(overrides), return_hydra_config=True)

@@ -244,6 +244,18 @@ def test_the_directory_stays_where_it_is(capsys, monkeypatch, tmp_path):
     assert "hydra.job.chdir=true: relative paths are read where" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "setting", ["hydra.run.dir=x", "+hydra.sweep.dir=x", "hydra.sweep.subdir=x"]
+)
+def test_settings_of_hydra_that_change_nothing_are_refused(capsys, monkeypatch, tmp_path, setting):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    assert launch.train(["task=copy", setting]) == 2
+    err = capsys.readouterr().err
+    assert f"{setting} would change nothing: run_dir=PATH is the run directory" in err
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_the_seed_of_a_run_draws_its_first_weights(monkeypatch):
     class Started(Exception):
         pass

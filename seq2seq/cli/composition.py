@@ -98,9 +98,10 @@ class ContainedLoader(ConfigLoaderImpl):
         self._without_added = ContainedLoader(package) if is_added else None
 
     def _parse_overrides_and_create_caching_repo(
-        self, config_name: str | None, overrides: list[str]
+        self, config_name: str | None, overrides: list[str], parsed_overrides: list | None = None
     ) -> tuple[list, CachingConfigRepository]:
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        # Hydra 1.4 may have parsed them already.
+        parsed = parsed_overrides or OverridesParser.create().parse_overrides(overrides)
         repository = ContainedRepository(self.repository)
         primary = repository.load_config(config_name) if config_name else None
         if primary is not None and OmegaConf.select(primary.config, "hydra.searchpath"):
@@ -115,6 +116,7 @@ class ContainedLoader(ConfigLoaderImpl):
         config = super()._load_configuration_impl(config_name, overrides, run_mode, **options)
         if self._without_added is not None:
             parsed = OverridesParser.create().parse_overrides(overrides)
+            options.pop("parsed_overrides", None)  # of Hydra 1.4: those of the command
             lines: dict[bool, list] = {True: [], False: []}
             for override in parsed:
                 lines[override.is_hydra_override()].append(override.input_line)

@@ -56,7 +56,7 @@ def launch(arguments: Sequence[str], at_once: int = 1) -> int:
         ValueError: anything wrong with the arguments.
     """
     from seq2seq.cli.composition import checked_composition
-    from seq2seq.config import VERSION_BASE, describe_job, hydra, overrides, resolve
+    from seq2seq.config import BASE, describe_job, hydra, overrides, resolve
     from seq2seq.runs.overrides import follow_latest
     from seq2seq.runs.safe_instantiate import check_arguments
 
@@ -67,7 +67,7 @@ def launch(arguments: Sequence[str], at_once: int = 1) -> int:
     options = check_arguments(sys.argv[1:])
     check_launcher(options, at_once)
 
-    @hydra.main(version_base=VERSION_BASE, config_path=str(CONFIGS), config_name="train")
+    @hydra.main(config_path=str(CONFIGS), config_name="train", **BASE)
     def run(config) -> None:
         # Errors end here: beyond, Hydra would print more than a line.
         if not any(statuses):

@@ -200,7 +200,8 @@ def check_arguments(arguments: Sequence[str]) -> Namespace:
 
     Raises:
         ValueError: configurations are added otherwise than by `--config-dir`, whose files
-            `seq2seq.cli.composition` checks, or that is no directory.
+            `seq2seq.cli.composition` checks, or that is no directory; or a setting of Hydra's is
+            given that this program does not use.
     """
     options = get_args_parser().parse_args(list(arguments))
     if options.experimental_rerun is not None:
@@ -215,6 +216,16 @@ def check_arguments(arguments: Sequence[str]) -> Namespace:
         raise ValueError(
             f"{moved[0]}: relative paths are read where the command is given; run_dir=PATH is "
             "the run directory"
+        )
+    ignored = [
+        override
+        for override in options.overrides
+        if re.match(r"\+*hydra\.(run\.dir|sweep\.dir|sweep\.subdir|output_subdir)=", override)
+    ]
+    if ignored:
+        raise ValueError(
+            f"{ignored[0]} would change nothing: run_dir=PATH is the run directory, and of several "
+            "runs their parent"
         )
     if options.config_path is not None or {"hydra", "hydra.searchpath"} & {*keys}:
         raise ValueError("configurations of your own are added by --config-dir DIRECTORY alone")

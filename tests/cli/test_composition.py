@@ -259,6 +259,10 @@ QUICK = (  # an attack by each means
 )
 
 
+# Hydra 1.4 refuses some of them itself.
+HYDRAS_OWN = ("is not supported ('", "Unsupported config file extension '.yml'")
+
+
 @pytest.mark.parametrize("attack", slow_except(QUICK, ATTACKS))
 def test_a_file_of_a_stranger_runs_nothing(attack, tmp_path, capsys, monkeypatch, python):
     files, arguments, message = ATTACKS[attack]
@@ -284,7 +288,7 @@ def test_a_file_of_a_stranger_runs_nothing(attack, tmp_path, capsys, monkeypatch
         status, error = process.returncode, process.stderr
     else:
         status, error = cli.train(command), capsys.readouterr().err
-    assert status == 2 and message in error
+    assert status == 2 and any(words in error for words in (message, *HYDRAS_OWN))
     assert error.startswith("error: ") and error.count("\n") == 1
     assert not (tmp_path / "RAN").exists() and not [*tmp_path.rglob("config.yaml")]
 
