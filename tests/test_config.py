@@ -252,7 +252,7 @@ def test_settings_of_hydra_that_change_nothing_are_refused(capsys, monkeypatch, 
     monkeypatch.setattr("sys.argv", ["train.py"])
     assert launch.train(["task=copy", setting]) == 2
     err = capsys.readouterr().err
-    assert f"{setting} would change nothing: run_dir=PATH is the run directory" in err
+    assert f"{setting}: it would change nothing; run_dir=PATH is the run directory" in err
     assert [*tmp_path.iterdir()] == []
 
 

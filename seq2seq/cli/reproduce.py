@@ -6,7 +6,7 @@ from typing import Any
 
 from seq2seq.cli.options import count, names, naturals, tolerance
 from seq2seq.cli.train import report_outcome, run_training
-from seq2seq.runtime.paths import EXPERIMENTS
+from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
 from seq2seq.runtime.validation import check_choice
 from seq2seq.training.signals import Interrupted
 
@@ -74,9 +74,9 @@ def run(options: argparse.Namespace) -> int:
     from seq2seq.config import compose_experiment
 
     with checked_directory(options.config_dir):
-        own = Path(options.config_dir or "").expanduser().glob("experiment/*.yaml")
-        names = {*EXPERIMENTS, *(file.stem for file in own if options.config_dir)}
-        check_choice("run or experiment", options.what, sorted(names))
+        added = Path(options.config_dir or CONFIGS).expanduser().glob("experiment/*.yaml")
+        names = sorted({*EXPERIMENTS, *(file.stem for file in added)})
+        check_choice("run or experiment", options.what, names)
         experiment = compose_experiment(options.what, options.config_dir)
     return reproduce(experiment, options)
 

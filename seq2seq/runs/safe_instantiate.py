@@ -32,6 +32,13 @@ TRUSTED_MODULES = (
     "keras.optimizers",
 )
 KERAS_HOME = "keras.src.optimizers"  # where Keras defines what `keras.optimizers` names
+# Settings of Hydra's that this program does not use, and why.
+REFUSED_SETTINGS = {
+    r"\+*hydra\.job\.chdir=(?!false$).*": "relative paths are read where the command is given; "
+    "run_dir=PATH is the run directory",
+    r"\+*hydra\.(run\.dir|sweep\.dir|sweep\.subdir|output_subdir)=.*": "it would change nothing; "
+    "run_dir=PATH is the run directory, and of several runs their parent",
+}
 LARGEST = 2**18  # bytes of a configuration: some numbers take time with the square of theirs
 DEEPEST = 50  # mappings and lists of a file inside each other
 
@@ -207,26 +214,10 @@ def check_arguments(arguments: Sequence[str]) -> Namespace:
     if options.experimental_rerun is not None:
         raise ValueError("--experimental-rerun reads a pickle, which could run anything: refused")
     keys = [override.lstrip("+~").partition("=")[0] for override in options.overrides]
-    moved = [
-        override
-        for override in options.overrides
-        if re.fullmatch(r"\+*hydra\.job\.chdir=(?!false$).*", override)
-    ]
-    if moved:
-        raise ValueError(
-            f"{moved[0]}: relative paths are read where the command is given; run_dir=PATH is "
-            "the run directory"
-        )
-    ignored = [
-        override
-        for override in options.overrides
-        if re.match(r"\+*hydra\.(run\.dir|sweep\.dir|sweep\.subdir|output_subdir)=", override)
-    ]
-    if ignored:
-        raise ValueError(
-            f"{ignored[0]} would change nothing: run_dir=PATH is the run directory, and of several "
-            "runs their parent"
-        )
+    for pattern, reason in REFUSED_SETTINGS.items():
+        for override in options.overrides:
+            if re.fullmatch(pattern, override):
+                raise ValueError(f"{override}: {reason}")
     if options.config_path is not None or {"hydra", "hydra.searchpath"} & {*keys}:
         raise ValueError("configurations of your own are added by --config-dir DIRECTORY alone")
     if options.config_dir is not None and not Path(options.config_dir).is_dir():

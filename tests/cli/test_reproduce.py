@@ -52,7 +52,7 @@ reproduction:
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
+def own_experiment(tmp_path, monkeypatch):
     """A directory of an experiment of one's own, below the current one."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own/experiment").mkdir(parents=True)
@@ -61,17 +61,17 @@ def own(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_experiment_of_ones_own_has_runs_and_verdicts(own, python):
+def test_an_experiment_of_ones_own_has_runs_and_verdicts(own_experiment, python):
     done = python("-m", "seq2seq", "reproduce", "--config-dir", "own", "mine")
     assert done.returncode == 0, done.stderr
     assert "mine: a notebook of mine" in done.stdout and "| reproduced |" in done.stdout
-    assert len(read_results(own.parents[2] / "runs/reproduce/mine/results.csv")) == 2
+    assert len(read_results(own_experiment.parents[2] / "runs/reproduce/mine/results.csv")) == 2
     latex = python("-m", "seq2seq", "reproduce", "--config-dir", "own", "mine", "--latex")
     assert latex.returncode == 0 and "toprule" in latex.stdout
     assert "seed=1 is complete" in latex.stderr
 
 
-def test_each_run_of_ones_own_experiment_gets_the_directory(own, monkeypatch, capsys):
+def test_each_run_of_ones_own_experiment_gets_the_directory(own_experiment, monkeypatch, capsys):
     started = []
 
     def train_several(jobs, multirun):
@@ -99,12 +99,12 @@ def test_each_run_of_ones_own_experiment_gets_the_directory(own, monkeypatch, ca
         ("reproduction:", "others:", "reproduction is missing|others"),
     ],
 )
-def test_a_file_of_a_stranger_chooses_settings_alone(own, capsys, old, new, message):
-    own.write_text(MINE.replace(old, new))
+def test_a_file_of_a_stranger_chooses_settings_alone(own_experiment, capsys, old, new, message):
+    own_experiment.write_text(MINE.replace(old, new))
     assert cli.main(["reproduce", "--config-dir", "own", "mine"]) == 2
     err = capsys.readouterr().err
     assert re.search(message, err) and err.count("\n") == 1
-    assert not (own.parents[2] / "runs").exists()
+    assert not (own_experiment.parents[2] / "runs").exists()
 
 
 @pytest.mark.parametrize(

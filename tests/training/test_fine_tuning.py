@@ -99,15 +99,17 @@ def test_rows_are_kept_by_symbol_and_those_of_new_symbols_are_fresh(readout):
         ("encoder", [0, 1, 2, 3, 4, 5, 7], [0, 1, 2, 3, 6, 4, 5]),
         ("decoder", [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 5, 4]),
     ):
-        rows, kept, fresh = (
+        rows, earlier_values, fresh = (
             embeddings(getattr(m, side)) for m in (model, earlier.model, untrained)
         )
-        np.testing.assert_array_equal(rows[new], kept[old])
+        np.testing.assert_array_equal(rows[new], earlier_values[old])
         np.testing.assert_array_equal(rows[6], fresh[6])
-    for weight, kept, fresh in zip(
+    for weight, earlier_values, fresh in zip(
         *(m.decoder.readout.symbol_weights for m in (model, earlier.model, untrained)), strict=True
     ):
-        np.testing.assert_array_equal(np.array(weight)[..., new], np.array(kept)[..., old])
+        np.testing.assert_array_equal(
+            np.array(weight)[..., new], np.array(earlier_values)[..., old]
+        )
         np.testing.assert_array_equal(np.array(weight)[..., 6], np.array(fresh)[..., 6])
 
 
@@ -134,8 +136,10 @@ def test_tags_are_kept_by_name():
     assert task.source.tags == ("ADJ", "N", "V")
     model = make(task.source, task.target, tags=3)
     assert copy_weights(model, task, earlier)[0] == "tags: 2 kept, 1 fresh ('ADJ')"
-    rows, kept = (np.array(m.decoder.tag_embedding.kernel) for m in (model, earlier.model))
-    np.testing.assert_array_equal(rows[1:], kept[::-1])
+    rows, earlier_values = (
+        np.array(m.decoder.tag_embedding.kernel) for m in (model, earlier.model)
+    )
+    np.testing.assert_array_equal(rows[1:], earlier_values[::-1])
 
 
 def test_real_values_are_scaled_as_before():
@@ -208,12 +212,12 @@ def test_training_starts_from_an_earlier_run_and_leaves_frozen_parts(first, capf
     assert note in capfd.readouterr().err
     assert len(run.source) == 8 and run.predict(["abcd"])  # the earlier symbols can be read
     assert len(task.source) == 7
-    kept = weights(seq2seq.load(first))
+    earlier_weights = weights(seq2seq.load(first))
     for path, values in weights(run).items():
         if path.startswith("encoder/stack"):
-            np.testing.assert_array_equal(values, kept[path])
+            np.testing.assert_array_equal(values, earlier_weights[path])
         elif path.startswith("decoder/stack"):
-            assert not np.array_equal(values, kept[path])
+            assert not np.array_equal(values, earlier_weights[path])
     digest = hashlib.sha256((first / "model.npz").read_bytes()).hexdigest()
     environment = json.loads(Path("run/environment.json").read_text())
     assert environment["init_from"] == {"path": f"{first}/model.npz", "sha256": digest}
@@ -233,10 +237,12 @@ def test_a_resumed_fine_tuning_equals_an_uninterrupted_one(first):
     uninterrupted = train(*settings, "run_dir=one", task=pairs("abd"))
     train(*settings, "run_dir=two", task=pairs("abd"), callbacks=[Interrupt()])
     resumed = seq2seq.train("run_dir=two", "resume=true", task=pairs("abd"), progress=False)
-    kept, expected = weights(seq2seq.load(first)), weights(uninterrupted)
+    earlier_weights, expected = weights(seq2seq.load(first)), weights(uninterrupted)
     for path, values in weights(resumed).items():
         np.testing.assert_array_equal(values, expected[path])
-        assert "stack" not in path or np.array_equal(values, kept[path]) == ("encoder" in path)
+        assert "stack" not in path or np.array_equal(values, earlier_weights[path]) == (
+            "encoder" in path
+        )
 
 
 @pytest.mark.slow
