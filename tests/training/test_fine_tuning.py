@@ -99,17 +99,15 @@ def test_rows_are_kept_by_symbol_and_those_of_new_symbols_are_fresh(readout):
         ("encoder", [0, 1, 2, 3, 4, 5, 7], [0, 1, 2, 3, 6, 4, 5]),
         ("decoder", [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 5, 4]),
     ):
-        rows, earlier_values, fresh = (
+        rows, stored, fresh = (
             embeddings(getattr(m, side)) for m in (model, earlier.model, untrained)
         )
-        np.testing.assert_array_equal(rows[new], earlier_values[old])
+        np.testing.assert_array_equal(rows[new], stored[old])
         np.testing.assert_array_equal(rows[6], fresh[6])
-    for weight, earlier_values, fresh in zip(
+    for weight, stored, fresh in zip(
         *(m.decoder.readout.symbol_weights for m in (model, earlier.model, untrained)), strict=True
     ):
-        np.testing.assert_array_equal(
-            np.array(weight)[..., new], np.array(earlier_values)[..., old]
-        )
+        np.testing.assert_array_equal(np.array(weight)[..., new], np.array(stored)[..., old])
         np.testing.assert_array_equal(np.array(weight)[..., 6], np.array(fresh)[..., 6])
 
 
@@ -136,10 +134,8 @@ def test_tags_are_kept_by_name():
     assert task.source.tags == ("ADJ", "N", "V")
     model = make(task.source, task.target, tags=3)
     assert copy_weights(model, task, earlier)[0] == "tags: 2 kept, 1 fresh ('ADJ')"
-    rows, earlier_values = (
-        np.array(m.decoder.tag_embedding.kernel) for m in (model, earlier.model)
-    )
-    np.testing.assert_array_equal(rows[1:], earlier_values[::-1])
+    rows, stored = (np.array(m.decoder.tag_embedding.kernel) for m in (model, earlier.model))
+    np.testing.assert_array_equal(rows[1:], stored[::-1])
 
 
 def test_real_values_are_scaled_as_before():
@@ -212,12 +208,12 @@ def test_training_starts_from_an_earlier_run_and_leaves_frozen_parts(first, capf
     assert note in capfd.readouterr().err
     assert len(run.source) == 8 and run.predict(["abcd"])  # the earlier symbols can be read
     assert len(task.source) == 7
-    earlier_weights = weights(seq2seq.load(first))
+    initial = weights(seq2seq.load(first))
     for path, values in weights(run).items():
         if path.startswith("encoder/stack"):
-            np.testing.assert_array_equal(values, earlier_weights[path])
+            np.testing.assert_array_equal(values, initial[path])
         elif path.startswith("decoder/stack"):
-            assert not np.array_equal(values, earlier_weights[path])
+            assert not np.array_equal(values, initial[path])
     digest = hashlib.sha256((first / "model.npz").read_bytes()).hexdigest()
     environment = json.loads(Path("run/environment.json").read_text())
     assert environment["init_from"] == {"path": f"{first}/model.npz", "sha256": digest}
@@ -237,12 +233,10 @@ def test_a_resumed_fine_tuning_equals_an_uninterrupted_one(first):
     uninterrupted = train(*settings, "run_dir=one", task=pairs("abd"))
     train(*settings, "run_dir=two", task=pairs("abd"), callbacks=[Interrupt()])
     resumed = seq2seq.train("run_dir=two", "resume=true", task=pairs("abd"), progress=False)
-    earlier_weights, expected = weights(seq2seq.load(first)), weights(uninterrupted)
+    initial, expected = weights(seq2seq.load(first)), weights(uninterrupted)
     for path, values in weights(resumed).items():
         np.testing.assert_array_equal(values, expected[path])
-        assert "stack" not in path or np.array_equal(values, earlier_weights[path]) == (
-            "encoder" in path
-        )
+        assert "stack" not in path or np.array_equal(values, initial[path]) == ("encoder" in path)
 
 
 @pytest.mark.slow
