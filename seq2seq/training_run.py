@@ -271,6 +271,7 @@ def train_from_config(
     if check_flag("deterministic", config["deterministic"]):
         make_deterministic()
     tracker = build_tracker(config)
+    callbacks = [*build_callbacks(config), *callbacks]
     pretrained = None
     if config.get("init_from") is not None:  # older runs lack the key
         pretrained = load_pretrained(config["init_from"])
@@ -285,6 +286,23 @@ def train_from_config(
         if tracker is not None:
             tracker.finish(result.summary, directory.path / MODEL)
     return result, directory.path
+
+
+def build_callbacks(config: dict) -> list:
+    """The callbacks of a configuration.
+
+    Raises:
+        ValueError: one can't be made, or is no `keras.callbacks.Callback`.
+    """
+    nodes = config.get("callbacks") or ()  # older runs lack the key
+    if not isinstance(nodes, list | tuple) or not all(isinstance(node, dict) for node in nodes):
+        raise ValueError(
+            "callbacks must be a list, as callbacks=[{_target_: keras.callbacks.TerminateOnNaN}], "
+            f"got {nodes!r}"
+        )
+    callbacks = [instantiate(f"callbacks[{number}]", node) for number, node in enumerate(nodes)]
+    _check_callbacks(callbacks)
+    return callbacks
 
 
 def build_tracker(config: dict) -> Any:

@@ -170,7 +170,7 @@ MUTANTS = (
     Mutant("lock-not-taken", "runs/lock.py",
            "is_ours = lock_descriptor(handle, blocking=False)", "is_ours = True"),
     Mutant("foreign-target-accepted", "runs/safe_instantiate.py",
-           "and _stands_in(cls.__module__, (*TRUSTED_MODULES, KERAS_HOME)):", ":"),
+           "and _stands_in(cls.__module__, (*TRUSTED_MODULES, *KERAS_HOMES)):", ":"),
     Mutant("selects-largest-error", "runs/selection.py",
            'sign = 1 if find_direction(metric) == "max" else -1', "sign = 1"),
     Mutant("label-smoothing-dropped", "training/losses.py",

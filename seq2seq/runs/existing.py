@@ -18,7 +18,7 @@ logger = logging.getLogger("seq2seq")
 
 STARTUP_KEYS = ("run_dir", "overwrite", "resume")  # of the start of a run, not of its result
 # Keys that older runs lack.
-NEWER_KEYS = {"init_from": None, "freeze": None, "tracker": {"_target_": None}}
+NEWER_KEYS = {"init_from": None, "freeze": None, "tracker": {"_target_": None}, "callbacks": []}
 # Settings that may change when a run is resumed: its length, and its logging.
 MAY_CHANGE = (
     *STARTUP_KEYS,

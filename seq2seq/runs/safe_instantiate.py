@@ -31,7 +31,13 @@ TRUSTED_MODULES = (
     "seq2seq.training.trackers",
     "keras.optimizers",
 )
-KERAS_HOME = "keras.src.optimizers"  # where Keras defines what `keras.optimizers` names
+# Classes of Keras's that a configuration may name beside its optimizers; others write files.
+KERAS_CLASSES = (
+    "keras.callbacks.EarlyStopping",
+    "keras.callbacks.ReduceLROnPlateau",
+    "keras.callbacks.TerminateOnNaN",
+)
+KERAS_HOMES = ("keras.src.optimizers", "keras.src.callbacks")  # where Keras defines them
 # Settings of Hydra's that this program does not use, and why.
 REFUSED_SETTINGS = {
     r"\+*hydra\.job\.chdir=(?!false$).*": "relative paths are read where the command is given; "
@@ -47,17 +53,18 @@ def find_class(target: object) -> type:
     """The class that a `_target_` names.
 
     Raises:
-        ValueError: it is no class of `TRUSTED_MODULES` or of an extension; a configuration may
-            make nothing else.
+        ValueError: it is no class of `TRUSTED_MODULES`, `KERAS_CLASSES` or of an extension; a
+            configuration may make nothing else.
     """
     module, _, name = str(target).rpartition(".")
     advice = ""
-    if isinstance(target, str) and (module == "seq2seq" or _stands_in(module, TRUSTED_MODULES)):
+    is_known = module == "seq2seq" or _stands_in(module, TRUSTED_MODULES) or target in KERAS_CLASSES
+    if isinstance(target, str) and is_known:
         try:
             cls = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError) as error:
             raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
-        if inspect.isclass(cls) and _stands_in(cls.__module__, (*TRUSTED_MODULES, KERAS_HOME)):
+        if inspect.isclass(cls) and _stands_in(cls.__module__, (*TRUSTED_MODULES, *KERAS_HOMES)):
             return cls
     elif isinstance(target, str):
         try:
@@ -68,7 +75,7 @@ def find_class(target: object) -> type:
             raise ValueError(f"_target_ {target!r} can't be found: {error}") from None
     raise ValueError(
         f"_target_ {target!r} is refused: a configuration may only name classes of "
-        f"{', '.join(TRUSTED_MODULES)}{advice}"
+        f"{', '.join((*TRUSTED_MODULES, *KERAS_CLASSES))}{advice}"
     )
 
 

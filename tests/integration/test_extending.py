@@ -58,6 +58,11 @@ def test_a_file_of_parts_is_trained_used_and_resumed_where_it_is_allowed(
     test = json.loads((files / "run/summary.json").read_text())["test"]
     assert test["exact_match"] <= test["bag_accuracy"] <= 1
     assert "val_bag_accuracy" in (files / "run/history.csv").read_text().splitlines()[0]
+    early = "callbacks=[{_target_: my_parts.StopAt, metric: val_bag_accuracy, value: 0}]"
+    more = ["training.steps=6", "training.steps_per_epoch=2", early, "run_dir=early"]
+    status, _, err = call(capsys, "train", *ALLOW, *CHOICES, *SMALL[1:], *more)
+    assert status == 0, err
+    assert json.loads((files / "early/summary.json").read_text())["train"]["steps"] == 2
     no_extensions()
     for verb in (["predict", "run", "abc"], ["inspect", "run", "abc"], ["evaluate", "run"]):
         status, _, err = call(capsys, *verb)
