@@ -28,6 +28,12 @@ from seq2seq.training.signals import (
 )
 
 EXIT_INTERRUPTED = EXIT_SIGNAL + signal.SIGINT
+# Groups of Hydra's plugins that are not supported, and why.
+HYDRAS_PLUGINS = {
+    "hydra/launcher": "this program begins the runs itself; --jobs N lets N run at once",
+    "hydra/sweeper": "runs are trained when all are known, so a search would get no results; name "
+    "the values, as in optimizer.learning_rate=0.003,0.01",
+}
 
 
 def train(arguments: list[str]) -> int:
@@ -122,19 +128,14 @@ def cleaned_up_at_sigterm() -> Iterator[None]:
 
 
 def check_launcher(options: argparse.Namespace, at_once: int) -> None:
-    """Raise a ValueError if several runs are to be launched by anything but this program."""
+    """Raise a ValueError if runs are to be launched or chosen by anything but this program."""
     several = options.multirun or "hydra.mode=MULTIRUN" in options.overrides
     if at_once > 1 and not several:
         raise ValueError(f"--jobs {at_once} is for several runs: add -m (python train.py -m ...)")
-    launchers = [
-        override
-        for override in options.overrides
-        if override.lstrip("+").startswith("hydra/launcher=")
-    ]
-    if launchers and launchers[-1].partition("=")[2] != "basic":
-        raise ValueError(
-            f"{launchers[-1]}: this program begins the runs itself; --jobs N lets N run at once"
-        )
+    for key, reason in HYDRAS_PLUGINS.items():
+        plugins = [o for o in options.overrides if o.lstrip("+").startswith(f"{key}=")]
+        if plugins and plugins[-1].partition("=")[2] != "basic":
+            raise ValueError(f"{plugins[-1]}: {reason}")
 
 
 def train_several(jobs: Sequence[Any], multirun: Any) -> int:

@@ -308,6 +308,7 @@ def test_after_a_signal_a_note_shows_how_to_resume(call):
     "arguments, message",
     [
         (["-m", "seed=0,1", "hydra/launcher=joblib"], "hydra/launcher=joblib: this program begins"),
+        (["-m", "seed=0,1", "hydra/sweeper=optuna"], "hydra/sweeper=optuna: runs are trained when"),
         (["seed=0", "--jobs", "2"], "--jobs 2 is for several runs: add -m"),
         (["-m", "seed=0,1", "--jobs=0"], "--jobs must be a whole number of at least 1, got 0"),
         (["-m", "seed=0,1", "trainin.steps=3"], "unknown key 'trainin.steps'"),
