@@ -1,6 +1,7 @@
 """Training arguments: how long and how a model is trained."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from seq2seq.runtime.validation import check_choice, check_count, check_flag, check_rate
 from seq2seq.training.curriculum import LengthCurriculum
@@ -23,6 +24,8 @@ class Training:
         batch_size: examples per update.
         patience: stop after this many epochs in a row without a better validation metric, counted
             once it has moved for the first time; None: never. It needs validation examples.
+        loss: a `keras.losses.Loss` of a step, of your own; None: cross-entropy, of real values the
+            squared error.
         label_smoothing: fraction of the target distribution that is spread over all tokens.
         normalization: `"tokens"`: the loss is a mean over tokens; `"examples"`: the losses of an
             example's tokens are summed, so that gradients grow with the target's length.
@@ -47,6 +50,7 @@ class Training:
     steps_per_epoch: int | None = None
     batch_size: int = 64
     patience: int | None = None
+    loss: Any = None
     label_smoothing: float = 0.0
     normalization: str = "tokens"
     initialization: str = "keras"

@@ -257,8 +257,9 @@ def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
     """Make the loss for the targets of `model`.
 
     Raises:
-        ValueError: label smoothing without a fixed set of tokens; or a loss by examples beside the
-            coverage loss, which is by tokens.
+        ValueError: label smoothing without a fixed set of tokens, or beside a loss of the user's
+            own; a loss that is no mean by weights; or a loss by examples beside the coverage loss,
+            which is by tokens.
     """
     smoothing = training.label_smoothing
     is_regression = model.decoder.features is not None
@@ -269,7 +270,10 @@ def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
             else "a pointer's symbols differ by source"
         )
         raise ValueError(f"training.label_smoothing={smoothing}: {reason}; set it to 0")
-    loss = squared_error() if is_regression else cross_entropy(smoothing)
+    if training.loss is not None:
+        loss = check_custom_loss(training.loss, smoothing)
+    else:
+        loss = squared_error() if is_regression else cross_entropy(smoothing)
     if training.normalization == "tokens":
         return loss
     if model.decoder.attention is not None and model.decoder.attention.coverage:
@@ -278,6 +282,26 @@ def make_loss(model: Seq2Seq, training: Training) -> keras.losses.Loss:
             "divided by tokens; choose tokens for both, or attention.coverage=false"
         )
     return PerExample(loss)
+
+
+def check_custom_loss(loss: object, label_smoothing: float) -> keras.losses.Loss:
+    """Return a loss of the user's own.
+
+    Raises:
+        ValueError: it is no loss, padding would change its mean, or labels would be smoothed.
+    """
+    if not isinstance(loss, keras.losses.Loss):
+        raise ValueError(f"training.loss must be a keras.losses.Loss, got {loss!r}")
+    if loss.reduction != "mean_with_sample_weight":
+        raise ValueError(
+            f"training.loss: {type(loss).__name__} has reduction={loss.reduction!r}, by which "
+            'padding changes the mean: reduction="mean_with_sample_weight"'
+        )
+    if label_smoothing:
+        raise ValueError(
+            f"training.label_smoothing={label_smoothing}: the loss is your own; set it to 0"
+        )
+    return loss
 
 
 def check_start(model: Seq2Seq, training: Training) -> None:

@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 
+import keras
 import numpy as np
 import pytest
 
@@ -51,6 +52,48 @@ def test_the_loss_has_the_requested_normalization():
     model = model_of()
     assert isinstance(make_loss(model, Training(normalization="examples")), PerExample)
     assert not isinstance(make_loss(model, Training()), PerExample)
+
+
+class Focal(keras.losses.Loss):
+    """Focal loss (Lin et al. 2017); with gamma 0 it is the cross-entropy."""
+
+    def __init__(self, gamma, reduction="mean_with_sample_weight"):
+        super().__init__(reduction=reduction)
+        self.gamma = gamma
+
+    def call(self, y_true, y_pred):
+        tokens = keras.ops.cast(y_true, "int32")[..., None]
+        log_probs = keras.ops.log_softmax(y_pred)
+        log_prob = keras.ops.take_along_axis(log_probs, tokens, axis=-1)[..., 0]
+        return -((1 - keras.ops.exp(log_prob)) ** self.gamma) * log_prob
+
+
+@pytest.mark.parametrize("normalization", ["tokens", "examples"])
+def test_a_custom_loss_takes_the_place_of_cross_entropy(normalization):
+    model = model_of()
+    logits = np.random.default_rng(0).normal(size=(2, 3, 9)).astype("float32")
+    targets, weights = np.array([[5, 6, 2], [7, 2, 0]]), np.array([[1, 1, 1], [1, 1, 0.0]])
+    values = [
+        float(make_loss(model, Training(loss=loss, normalization=normalization))(*batch))
+        for loss in (None, Focal(0.0), Focal(2.0))
+        for batch in [(targets, logits, weights)]
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-5) and values[2] < values[0]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"loss": "mse"}, "training.loss must be a keras.losses.Loss, got 'mse'"),
+        ({"loss": Focal(1.0, "sum")}, "Focal has reduction='sum', by which padding changes"),
+        ({"loss": Focal(1.0, "sum_over_batch_size")}, "by which padding changes the mean"),
+        ({"loss": Focal(1.0), "label_smoothing": 0.1}, "the loss is your own; set it to 0"),
+    ],
+)
+def test_a_custom_loss_that_does_not_fit_is_refused(arguments, message):
+    model = model_of()
+    with pytest.raises(ValueError, match=message):
+        make_loss(model, Training(**arguments))
     with pytest.raises(ValueError, match="unknown training.normalization 'token'; did you mean"):
         Training(normalization="token")
 
