@@ -200,7 +200,7 @@ MUTANTS = (
            "tests/export/test_formats.py"),
     Mutant("decay-steps-ignored", "config.py",
            '"decay_steps": decay_steps})', '"decay_steps": steps})', "tests/test_config.py"),
-    Mutant("weights-without-seed", "training_run.py",
+    Mutant("weights-without-seed", "training_from_config.py",
            'keras.utils.set_random_seed(config["seed"])', "keras.utils.set_random_seed(0)",
            "tests/test_config.py"),
     Mutant("last-lines-not-answered", "cli/line_batches.py",

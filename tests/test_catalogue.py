@@ -9,7 +9,7 @@ from seq2seq.data import make_batch
 from seq2seq.inference.artifact import save_model
 from seq2seq.training.losses import cross_entropy
 from seq2seq.training.trainer import make_loss
-from seq2seq.training_run import train_from_config
+from seq2seq.training_from_config import train_from_config
 
 MODELS = sorted(path.stem for path in (CONFIGS / "model").glob("*.yaml"))
 SMALL = ["model.encoder.units=12", "model.encoder.embedding_size=12"]

@@ -1,6 +1,5 @@
 """Every YAML composes and makes its objects; wrong ones are refused in one helpful line."""
 
-import numpy as np
 import pytest
 
 from seq2seq.cli import train as launch
@@ -13,7 +12,7 @@ from seq2seq.config import (
     compose,
     instantiate,
 )
-from seq2seq.training_run import train_from_config
+from seq2seq.training_from_config import train_from_config
 from tests.conftest import slow_except
 
 # Those of experiments are tested in test_experiments.py.
@@ -254,22 +253,3 @@ def test_settings_of_hydra_that_change_nothing_are_refused(capsys, monkeypatch, 
     err = capsys.readouterr().err
     assert f"{setting}: it would change nothing; run_dir=PATH is the run directory" in err
     assert [*tmp_path.iterdir()] == []
-
-
-def test_the_seed_of_a_run_draws_its_first_weights(monkeypatch):
-    class Started(Exception):
-        pass
-
-    def start(task, model, *parts, seed, **options):
-        raise Started(seed, np.concatenate([np.ravel(weight) for weight in model.weights]))
-
-    def draw(seed):
-        config = compose(["task=copy", "model.encoder.units=4", f"seed={seed}"])
-        with pytest.raises(Started) as started:
-            train_from_config(config, build_task(config))
-        assert started.value.args[0] == seed
-        return started.value.args[1]
-
-    monkeypatch.setattr("seq2seq.training.trainer.Trainer", start)
-    weights = [draw(seed) for seed in (3, 3, 4)]
-    assert (weights[0] == weights[1]).all() and (weights[0] != weights[2]).any()

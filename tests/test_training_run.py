@@ -226,26 +226,3 @@ def test_a_task_object_excludes_overrides_of_the_task():
             seq2seq.train(override, task=pairs())
     with pytest.raises(ValueError, match="task must be a seq2seq.Task, got 'pairs'"):
         seq2seq.train(task="pairs")
-
-
-def test_callbacks_of_a_configuration_are_called():
-    stop = "{_target_: keras.callbacks.EarlyStopping, monitor: loss, mode: max, patience: 0}"
-    run = seq2seq.train(*SMALL, "training.steps=8", f"callbacks=[{stop}]", progress=False)
-    rows = (run.path / "history.csv").read_text().splitlines()[1:]
-    assert len(rows) == 2  # the loss falls, and so it is not the largest
-
-
-@pytest.mark.parametrize(
-    "callbacks, message",
-    [
-        ("keras.callbacks.EarlyStopping", "callbacks must be a list, as"),
-        ("[keras.callbacks.EarlyStopping]", "callbacks must be a list, as"),
-        ("[{_target_: keras.callbacks.CSVLogger, filename: x}]", "CSVLogger' is refused"),
-        ("[{_target_: seq2seq.data.Copy}]", "a callback must be a keras.callbacks.Callback, got"),
-        ("[{_target_: keras.callbacks.EarlyStopping, wait: 1}]", "no key 'wait' in EarlyStopping"),
-    ],
-)
-def test_what_is_no_callback_is_an_error_before_anything_is_written(callbacks, message, tmp_path):
-    with pytest.raises(ValueError, match=message):
-        seq2seq.train(*SMALL, f"callbacks={callbacks}", progress=False)
-    assert not (tmp_path / "runs").exists()

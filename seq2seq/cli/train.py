@@ -282,13 +282,8 @@ def run_training(
         resumed: the run that is resumed; None: a new run.
         original: a run whose data is read, if it keeps some.
     """
-    from seq2seq.training_run import (
-        format_outcome,
-        note_smoke_test,
-        print_notes,
-        read_task,
-        train_from_config,
-    )
+    from seq2seq.training_from_config import train_from_config
+    from seq2seq.training_run import format_outcome, note_smoke_test, print_notes, read_task
 
     task = read_task(config, original if resumed is None else resumed.path)
     print_notes(task)

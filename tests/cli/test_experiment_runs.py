@@ -15,7 +15,7 @@ from seq2seq.runs.experiment import Expected, Experiment, Row, measure, read_res
 from seq2seq.runs.overrides import quote
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.paths import CONFIGS, EXPERIMENTS
-from seq2seq.training_run import train_from_config
+from seq2seq.training_from_config import train_from_config
 from tests.conftest import slow_except
 from tests.runs.fake_runs import config, history, lengths, summary, write_run
 

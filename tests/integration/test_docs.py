@@ -14,7 +14,7 @@ from seq2seq.cli import main as cli
 from seq2seq.cli.flags import split_flags
 from seq2seq.config import build_task, compose, compose_experiment
 from seq2seq.runtime.paths import EXPERIMENTS
-from seq2seq.training_run import train_from_config
+from seq2seq.training_from_config import train_from_config
 from tests.conftest import ROOT
 from tests.runs.fake_runs import config, history, lengths, summary, write_run
 

@@ -7,7 +7,7 @@ import keras
 import pytest
 
 from seq2seq.config import build_task, compose
-from seq2seq.training_run import train_from_config
+from seq2seq.training_from_config import train_from_config
 
 
 @pytest.fixture(autouse=True)

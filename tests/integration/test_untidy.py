@@ -13,7 +13,7 @@ from seq2seq.config import build_task, compose
 from seq2seq.data.files import unescape
 from seq2seq.evaluation.predictions import read_examples
 from seq2seq.runtime import predictor as numpy_runtime
-from seq2seq.training_run import train_from_config
+from seq2seq.training_from_config import train_from_config
 from tests.cli.calls import call, pipe
 
 UNTIDY = Path(__file__).parents[1] / "untidy"

@@ -44,7 +44,7 @@ class Memory(Tracker):
 def train(monkeypatch, *overrides, failing=(), **options):
     """Train with a tracker in memory; the tracker."""
     tracker = Memory(failing)
-    monkeypatch.setattr("seq2seq.training_run.build_tracker", lambda config: tracker)
+    monkeypatch.setattr("seq2seq.training_from_config.build_tracker", lambda config: tracker)
     seq2seq.train(*SMALL, *overrides, progress=False, **options)
     return tracker
 
@@ -98,7 +98,7 @@ def test_a_run_that_fails_is_ended_as_failed(monkeypatch):
             raise RuntimeError("mine")
 
     tracker = Memory()
-    monkeypatch.setattr("seq2seq.training_run.build_tracker", lambda config: tracker)
+    monkeypatch.setattr("seq2seq.training_from_config.build_tracker", lambda config: tracker)
     with pytest.raises(RuntimeError, match="mine"):
         seq2seq.train(*SMALL, callbacks=[Failing()], progress=False)
     assert tracker.calls[-1][:2] == ("close", None)
