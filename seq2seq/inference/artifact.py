@@ -17,6 +17,7 @@ from seq2seq.models.deserialization import ForeignPart, check_parts, foreign_par
 from seq2seq.models.seq2seq import Seq2Seq
 from seq2seq.runtime.atomic import write_whole
 from seq2seq.runtime.codec import Codec, make_codec
+from seq2seq.runtime.escaping import printable
 from seq2seq.runtime.extensions import ForeignClass, describe_extensions
 from seq2seq.runtime.file_format import DIGEST, FORMAT, HEADER, SCALE, WEIGHTS, read_artifact
 from seq2seq.runtime.manifest import checksum
@@ -157,7 +158,7 @@ def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
         model = make_model(header["model"], {name: array.shape for name, array in arrays.items()})
         _check_sides(model, source, target)
     except (ForeignPart, ForeignClass) as error:
-        packages = ", ".join(filter(None, needed.values()))
+        packages = printable(", ".join(filter(None, needed.values())))
         saved = f" (it was saved with {packages})" if packages else ""
         raise ValueError(f"{path} can't be loaded: {error}{saved}") from None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -168,11 +169,12 @@ def load_model(path: Path) -> tuple[Seq2Seq, Codec, Codec, dict]:
             raise ValueError(f"{path} is damaged: {weight.path} holds values that are not finite")
         weight.assign(arrays[weight.path])
     installed = describe_extensions(needed)
-    for name, package in installed.items():
-        if needed[name] != package:
+    for name in installed.keys() & needed:
+        earlier, current = needed[name] or "a file", installed[name] or "a file"
+        if earlier != current:
             logger.warning(
                 "warning: %s was saved with %s of %s, and is loaded with %s",
-                *(path, name, needed[name] or "a file", package or "a file"),
+                *(path, name, printable(earlier), current),
             )
     return model, source, target, header["settings"]
 

@@ -192,6 +192,14 @@ def test_a_strategy_of_the_allowed_module_is_loaded(edited):
         numpy_runtime.load(path).predict(["abc"])
 
 
+def test_extensions_of_a_stranger_are_shown_without_control_characters(edited, caplog):
+    written = {"my_parts": "\x1b[2Jmine==1", "my_parts.below": "x==1", "os": "y==1"}
+    path = edited(lambda header: header.update(extensions=written))
+    seq2seq.load(path)
+    assert "was saved with my_parts of " in caplog.text and "is loaded with a file" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
 @pytest.mark.parametrize("extensions", [[], 5, {"my_parts": 1}, {"my_parts": []}, "os"])
 def test_damaged_extensions_are_refused(edited, extensions):
     path = edited(lambda header: header.update(extensions=extensions))
