@@ -24,7 +24,7 @@ def train_from_config(
 ) -> tuple[Any, Path]:
     """Run a whole configuration: train, test, and write the run directory.
 
-    It changes process-wide settings, see `seq2seq.layers.backend.restored_settings`.
+    Process-wide settings are afterwards what they were, see `restored_settings`.
 
     Args:
         config: resolved, as `seq2seq.config.compose` returns it.
@@ -39,6 +39,15 @@ def train_from_config(
     Raises:
         ValueError: anything wrong with the configuration or the data.
     """
+    from seq2seq.layers.backend import restored_settings
+
+    with restored_settings():
+        return _train(config, task, resumed, callbacks, show_progress)
+
+
+def _train(
+    config: dict, task: Any, resumed: Resumed | None, callbacks: Sequence[Any], show_progress: bool
+) -> tuple[Any, Path]:
     from seq2seq.layers.backend import make_deterministic
     from seq2seq.training.fine_tuning import load_pretrained
 

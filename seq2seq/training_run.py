@@ -66,7 +66,7 @@ def train(
     from seq2seq.inference.loading import load
     from seq2seq.layers.backend import restored_settings
 
-    with _errors_in_one_line(overrides), restored_settings():
+    with _errors_in_one_line(overrides), restored_settings():  # loading draws numbers, too
         overrides = follow_latest(overrides)
         config, resumed = find_resumed(_compose(overrides, task), overrides)
         if resumed is not None and resumed.complete:

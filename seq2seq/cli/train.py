@@ -291,11 +291,8 @@ def run_training(
     log_engine()
     import keras
 
-    from seq2seq.layers.backend import restored_settings
-
     keras.backend.clear_session()  # of several runs, the ones before need no memory any more
-    with restored_settings():
-        outcome, path = train_from_config(config, task, resumed)
+    outcome, path = train_from_config(config, task, resumed)
     print(format_outcome(outcome, path), flush=True)
     for text in note_smoke_test(config):
         note(text)
